@@ -1,0 +1,27 @@
+#ifndef QUANT_ARCH_H
+#define QUANT_ARCH_H
+
+#include <stdint.h>
+
+#include "quant/source.h"
+
+/* What the rules of a recipe ask of a model's metadata (recipe.md §3.1). */
+struct arch_facts {
+    char name[64];        /* general.architecture */
+    uint32_t block_count; /* n_layer */
+    uint32_t expert_count;
+    uint32_t head_count; /* of layer 0 */
+    uint32_t head_count_kv;
+    bool known_heads; /* false: `clip`, which needs no key; a file type that looks at n_gqa is
+                         refused then */
+};
+
+/*
+ * Checks that the reference tool would load this model: a known architecture and every key it
+ * needs, of the right type, array length and range (arch-keys.tsv, recipe.md §6.4). Fills *facts.
+ * -EINVAL with the tool's message in *defect ("key not found in model: llama.block_count").
+ */
+MUST_USE int arch_check(const struct source *source, struct arch_facts *facts,
+                        struct defect *defect);
+
+#endif

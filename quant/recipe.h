@@ -1,0 +1,35 @@
+#ifndef QUANT_RECIPE_H
+#define QUANT_RECIPE_H
+
+#include <stddef.h>
+
+#include "quant/arch.h"
+#include "quant/source.h"
+#include "quant/variant.h"
+
+/* One line of a recipe: a tensor of the source and the type it gets. */
+struct recipe_entry {
+    const struct source_tensor *tensor; /* of the source, which must outlive the recipe */
+    enum type type;                     /* the tensor's own: copied byte for byte */
+};
+
+/* The outcome of a variant for one source, in the order of the output file. Const once made. */
+struct recipe {
+    uint32_t ftype_number; /* general.file_type to write (COPY guesses: recipe.md §6.3) */
+    size_t count;
+    struct recipe_entry entries[];
+};
+
+/*
+ * Which type each tensor gets, from metadata alone, by the rules of the reference tool (recipe.md
+ * §2-§5). -EINVAL with the tool's message in *defect where the tool stops or aborts: a type that
+ * does not fit its row, a 4-D tensor to convert, no fallback. -ENOTSUP where a tensor would have to
+ * be converted from a type that cannot be (from a quantized one without requantizing: the text says
+ * what to do instead), or to one that is not available yet.
+ */
+MUST_USE int recipe_make(const struct source *source, const struct arch_facts *facts,
+                         const struct variant *variant, struct recipe **recipe,
+                         struct defect *defect);
+void recipe_free(struct recipe *recipe);
+
+#endif

@@ -1,0 +1,56 @@
+#ifndef QUANT_VARIANT_H
+#define QUANT_VARIANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quant/type.h"
+
+/* A file type: the name a user asks for. Rows of one constant table (recipe.md §1). */
+struct ftype {
+    const char *name;  /* upper case, as the tool prints it: "Q4_K_M" */
+    const char *alias; /* "Q4_K", or NULL */
+    uint32_t number;   /* general.file_type */
+    enum type type;    /* what a tensor gets when no rule says otherwise; TYPE_NONE: COPY */
+    bool available;    /* this version converts to it */
+};
+
+/* Every file type of the reference tool, in the order of its usage text; ends with a NULL name. */
+const struct ftype *ftype_table(void);
+/* By name or alias, any case; NULL if there is none. */
+const struct ftype *ftype_find(const char *name, size_t length);
+const struct ftype *ftype_by_number(uint32_t number);
+
+/* What a user asks for: the same for a name in the mount and for the options of `quantize`. A plain
+ * value. */
+struct variant {
+    const struct ftype *ftype;
+    bool pure;
+    bool leave_output;
+    enum type output_type;     /* TYPE_NONE: by the rules */
+    enum type token_embd_type; /* TYPE_NONE: by the rules */
+};
+
+/* The longest canonical text with its end. */
+#define VARIANT_TEXT_MAX 128
+
+/*
+ * Reads the VARIANT of STEM@VARIANT.gguf: a file type and options, any case, options in any order,
+ * escapes %2B. -ENOENT: no such variant (also a file type that is not available yet, an option said
+ * twice with different values).
+ */
+MUST_USE int variant_parse(const char *text, size_t length, struct variant *variant);
+
+/* The canonical text: lower case, aliases resolved, options sorted. `size` at least
+ * VARIANT_TEXT_MAX. */
+void variant_format(const struct variant *variant, char *text, size_t size);
+
+/*
+ * Splits a file name STEM@VARIANT.gguf at its last '@'. False if it has not that form (nothing is
+ * said about whether the variant exists). The suffix is taken in lower case only.
+ */
+bool variant_split_name(const char *name, size_t *stem_length, const char **text,
+                        size_t *text_length);
+
+#endif
