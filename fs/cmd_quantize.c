@@ -1,0 +1,649 @@
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/cmd.h"
+#include "fs/cmd_source.h"
+#include "fs/log.h"
+#include "fs/output.h"
+#include "fs/transfer.h"
+
+#define MIB 1048576.0
+#define CORES_MAX 1024
+
+/* What the command line asks for. */
+struct quantize {
+    const char *input;
+    char *output;            /* owned */
+    const char *ftype_shown; /* as the reference tool calls it in its messages */
+    struct variant variant;
+    bool allow_requantize;
+    bool dry_run;
+    bool sync;
+    int threads; /* 0 or less: as many as there are cores */
+};
+
+/* One run: what its messages need. */
+struct job {
+    const struct view *view;
+    uint64_t started; /* ms, when writing began */
+    uint64_t drawn;   /* ms, when the status line was last drawn; 0: it is not there */
+    bool bare;        /* progress goes to standard output too */
+    bool terminal;    /* standard error is one */
+};
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- the command line ---- */
+
+static void print_ftypes(bool available)
+{
+    char text[64];
+    int column = 0;
+
+    for (const struct ftype *ftype = ftype_table(); ftype->name; ftype++) {
+        if (ftype->available != available)
+            continue;
+        if (ftype->type == TYPE_NONE)
+            (void)snprintf(text, sizeof(text), "%s", ftype->name);
+        else if (ftype->alias)
+            (void)snprintf(text, sizeof(text), "%" PRIu32 " %s=%s", ftype->number, ftype->name,
+                           ftype->alias);
+        else
+            (void)snprintf(text, sizeof(text), "%" PRIu32 " %s", ftype->number, ftype->name);
+        (void)printf("%s%-16s", column % 4 == 0 ? "\n   " : " ", text);
+        column++;
+    }
+    (void)puts(column == 0 ? " none" : "");
+}
+
+static int usage(const char *program)
+{
+    (void)printf(
+        "usage: %s [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n\n"
+        "Writes a quantized model, byte for byte as llama-quantize %s does. SOURCE: a GGUF file, "
+        "or\n"
+        "the first file of a split set. Without OUT: ggml-model-TYPE.gguf beside SOURCE.\n\n"
+        "  --allow-requantize         taken; a quantized tensor is refused all the same (later)\n"
+        "  --leave-output-tensor      leave output.weight as it is\n"
+        "  --pure                     one type for all tensors, no mixture\n"
+        "  --output-tensor-type T     type of output.weight (q8_0, f16, ...)\n"
+        "  --token-embedding-type T   type of the token embeddings\n"
+        "  --dry-run                  say what would be done and how big it would be\n"
+        "  --max-buffer-size MIB      taken; memory is bounded anyway\n"
+        "  --sync                     return when the file is on the disk\n"
+        "  --help                     this text\n\n"
+        "Not supported yet by this version: --imatrix, --include-weights, --exclude-weights,\n"
+        "--tensor-type, --tensor-type-file, --prune-layers, --keep-split, --override-kv.\n\n"
+        "TYPE, a name or its number:",
+        program, REFERENCE_VERSION);
+    print_ftypes(true);
+    (void)printf("Not supported yet by this version:");
+    print_ftypes(false);
+    return 1;
+}
+
+/* Only plain decimal numbers (design.md, difference 3). */
+static bool parse_number(const char *text, int *number)
+{
+    char *end, again[16];
+    long value;
+
+    errno = 0;
+    value = strtol(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value < INT_MIN || value > INT_MAX)
+        return false;
+    *number = (int)value;
+    (void)snprintf(again, sizeof(again), "%d", *number);
+    return strcmp(again, text) == 0;
+}
+
+/* A file type by name, alias or number; `shown` is the name that the reference tool's table has. */
+static const struct ftype *parse_ftype(const char *text, const char **shown)
+{
+    const struct ftype *ftype = ftype_find(text, strlen(text));
+    int number;
+
+    if (ftype) {
+        bool alias = ftype->alias && strcasecmp(text, ftype->alias) == 0;
+
+        *shown = alias ? ftype->alias : ftype->name;
+        return ftype;
+    }
+    if (!parse_number(text, &number) || number < 0)
+        return NULL;
+    ftype = ftype_by_number((uint32_t)number);
+    if (!ftype || ftype->type == TYPE_NONE)
+        return NULL;
+    *shown = ftype->alias ? ftype->alias : ftype->name; /* an alias stands before its name there */
+    return ftype;
+}
+
+/* Reads the type behind an option. */
+static bool parse_type(const char *text, enum type *type)
+{
+    char shown[256];
+
+    *type = type_find(text, strlen(text));
+    if (*type != TYPE_NONE)
+        return true;
+    log_escape(text, shown, sizeof(shown));
+    (void)fprintf(stderr, "\nparse_ggml_type: invalid ggml_type '%s'\n\n", shown);
+    return false;
+}
+
+static bool option_is_later(const char *text)
+{
+    static const char *const later[] = {
+        "--imatrix",          "--include-weights", "--exclude-weights", "--tensor-type",
+        "--tensor-type-file", "--prune-layers",    "--keep-split",      "--override-kv",
+    };
+
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+        if (strcmp(text, later[i]) == 0)
+            return true;
+    return false;
+}
+
+enum parsed { PARSED, PARSED_USAGE, PARSED_ERROR };
+
+/* An option with a value, argv[*at + 1]. */
+static enum parsed parse_valued(struct quantize *quantize, int argc, char **argv, int *at)
+{
+    const char *option = argv[*at];
+    int number;
+
+    if (*at + 1 >= argc)
+        return PARSED_USAGE;
+    (*at)++;
+    if (strcmp(option, "--output-tensor-type") == 0)
+        return parse_type(argv[*at], &quantize->variant.output_type) ? PARSED : PARSED_USAGE;
+    if (strcmp(option, "--token-embedding-type") == 0)
+        return parse_type(argv[*at], &quantize->variant.token_embd_type) ? PARSED : PARSED_USAGE;
+    if (parse_number(argv[*at], &number) && number > 0)
+        return PARSED;
+    (void)fprintf(stderr, "llama_quantize: invalid --max-buffer-size '%s'\n", argv[*at]);
+    return PARSED_ERROR;
+}
+
+static enum parsed parse_option(struct quantize *quantize, int argc, char **argv, int *at)
+{
+    const char *option = argv[*at];
+
+    if (strcmp(option, "--allow-requantize") == 0)
+        quantize->allow_requantize = true;
+    else if (strcmp(option, "--leave-output-tensor") == 0)
+        quantize->variant.leave_output = true;
+    else if (strcmp(option, "--pure") == 0)
+        quantize->variant.pure = true;
+    else if (strcmp(option, "--dry-run") == 0)
+        quantize->dry_run = true;
+    else if (strcmp(option, "--sync") == 0)
+        quantize->sync = true;
+    else if (strcmp(option, "--output-tensor-type") == 0 ||
+             strcmp(option, "--token-embedding-type") == 0 ||
+             strcmp(option, "--max-buffer-size") == 0)
+        return parse_valued(quantize, argc, argv, at);
+    else if (option_is_later(option)) {
+        (void)fprintf(stderr, "llama_quantize: %s is not supported yet by this version\n", option);
+        return PARSED_ERROR;
+    } else {
+        char shown[256];
+
+        log_escape(option, shown, sizeof(shown));
+        if (strcmp(option, "--help") != 0)
+            (void)fprintf(stderr, "llama_quantize: unknown option '%s'\n", shown);
+        return PARSED_USAGE;
+    }
+    return PARSED;
+}
+
+/* ggml-model-NAME.gguf beside the source. */
+static char *default_output(const char *input, const char *name)
+{
+    const char *slash = strrchr(input, '/');
+    int length = slash ? (int)(slash - input) + 1 : 0;
+    char *path;
+
+    return asprintf(&path, "%.*sggml-model-%s.gguf", length, input, name) < 0 ? NULL : path;
+}
+
+static enum parsed parse_arguments(struct quantize *quantize, int argc, char **argv, int at)
+{
+    const struct ftype *ftype;
+    char shown[256];
+
+    quantize->input = argv[at++];
+    ftype = parse_ftype(argv[at], &quantize->ftype_shown);
+    if (ftype) {
+        quantize->output = default_output(quantize->input, quantize->ftype_shown);
+    } else {
+        quantize->output = strdup(argv[at++]);
+        if (at >= argc) {
+            (void)fprintf(stderr, "llama_quantize: missing ftype\n");
+            return PARSED_ERROR;
+        }
+        ftype = parse_ftype(argv[at], &quantize->ftype_shown);
+        if (!ftype) {
+            log_escape(argv[at], shown, sizeof(shown));
+            (void)fprintf(stderr, "llama_quantize: invalid ftype '%s'\n", shown);
+            return PARSED_ERROR;
+        }
+    }
+    if (!quantize->output) {
+        (void)fprintf(stderr, "llama_quantize: %s\n", strerror(ENOMEM));
+        return PARSED_ERROR;
+    }
+    quantize->variant.ftype = ftype;
+    if (!ftype->available) {
+        (void)fprintf(stderr, "llama_quantize: ftype %s is not supported yet by this version\n",
+                      ftype->name);
+        return PARSED_ERROR;
+    }
+    if (++at < argc && !parse_number(argv[at], &quantize->threads)) {
+        log_escape(argv[at], shown, sizeof(shown));
+        (void)fprintf(stderr, "llama_quantize: invalid nthread '%s' (stoi)\n", shown);
+        return PARSED_ERROR;
+    }
+    return PARSED; /* what stands behind is not looked at, as in the tool */
+}
+
+static enum parsed parse(struct quantize *quantize, const char *program, int argc, char **argv)
+{
+    int at = 1;
+
+    if (argc < 3)
+        return PARSED_USAGE;
+    for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
+        enum parsed parsed = parse_option(quantize, argc, argv, &at);
+
+        if (parsed != PARSED)
+            return parsed;
+    }
+    if (argc - at < 2) {
+        (void)printf("%s: bad arguments\n", program);
+        return PARSED_USAGE;
+    }
+    return parse_arguments(quantize, argc, argv, at);
+}
+
+/* ---- messages ---- */
+
+/* ggml's own spelling: "q4_K". */
+static void type_text(enum type type, char *text, size_t size)
+{
+    size_t length;
+
+    (void)snprintf(text, size, "%s", type_info(type)->name);
+    length = strlen(text);
+    if (length > 2 && strcmp(text + length - 2, "_k") == 0)
+        text[length - 1] = 'K';
+}
+
+/* One line about a tensor, as the tool has it; `done`: with what comes when it is converted. */
+static void print_tensor(const struct view *view, size_t index, bool dry_run, bool done)
+{
+    const struct extent *extent = &view->extents[index];
+    const struct source_tensor *tensor = extent->tensor;
+    char name[512], from[16], to[16];
+
+    log_escape(tensor->name, name, sizeof(name));
+    type_text(tensor->type, from, sizeof(from));
+    type_text(extent->type, to, sizeof(to));
+    (void)fprintf(stderr,
+                  "[%4zu/%4zu] %-36s - [%6" PRIu64 ", %6" PRIu64 ", %6" PRIu64 ", %6" PRIu64
+                  "], type = %6s, ",
+                  index + 1, view->extent_count, name, tensor->ne[0], tensor->ne[1], tensor->ne[2],
+                  tensor->ne[3], from);
+    if (tensor->type == extent->type) {
+        (void)fprintf(stderr, "size = %8.3f MiB\n", (double)extent->size / MIB);
+        return;
+    }
+    if (!dry_run)
+        (void)fprintf(stderr, "converting to %s .. ", to);
+    if (done)
+        (void)fprintf(stderr, "size = %8.2f MiB -> %8.2f MiB", (double)tensor->size / MIB,
+                      (double)extent->size / MIB);
+    if (dry_run)
+        (void)fprintf(stderr, " (%s)", to);
+    (void)fputc('\n', stderr);
+}
+
+static void print_sizes(const struct view *view)
+{
+    double before = 0, after = 0, weights = 0;
+
+    for (size_t i = 0; i < view->extent_count; i++) {
+        const struct source_tensor *tensor = view->extents[i].tensor;
+
+        before += (double)tensor->size;
+        after += (double)view->extents[i].size;
+        weights += (double)tensor->ne[0] * (double)tensor->ne[1] * (double)tensor->ne[2] *
+                   (double)tensor->ne[3];
+    }
+    (void)fprintf(stderr, "llama_model_quantize_impl: model size  = %8.2f MiB (%.2f BPW)\n",
+                  before / MIB, before * 8 / weights);
+    (void)fprintf(stderr, "llama_model_quantize_impl: quant size  = %8.2f MiB (%.2f BPW)\n",
+                  after / MIB, after * 8 / weights);
+}
+
+/* The status line stands below the tensors, on a terminal only. */
+static void clear_status(struct job *job)
+{
+    if (job->drawn != 0)
+        (void)fputs("\r\033[K", stderr);
+    job->drawn = 0;
+}
+
+static void tensor_begin(void *context, size_t tensor)
+{
+    struct job *job = context;
+
+    if (job->bare) {
+        (void)printf("[%4zu/%4zu]\n", tensor + 1, job->view->extent_count);
+        (void)fflush(stdout);
+    }
+}
+
+static void tensor_end(void *context, size_t tensor)
+{
+    struct job *job = context;
+
+    clear_status(job);
+    print_tensor(job->view, tensor, false, true);
+}
+
+static void bytes_written(void *context, uint64_t offset)
+{
+    struct job *job = context;
+    uint64_t now = now_us() / 1000, left;
+    double rate;
+
+    if (!job->terminal || now - job->started < 1000 || now - job->drawn < 200)
+        return;
+    rate = (double)offset / (double)(now - job->started); /* bytes per ms */
+    left = (uint64_t)((double)(job->view->size - offset) / (rate > 0 ? rate : 1)) / 1000;
+    (void)fprintf(stderr, "\r%3.0f %%, %.0f MiB/s, %" PRIu64 ":%02" PRIu64 " left\033[K",
+                  100.0 * (double)offset / (double)job->view->size, rate * 1000 / MIB, left / 60,
+                  left % 60);
+    job->drawn = now;
+}
+
+/* ---- what went wrong ---- */
+
+/* The reference tool has two kinds of messages about a file: what its GGUF reader found is printed
+ * before and then called "failed to load model"; the others are said as they are. */
+static bool said_as_it_is(const char *text)
+{
+    static const char *const beginnings[] = {
+        "illegal split file",
+        "invalid split file",
+        "corrupted model",
+        "invalid model",
+        "unknown model architecture",
+        "key not found in model",
+        "key ",
+        "llama_model_loader:",
+    };
+
+    if (strstr(text, "data is not within the file bounds"))
+        return true;
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+        if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The tool's last two lines. */
+static int failed(const struct quantize *quantize, const char *message)
+{
+    char text[8192];
+
+    log_escape(message, text, sizeof(text));
+    (void)fprintf(stderr, "llama_model_quantize: failed to quantize: %s\n", text);
+    log_escape(quantize->input, text, sizeof(text));
+    (void)fprintf(stderr, "llama_quantize: failed to quantize model from '%s'\n", text);
+    return 1;
+}
+
+static int failed_open(const struct quantize *quantize, const struct cmd_source *model,
+                       const struct defect *defect)
+{
+    char text[8192], message[8192];
+
+    cmd_source_describe(quantize->input, model, defect, text, sizeof(text));
+    (void)fprintf(stderr, "%s\n", text);
+    if (said_as_it_is(defect->text))
+        return failed(quantize, defect->text);
+    (void)snprintf(message, sizeof(message), "llama_model_loader: failed to load model from %s",
+                   quantize->input);
+    return failed(quantize, message);
+}
+
+/* The weights of a tensor: our line says where, the message is the tool's, which ends our text. */
+static int failed_data(const struct quantize *quantize, const struct cmd_source *model,
+                       const struct defect *defect, int r)
+{
+    static const char validation[] = "quantized data validation failed";
+    const char *message = defect->text, *found = NULL;
+    char text[8192];
+
+    if (defect->text[0] == '\0')
+        return failed(quantize, r == -ESTALE ? "the source has changed" : strerror(-r));
+    cmd_source_describe(quantize->input, model, defect, text, sizeof(text));
+    (void)fprintf(stderr, "%s\n", text);
+    if (strstr(defect->text, "has invalid data")) {
+        for (const char *at = defect->text; (at = strstr(at, "tensor '")); at++)
+            found = at;
+    } else {
+        found = strstr(defect->text, validation);
+    }
+    return failed(quantize, found ? found : message);
+}
+
+static int same_file(const struct quantize *quantize)
+{
+    char text[8192];
+
+    log_escape(quantize->input, text, sizeof(text));
+    (void)fprintf(stderr, "llama_quantize: error: input and output files are the same: '%s'\n",
+                  text);
+    return 1;
+}
+
+static int failed_output(const struct quantize *quantize, const char *verb, int r)
+{
+    char message[8192];
+
+    if (r == -ETXTBSY)
+        return same_file(quantize);
+    (void)snprintf(message, sizeof(message), "cannot %s '%s': %s", verb, quantize->output,
+                   strerror(-r));
+    return failed(quantize, message);
+}
+
+/* ---- the work ---- */
+
+static bool is_stdout(const struct output *output)
+{
+    struct stat st;
+    const struct stat *out = output_stat(output);
+
+    return fstat(STDOUT_FILENO, &st) == 0 && st.st_dev == out->st_dev && st.st_ino == out->st_ino &&
+           !S_ISCHR(st.st_mode);
+}
+
+/* Standard output is a pipe that standard error does not go to as well. */
+static bool wants_bare_progress(void)
+{
+    struct stat out, err;
+
+    if (fstat(STDOUT_FILENO, &out) < 0 || !S_ISFIFO(out.st_mode))
+        return false;
+    return fstat(STDERR_FILENO, &err) < 0 || out.st_dev != err.st_dev || out.st_ino != err.st_ino;
+}
+
+static unsigned core_count(const struct quantize *quantize)
+{
+    long count = quantize->threads > 0 ? quantize->threads : sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (count < 1)
+        count = 1;
+    return count > CORES_MAX ? CORES_MAX : (unsigned)count;
+}
+
+static void print_times(uint64_t started)
+{
+    double ms = (double)(now_us() - started) / 1000.0;
+
+    (void)printf("\nllama_quantize: quantize time = %8.2f ms\n", ms);
+    (void)printf("llama_quantize:    total time = %8.2f ms\n", ms);
+    (void)fflush(stdout);
+}
+
+static int write_view(const struct quantize *quantize, const struct cmd_source *model,
+                      const struct view *view, const struct kernel_set *kernels)
+{
+    struct job job = {.view = view, .started = now_us() / 1000, .terminal = isatty(STDERR_FILENO)};
+    struct transfer_progress progress = {&job, tensor_begin, tensor_end, bytes_written};
+    struct transfer_failure failure;
+    struct output *output = NULL;
+    uint64_t started = now_us();
+    bool quiet;
+    int r;
+
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader who leaves is EPIPE, and is cleaned up after */
+    r = output_open(quantize->output, model->source, &output);
+    if (r < 0)
+        return failed_output(quantize, "open", r);
+    quiet = is_stdout(output);
+    job.bare = !quiet && wants_bare_progress();
+    r = transfer_run(view, kernels, core_count(quantize), output, &progress, &failure);
+    clear_status(&job);
+    if (r < 0 && failure.in_tensor)
+        print_tensor(view, failure.tensor, false, false);
+    if (r < 0 && failure.writing)
+        r = failed_output(quantize, "write", r);
+    else if (r < 0)
+        r = failed_data(quantize, model, &failure.defect, r);
+    else {
+        r = output_finish(output, quantize->sync);
+        if (r < 0)
+            r = failed_output(quantize, "finish", r);
+    }
+    output_free(output);
+    if (r == 0) {
+        print_sizes(view);
+        if (!quiet)
+            print_times(started);
+    }
+    return r;
+}
+
+static void dry_run(const struct view *view)
+{
+    uint64_t started = now_us();
+
+    for (size_t i = 0; i < view->extent_count; i++)
+        print_tensor(view, i, true, true);
+    print_sizes(view);
+    print_times(started);
+}
+
+static bool is_same_file(const struct quantize *quantize)
+{
+    struct stat in, out;
+
+    return !quantize->dry_run && stat(quantize->input, &in) == 0 &&
+           stat(quantize->output, &out) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+}
+
+static void print_start(const struct quantize *quantize)
+{
+    char input[4200], output[4200];
+
+    log_escape(quantize->input, input, sizeof(input));
+    log_escape(quantize->output, output, sizeof(output));
+    if (quantize->dry_run)
+        (void)fprintf(stderr, "llama_quantize: calculating quantization size for '%s' as %s", input,
+                      quantize->ftype_shown);
+    else
+        (void)fprintf(stderr, "llama_quantize: quantizing '%s' to '%s' as %s", input, output,
+                      quantize->ftype_shown);
+    if (quantize->threads > 0)
+        (void)fprintf(stderr, " using %d threads", quantize->threads);
+    (void)fputc('\n', stderr);
+}
+
+static int run(const struct quantize *quantize)
+{
+    struct cmd_source model = {.directory = -1};
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct kernel_set kernels;
+    struct recipe *recipe = NULL;
+    struct view *view = NULL;
+    int r;
+
+    if (kernel_select(getenv("QUANTFS_CPU"), &kernels) < 0) {
+        (void)fprintf(stderr, "llama_quantize: QUANTFS_CPU=%s: no such kernels here\n",
+                      getenv("QUANTFS_CPU"));
+        return 1;
+    }
+    if (is_same_file(quantize))
+        return same_file(quantize);
+    print_start(quantize);
+    r = cmd_source_open(quantize->input, &model, &defect);
+    if (r < 0) {
+        r = failed_open(quantize, &model, &defect);
+        goto out;
+    }
+    r = recipe_make(model.source, &model.facts, &quantize->variant, &recipe, &defect);
+    if (r == 0)
+        r = view_make(model.source, recipe, &view, &defect);
+    if (r < 0) {
+        r = failed(quantize, defect.text[0] ? defect.text : strerror(-r));
+        goto out;
+    }
+    if (quantize->dry_run)
+        dry_run(view);
+    else
+        r = write_view(quantize, &model, view, &kernels);
+out:
+    view_free(view);
+    recipe_free(recipe);
+    cmd_source_close(&model);
+    return r;
+}
+
+int cmd_quantize(const char *program, int argc, char **argv)
+{
+    struct quantize quantize = {
+        .variant = {.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE},
+    };
+    int r = 1;
+
+    switch (parse(&quantize, program, argc, argv)) {
+    case PARSED:
+        r = run(&quantize);
+        break;
+    case PARSED_USAGE:
+        r = usage(program);
+        break;
+    case PARSED_ERROR:
+        break;
+    }
+    free(quantize.output);
+    return r;
+}

@@ -1,0 +1,105 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/cmd.h"
+#include "fs/cmd_source.h"
+#include "fs/log.h"
+#include "quant/view.h"
+
+static void print_upper(const char *text)
+{
+    for (; *text; text++)
+        (void)putchar(*text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text);
+}
+
+/* name, shape, source type, type, offset, size: the header names them as design.md does. */
+static void print_recipe(const struct view *view)
+{
+    char name[512];
+
+    (void)puts("name\tshape\tsource_type\ttype\toffset\tsize");
+    for (size_t i = 0; i < view->extent_count; i++) {
+        const struct extent *extent = &view->extents[i];
+        const struct source_tensor *tensor = extent->tensor;
+
+        log_escape(tensor->name, name, sizeof(name));
+        (void)printf("%s\t%llu", name, (unsigned long long)tensor->ne[0]);
+        for (unsigned d = 1; d < tensor->n_dims; d++)
+            (void)printf(",%llu", (unsigned long long)tensor->ne[d]);
+        (void)putchar('\t');
+        print_upper(type_info(tensor->type)->name);
+        (void)putchar('\t');
+        print_upper(type_info(extent->type)->name);
+        (void)printf("\t%llu\t%llu\n", (unsigned long long)extent->offset,
+                     (unsigned long long)extent->size);
+    }
+}
+
+static int parse_variant(const char *text, struct variant *variant)
+{
+    size_t length = strcspn(text, "+");
+    const struct ftype *ftype = ftype_find(text, length);
+    char shown[256];
+
+    if (variant_parse(text, strlen(text), variant) == 0)
+        return 0;
+    log_escape(text, shown, sizeof(shown));
+    if (!ftype)
+        (void)fprintf(stderr, "quantfs recipe: no file type in '%s'\n", shown);
+    else if (!ftype->available)
+        (void)fprintf(stderr, "quantfs recipe: file type %s is not supported yet by this version\n",
+                      ftype->name);
+    else
+        (void)fprintf(stderr, "quantfs recipe: no such variant: '%s'\n", shown);
+    return -ENOENT;
+}
+
+int cmd_recipe(const char *program, int argc, char **argv)
+{
+    struct cmd_source model = {.directory = -1};
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct recipe *recipe = NULL;
+    struct view *view = NULL;
+    struct variant variant;
+    char text[8192];
+    int r;
+
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)printf("usage: %s SOURCE VARIANT\n\n"
+                     "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
+                     "tensor in file order its name, shape, source type, type, offset and size.\n"
+                     "SOURCE: a GGUF file, or the first file of a split set. VARIANT: as in the\n"
+                     "mount, for example q4_k_m or q4_k_m+pure.\n",
+                     program);
+        return 0;
+    }
+    if (argc != 3) {
+        (void)fprintf(stderr, "usage: %s SOURCE VARIANT\n", program);
+        return 1;
+    }
+    if (parse_variant(argv[2], &variant) < 0)
+        return 1;
+    r = cmd_source_open(argv[1], &model, &defect);
+    if (r == 0)
+        r = recipe_make(model.source, &model.facts, &variant, &recipe, &defect);
+    if (r == 0)
+        r = view_make(model.source, recipe, &view, &defect);
+    if (r < 0) {
+        if (defect.text[0] == '\0')
+            (void)snprintf(defect.text, sizeof(defect.text), "%s", strerror(-r));
+        cmd_source_describe(argv[1], &model, &defect, text, sizeof(text));
+        (void)fprintf(stderr, "%s\n", text);
+        goto out;
+    }
+    print_recipe(view);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        r = -errno;
+        (void)fprintf(stderr, "quantfs recipe: standard output: %s\n", strerror(errno));
+    }
+out:
+    view_free(view);
+    recipe_free(recipe);
+    cmd_source_close(&model);
+    return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,25 @@
+#ifndef FS_CMD_SOURCE_H
+#define FS_CMD_SOURCE_H
+
+#include "quant/arch.h"
+#include "quant/source.h"
+
+/* A source by its path, for the verbs; the mount opens its own from the tree. */
+struct cmd_source {
+    int directory;
+    struct source *source;
+    struct arch_facts facts;
+};
+
+/*
+ * Opens the model at `path` (a GGUF file or the first shard of a set) and checks that the reference
+ * tool would load it. -errno with *defect, whose text is never empty.
+ */
+MUST_USE int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect);
+void cmd_source_close(struct cmd_source *model);
+
+/* "PATH: byte OFFSET: TEXT" of a defect, PATH being that of its shard; escaped for a terminal. */
+void cmd_source_describe(const char *path, const struct cmd_source *model,
+                         const struct defect *defect, char *text, size_t size);
+
+#endif

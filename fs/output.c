@@ -1,0 +1,395 @@
+#include "fs/output.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define LINKS_MAX 40 /* symlinks followed, as the kernel does */
+#define NAME_TRIES 100
+
+enum output_kind {
+    OUTPUT_EXISTING, /* a regular file that was there: same inode */
+    OUTPUT_THROUGH,  /* a FIFO, a terminal, a device */
+    OUTPUT_UNNAMED,  /* O_TMPFILE */
+    OUTPUT_NAMED,    /* the same where that cannot be had: a temporary name */
+};
+
+struct output {
+    enum output_kind kind;
+    bool through; /* OUTPUT_THROUGH, known before the watcher starts */
+    int fd;
+    struct stat st;
+    char *path;      /* with symlinks resolved where the file is new */
+    char *directory; /* of path */
+    char *temporary; /* OUTPUT_NAMED */
+    /* Held while bytes are written and while they are undone, so that nothing is written after
+     * that. Not for OUTPUT_THROUGH: such a write may last, and there is nothing to undo. */
+    pthread_mutex_t mutex;
+    bool finished; /* under mutex */
+    bool watching;
+    pthread_t watcher;
+    sigset_t signals; /* those of the three that were not ignored */
+    sigset_t before;
+};
+
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return strdup(".");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static void undo(struct output *output)
+{
+    if (output->finished)
+        return;
+    if (output->fd >= 0 && output->kind == OUTPUT_EXISTING)
+        (void)!ftruncate(output->fd, 0);
+    if (output->kind == OUTPUT_NAMED && output->temporary)
+        (void)unlink(output->temporary);
+}
+
+static void *watch(void *argument)
+{
+    struct output *output = argument;
+    int sig;
+
+    if (sigwait(&output->signals, &sig) != 0)
+        return NULL;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    if (!output->through)
+        pthread_mutex_lock(&output->mutex);
+    undo(output);
+    (void)signal(sig, SIG_DFL);
+    (void)pthread_sigmask(SIG_UNBLOCK, &output->signals, NULL);
+    (void)raise(sig);
+    _exit(128 + sig);
+}
+
+/* The signals go to a thread that waits for them: it may take a lock, a handler may not. */
+static int watch_start(struct output *output)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+    int r;
+
+    sigemptyset(&output->signals);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        /* nohup and shells ignore signals for us */
+        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&output->signals, numbers[i]);
+    }
+    r = pthread_sigmask(SIG_BLOCK, &output->signals, &output->before);
+    if (r != 0)
+        return -r;
+    r = pthread_create(&output->watcher, NULL, watch, output);
+    if (r != 0) {
+        (void)pthread_sigmask(SIG_SETMASK, &output->before, NULL);
+        return -r;
+    }
+    output->watching = true;
+    return 0;
+}
+
+/* Where a file that does not exist yet would be made: a symlink that leads nowhere names it. */
+static int resolve(const char *path, char **resolved)
+{
+    char target[4096];
+    char *now = strdup(path);
+
+    for (int links = 0; now; links++) {
+        ssize_t length = readlink(now, target, sizeof(target) - 1);
+        char *next = NULL, *directory;
+
+        if (length < 0) {
+            *resolved = now;
+            return 0;
+        }
+        if (links == LINKS_MAX || (size_t)length >= sizeof(target) - 1) {
+            free(now);
+            return -ELOOP;
+        }
+        target[length] = '\0';
+        directory = directory_of(now);
+        if (target[0] == '/')
+            next = strdup(target);
+        else if (directory && asprintf(&next, "%s/%s", directory, target) < 0)
+            next = NULL;
+        free(directory);
+        free(now);
+        now = next;
+    }
+    return -ENOMEM;
+}
+
+/* A name beside `path` that nobody has. */
+static char *random_name(const struct output *output)
+{
+    uint64_t number;
+    char *name;
+
+    if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+        return NULL;
+    if (asprintf(&name, "%s/.quantfs-%016llx.tmp", output->directory, (unsigned long long)number) <
+        0)
+        return NULL;
+    return name;
+}
+
+static int open_named(struct output *output)
+{
+    for (int i = 0; i < NAME_TRIES; i++) {
+        char *name = random_name(output);
+
+        if (!name)
+            return -ENOMEM;
+        output->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (output->fd >= 0) {
+            output->kind = OUTPUT_NAMED;
+            output->temporary = name;
+            return 0;
+        }
+        free(name);
+        if (errno != EEXIST)
+            return -errno;
+    }
+    return -EEXIST;
+}
+
+static int open_new(struct output *output, const char *path)
+{
+    int r = resolve(path, &output->path);
+
+    if (r < 0)
+        return r;
+    output->directory = directory_of(output->path);
+    if (!output->directory)
+        return -ENOMEM;
+    output->kind = OUTPUT_UNNAMED;
+    output->fd = open(output->directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    if (output->fd >= 0) {
+        char proc[64];
+
+        (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", output->fd);
+        if (access(proc, F_OK) == 0)
+            return 0;
+        (void)close(output->fd); /* without /proc it could never get a name */
+        output->fd = -1;
+    } else if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
+        return -errno;
+    }
+    return open_named(output);
+}
+
+static bool is_of_source(const struct stat *st, const struct source *source)
+{
+    struct version version = version_of(st);
+
+    for (unsigned i = 0; i < source_shard_count(source); i++) {
+        const struct version *input = source_version(source, i);
+
+        if (input->device == version.device && input->inode == version.inode)
+            return true;
+    }
+    return false;
+}
+
+static int open_file(struct output *output, const char *path, const struct source *source)
+{
+    struct stat st;
+
+    if (path[0] == '\0')
+        return -ENOENT;
+    if (stat(path, &st) < 0)
+        return errno == ENOENT && path[strlen(path) - 1] != '/' ? open_new(output, path) : -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    if (is_of_source(&st, source))
+        return -ETXTBSY;
+    output->path = strdup(path);
+    if (!output->path)
+        return -ENOMEM;
+    /* A FIFO waits here for its reader: the watcher is there already. */
+    output->kind = S_ISREG(st.st_mode) ? OUTPUT_EXISTING : OUTPUT_THROUGH;
+    output->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    return output->fd < 0 ? -errno : 0;
+}
+
+static int open_checked(struct output *output, const char *path, const struct source *source)
+{
+    int r = open_file(output, path, source);
+
+    if (r < 0)
+        return r;
+    /* Once more by descriptor: the name may have moved meanwhile. */
+    if (fstat(output->fd, &output->st) < 0)
+        r = -errno;
+    else if (is_of_source(&output->st, source))
+        r = -ETXTBSY;
+    else if (S_ISREG(output->st.st_mode) == output->through)
+        r = -EAGAIN;
+    if (r < 0) {
+        (void)close(output->fd); /* so that nothing is undone */
+        output->fd = -1;
+        return r;
+    }
+    if (output->kind == OUTPUT_EXISTING && ftruncate(output->fd, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+int output_open(const char *path, const struct source *source, struct output **result)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    struct stat st;
+    int r;
+
+    if (!output)
+        return -ENOMEM;
+    output->fd = -1;
+    output->through = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    (void)pthread_mutex_init(&output->mutex, NULL);
+    r = watch_start(output);
+    if (r == 0 && output->through)
+        r = open_checked(output, path, source);
+    else if (r == 0) {
+        pthread_mutex_lock(&output->mutex);
+        r = open_checked(output, path, source);
+        pthread_mutex_unlock(&output->mutex);
+    }
+    if (r < 0) {
+        output_free(output);
+        return r;
+    }
+    *result = output;
+    return 0;
+}
+
+static int write_all(int fd, struct iovec *iov, int count)
+{
+    while (count > 0) {
+        ssize_t n = writev(fd, iov, count);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        for (; count > 0 && (size_t)n >= iov->iov_len; iov++, count--)
+            n -= (ssize_t)iov->iov_len;
+        if (count > 0) {
+            iov->iov_base = (char *)iov->iov_base + n;
+            iov->iov_len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+int output_write(struct output *output, struct iovec *iov, int count)
+{
+    int r;
+
+    if (output->through)
+        return write_all(output->fd, iov, count);
+    pthread_mutex_lock(&output->mutex);
+    r = write_all(output->fd, iov, count);
+    pthread_mutex_unlock(&output->mutex);
+    return r;
+}
+
+/* A name that somebody has given to another file meanwhile is taken over, as open(2) would. */
+static int link_over(struct output *output, const char *proc)
+{
+    char *name = random_name(output);
+    int r = 0;
+
+    if (!name)
+        return -ENOMEM;
+    if (linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0)
+        r = -errno;
+    else if (rename(name, output->path) < 0) {
+        r = -errno;
+        (void)unlink(name);
+    }
+    free(name);
+    return r;
+}
+
+static int give_name(struct output *output)
+{
+    char proc[64];
+
+    if (output->kind == OUTPUT_NAMED)
+        return rename(output->temporary, output->path) < 0 ? -errno : 0;
+    if (output->kind != OUTPUT_UNNAMED)
+        return 0;
+    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", output->fd);
+    if (linkat(AT_FDCWD, proc, AT_FDCWD, output->path, AT_SYMLINK_FOLLOW) == 0)
+        return 0;
+    return errno == EEXIST ? link_over(output, proc) : -errno;
+}
+
+static int sync_directory(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return r;
+}
+
+int output_finish(struct output *output, bool sync)
+{
+    int fd = -1, r = 0;
+
+    assert(!output->finished);
+    if (sync && output->kind != OUTPUT_THROUGH && fsync(output->fd) < 0)
+        return -errno;
+    pthread_mutex_lock(&output->mutex);
+    /* Some filesystems tell only at close that the disk was full: ask a copy of the descriptor. */
+    fd = dup(output->fd);
+    if (fd < 0 || close(fd) < 0)
+        r = -errno;
+    if (r == 0)
+        r = give_name(output);
+    if (r == 0)
+        output->finished = true;
+    pthread_mutex_unlock(&output->mutex);
+    if (r == 0 && sync && output->directory)
+        r = sync_directory(output->directory);
+    return r;
+}
+
+void output_free(struct output *output)
+{
+    if (!output)
+        return;
+    if (output->watching) {
+        (void)pthread_cancel(output->watcher);
+        (void)pthread_join(output->watcher, NULL);
+    }
+    undo(output);
+    if (output->watching)
+        (void)pthread_sigmask(SIG_SETMASK, &output->before, NULL);
+    if (output->fd >= 0)
+        (void)close(output->fd);
+    (void)pthread_mutex_destroy(&output->mutex);
+    free(output->path);
+    free(output->directory);
+    free(output->temporary);
+    free(output);
+}
+
+const struct stat *output_stat(const struct output *output)
+{
+    return &output->st;
+}

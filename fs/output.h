@@ -1,0 +1,37 @@
+#ifndef FS_OUTPUT_H
+#define FS_OUTPUT_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "quant/source.h"
+
+/*
+ * The file that `quantize` writes (design.md, "Without a mount"). One that exists keeps its inode
+ * and is cut to nothing first; what is no regular file is written straight through; a new one has
+ * no name until it is whole. From output_open() to output_free() SIGINT, SIGTERM and SIGHUP undo
+ * what was written and then end the process, as if they had not been caught.
+ */
+struct output;
+
+/*
+ * Opens PATH for a view of `source`. Call it before the first thread of the process starts, since
+ * it blocks the three signals for all that come. -ETXTBSY: PATH is a file of the source itself,
+ * nothing was touched. Other errors as of open(2).
+ */
+MUST_USE int output_open(const char *path, const struct source *source, struct output **output);
+
+/* Writes all of iov, in order; changes the array. */
+MUST_USE int output_write(struct output *output, struct iovec *iov, int count);
+
+/* All is written: gives a new file its name. `sync`: not before it is on the disk. */
+MUST_USE int output_finish(struct output *output, bool sync);
+
+/* Without output_finish() before: nothing is left, a file that existed is empty. */
+void output_free(struct output *output);
+
+/* The state of the opened file. */
+const struct stat *output_stat(const struct output *output);
+
+#endif

@@ -1,0 +1,372 @@
+#include "fs/transfer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/engine.h"
+#include "fs/pool.h"
+
+#define REQUEST_SIZE                                                                               \
+    ((uint64_t)1 << 20)              /* bytes of one request: a chunk, or several small ones       \
+                                      */
+#define REQUEST_CHUNKS 32            /* chunks of one request */
+#define WRITE_SIZE ((size_t)1 << 20) /* at least so many bytes in one write, if they are there */
+#define SLOTS_MAX 512
+#define DEFECTS_MAX 64
+
+/* One request under way. It never crosses from one tensor into the next. */
+struct slot {
+    struct transfer *transfer;
+    uint8_t *data;
+    size_t capacity;
+    uint64_t offset; /* in the view */
+    size_t size;
+    size_t tensor;    /* extent_count: the header */
+    bool first, last; /* of the tensor's requests */
+    bool done;        /* under mutex */
+    int r;
+};
+
+struct transfer {
+    const struct view *view;
+    struct output *output;
+    const struct transfer_progress *progress;
+    struct transfer_failure *failure;
+    struct engine *engine;
+
+    /* the next request: the header, then tensor by tensor */
+    bool in_header;
+    size_t tensor;
+    uint64_t offset;
+    uint32_t chunk;
+
+    struct slot *slots; /* a ring */
+    size_t slot_count;
+    size_t head;   /* the oldest request that is not written yet */
+    size_t active; /* requests from head on */
+
+    pthread_mutex_t mutex; /* protects done, r, data of slots under way, and the defects */
+    pthread_cond_t cond;
+    struct defect defects[DEFECTS_MAX];
+    size_t defect_count;
+};
+
+static uint64_t extent_end(const struct view *view, size_t tensor)
+{
+    return tensor + 1 < view->extent_count ? view->extents[tensor + 1].offset : view->size;
+}
+
+/* Whole chunks, so that no chunk has two requests. */
+static uint64_t end_of_chunks(struct transfer *transfer, uint64_t end)
+{
+    const struct view *view = transfer->view;
+    const struct extent *extent = &view->extents[transfer->tensor];
+    uint32_t first = transfer->chunk, chunk = first;
+    uint64_t stop = transfer->offset;
+
+    while (chunk < extent->chunk_count && chunk - first < REQUEST_CHUNKS) {
+        uint64_t next = chunk + 1 < extent->chunk_count
+                            ? view_chunk_offset(view, (uint32_t)transfer->tensor, chunk + 1)
+                            : end;
+
+        if (chunk > first && next - transfer->offset > REQUEST_SIZE)
+            break;
+        stop = next;
+        chunk++;
+    }
+    transfer->chunk = chunk;
+    return stop;
+}
+
+/* Whole blocks, as convert_check() wants them; the last request takes the padding with it. */
+static uint64_t end_of_blocks(const struct transfer *transfer, uint64_t end)
+{
+    const struct extent *extent = &transfer->view->extents[transfer->tensor];
+    uint64_t block = type_info(extent->type)->block_size;
+    uint64_t stop = transfer->offset + REQUEST_SIZE / block * block;
+
+    return stop >= extent->offset + extent->size ? end : stop;
+}
+
+/* Fills the numbers of the next request; false: there is none. */
+static bool next_request(struct transfer *transfer, struct slot *slot)
+{
+    const struct view *view = transfer->view;
+    uint64_t end, stop;
+
+    if (!transfer->in_header && transfer->tensor == view->extent_count)
+        return false;
+    end = transfer->in_header ? view->header_size : extent_end(view, transfer->tensor);
+    if (transfer->in_header)
+        stop = transfer->offset + REQUEST_SIZE < end ? transfer->offset + REQUEST_SIZE : end;
+    else if (view->extents[transfer->tensor].chunk_count > 0)
+        stop = end_of_chunks(transfer, end);
+    else
+        stop = end_of_blocks(transfer, end);
+    slot->offset = transfer->offset;
+    slot->size = (size_t)(stop - transfer->offset);
+    slot->tensor = transfer->in_header ? view->extent_count : transfer->tensor;
+    slot->first =
+        !transfer->in_header && transfer->offset == view->extents[transfer->tensor].offset;
+    slot->last = !transfer->in_header && stop == end;
+    slot->done = slot->size == 0;
+    slot->r = 0;
+    transfer->offset = stop;
+    if (stop == end) {
+        transfer->tensor += transfer->in_header ? 0 : 1;
+        transfer->in_header = false;
+        transfer->chunk = 0;
+    }
+    return true;
+}
+
+static int gather(struct slot *slot, const struct iovec *iov, int count)
+{
+    size_t have = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (iov[i].iov_len > slot->size - have)
+            return -EIO;
+        memcpy(slot->data + have, iov[i].iov_base, iov[i].iov_len);
+        have += iov[i].iov_len;
+    }
+    return have == slot->size ? 0 : -EIO;
+}
+
+/* The slot is this thread's alone until it is marked done. */
+static void request_done(void *context, int r, const struct iovec *iov, int count)
+{
+    struct slot *slot = context;
+    struct transfer *transfer = slot->transfer;
+
+    if (r == 0)
+        r = gather(slot, iov, count);
+    pthread_mutex_lock(&transfer->mutex);
+    slot->r = r;
+    slot->done = true;
+    pthread_cond_signal(&transfer->cond);
+    pthread_mutex_unlock(&transfer->mutex);
+}
+
+static void flight_failed(void *context, void *owner, int r, const struct defect *defect)
+{
+    struct transfer *transfer = context;
+
+    (void)owner;
+    (void)r;
+    if (!defect)
+        return;
+    pthread_mutex_lock(&transfer->mutex);
+    if (transfer->defect_count < DEFECTS_MAX)
+        transfer->defects[transfer->defect_count++] = *defect;
+    pthread_mutex_unlock(&transfer->mutex);
+}
+
+static void nothing(void *owner)
+{
+    (void)owner;
+}
+
+/* Keeps the window full. */
+static int submit_more(struct transfer *transfer)
+{
+    while (transfer->active < transfer->slot_count) {
+        struct slot *slot =
+            &transfer->slots[(transfer->head + transfer->active) % transfer->slot_count];
+
+        if (!next_request(transfer, slot))
+            return 0;
+        if (slot->capacity < slot->size) {
+            size_t capacity = slot->size < REQUEST_SIZE ? REQUEST_SIZE : slot->size;
+
+            free(slot->data);
+            slot->data = malloc(capacity);
+            slot->capacity = slot->data ? capacity : 0;
+            if (!slot->data)
+                return -ENOMEM;
+        }
+        transfer->active++;
+        if (slot->size > 0)
+            engine_submit(transfer->engine, transfer->view, transfer, slot->offset, slot->size,
+                          request_done, slot);
+    }
+    return 0;
+}
+
+/* Is the slot done? `wait`: not before it is. */
+static bool slot_done(struct transfer *transfer, const struct slot *slot, bool wait)
+{
+    bool done;
+
+    pthread_mutex_lock(&transfer->mutex);
+    while (!slot->done && wait)
+        pthread_cond_wait(&transfer->cond, &transfer->mutex);
+    done = slot->done;
+    pthread_mutex_unlock(&transfer->mutex);
+    return done;
+}
+
+static int check_copied(struct transfer *transfer, const struct slot *slot)
+{
+    const struct extent *extent = &transfer->view->extents[slot->tensor];
+    uint64_t at = slot->offset - extent->offset;
+    size_t size = slot->size;
+
+    if (at + size > extent->size)
+        size = (size_t)(extent->size - at);
+    return convert_check(extent->tensor, at / type_info(extent->type)->block_size, slot->data, size,
+                         &transfer->failure->defect);
+}
+
+/* Several flights may have failed by now: the one of this tensor is what the reader is told. */
+static void find_defect(struct transfer *transfer, const struct slot *slot)
+{
+    const char *name = slot->tensor < transfer->view->extent_count
+                           ? transfer->view->extents[slot->tensor].tensor->name
+                           : NULL;
+
+    pthread_mutex_lock(&transfer->mutex);
+    for (size_t i = 0; i < transfer->defect_count; i++) {
+        if (i == 0 || (name && strstr(transfer->defects[i].text, name))) {
+            transfer->failure->defect = transfer->defects[i];
+            if (name && strstr(transfer->defects[i].text, name))
+                break;
+        }
+    }
+    pthread_mutex_unlock(&transfer->mutex);
+}
+
+/* A request's bytes have come: reports and checks them. */
+static int take(struct transfer *transfer, const struct slot *slot)
+{
+    struct transfer_failure *failure = transfer->failure;
+    bool header = slot->tensor == transfer->view->extent_count;
+    int r = slot->r;
+
+    if (slot->first) {
+        failure->in_tensor = true;
+        failure->tensor = slot->tensor;
+        transfer->progress->begin(transfer->progress->context, slot->tensor);
+    }
+    if (r < 0)
+        find_defect(transfer, slot);
+    else if (!header && transfer->view->extents[slot->tensor].chunk_count == 0 && slot->size > 0)
+        r = check_copied(transfer, slot);
+    if (r < 0)
+        return r;
+    if (slot->last) {
+        failure->in_tensor = false;
+        transfer->progress->end(transfer->progress->context, slot->tensor);
+    }
+    return 0;
+}
+
+/* Writes the requests at the head of the window: at least the first, more while they are ready and
+ * the write is small. */
+static int write_some(struct transfer *transfer)
+{
+    struct iovec iov[64];
+    size_t size = 0;
+    int count = 0, r;
+
+    while ((size_t)count < transfer->active && count < 64 && size < WRITE_SIZE) {
+        struct slot *slot =
+            &transfer->slots[(transfer->head + (size_t)count) % transfer->slot_count];
+        bool wait = count == 0 || (size_t)count < transfer->slot_count / 2;
+
+        if (!slot_done(transfer, slot, wait))
+            break;
+        r = take(transfer, slot);
+        if (r < 0)
+            return r;
+        iov[count++] = (struct iovec){.iov_base = slot->data, .iov_len = slot->size};
+        size += slot->size;
+    }
+    r = output_write(transfer->output, iov, count);
+    if (r < 0) {
+        transfer->failure->writing = true;
+        return r;
+    }
+    transfer->progress->written(
+        transfer->progress->context,
+        transfer->slots[(transfer->head + (size_t)count - 1) % transfer->slot_count].offset +
+            transfer->slots[(transfer->head + (size_t)count - 1) % transfer->slot_count].size);
+    transfer->head = (transfer->head + (size_t)count) % transfer->slot_count;
+    transfer->active -= (size_t)count;
+    return 0;
+}
+
+static int run(struct transfer *transfer)
+{
+    int r;
+
+    for (;;) {
+        r = submit_more(transfer);
+        if (r < 0 || transfer->active == 0)
+            return r;
+        r = write_some(transfer);
+        if (r < 0)
+            return r;
+    }
+}
+
+static int slots_new(struct transfer *transfer, unsigned cores)
+{
+    transfer->slot_count = 2 * (size_t)cores + 4;
+    if (transfer->slot_count > SLOTS_MAX)
+        transfer->slot_count = SLOTS_MAX;
+    transfer->slots = calloc(transfer->slot_count, sizeof(*transfer->slots));
+    if (!transfer->slots)
+        return -ENOMEM;
+    for (size_t i = 0; i < transfer->slot_count; i++)
+        transfer->slots[i].transfer = transfer;
+    return 0;
+}
+
+int transfer_run(const struct view *view, const struct kernel_set *kernels, unsigned cores,
+                 struct output *output, const struct transfer_progress *progress,
+                 struct transfer_failure *failure)
+{
+    struct transfer transfer = {
+        .view = view,
+        .output = output,
+        .progress = progress,
+        .failure = failure,
+        .in_header = true,
+    };
+    struct engine_config config = {
+        .cores = cores,
+        .kernels = *kernels,
+        .context = &transfer,
+        .hold = nothing,
+        .release = nothing,
+        .failed = flight_failed,
+    };
+    int r;
+
+    *failure = (struct transfer_failure){.defect = {.offset = DEFECT_NOWHERE}};
+    (void)pthread_mutex_init(&transfer.mutex, NULL);
+    (void)pthread_cond_init(&transfer.cond, NULL);
+    r = slots_new(&transfer, cores);
+    if (r == 0)
+        r = pool_new(cores, &config.pool);
+    if (r == 0)
+        r = engine_new(&config, &transfer.engine);
+    if (r == 0)
+        r = run(&transfer);
+    /* What is still under way is finished before its slots go. */
+    if (transfer.engine)
+        engine_free(transfer.engine);
+    if (config.pool)
+        pool_free(config.pool);
+    for (size_t i = 0; transfer.slots && i < transfer.slot_count; i++)
+        free(transfer.slots[i].data);
+    free(transfer.slots);
+    (void)pthread_cond_destroy(&transfer.cond);
+    (void)pthread_mutex_destroy(&transfer.mutex);
+    return r;
+}
