@@ -15,8 +15,11 @@ MUST_USE int convert_load(const struct view *view, uint32_t tensor, const struct
  * Converts a loaded chunk tile by tile (widen to floats that stay in the first-level cache, then
  * blocks): chunk->size bytes into `result`. Pure: the same bytes give the same bytes. -EIO with
  * *defect (tensor name and row) where the weights make it impossible: NaN or infinity in the
- * source, a result beyond its type's range (the reference tool stops there with the message that
- * ends the text).
+ * source, a result beyond its type's range. The text begins with the message of the reference tool,
+ * which stops there (recipe.md §8), and goes on with the row, counted over all matrices:
+ *   tensor 'X' has invalid data (row 7)
+ *   quantized data validation failed (row 7 of tensor 'X')
+ * -ENOTSUP if the set has no kernel for these types.
  */
 MUST_USE int convert_run(const struct kernel_set *kernels, const struct view *view, uint32_t tensor,
                          const struct chunk *chunk, const void *data, void *result,
@@ -29,5 +32,8 @@ MUST_USE int convert_run(const struct kernel_set *kernels, const struct view *vi
  */
 MUST_USE int convert_check(const struct source_tensor *tensor, uint64_t first, const void *data,
                            size_t size, struct defect *defect);
+
+/* How much of a text that convert_run() or convert_check() made is the tool's own message. */
+size_t convert_message_length(const char *text);
 
 #endif

@@ -1,0 +1,242 @@
+#include "quant/convert.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Floats of a tile: 16 KiB, which stay in the first-level cache. A multiple of every block. */
+#define TILE_WEIGHTS 4096
+
+static const char invalid_result[] = "quantized data validation failed";
+
+/* --- checks ------------------------------------------------------------------------------------
+ */
+
+/*
+ * A number is finite unless all bits of its exponent are set. Adding one unit to the exponent
+ * carries into the sign bit exactly then, so whole tiles are judged by an OR of sums.
+ */
+static bool finite_f32(const void *data, size_t count)
+{
+    uint32_t bits, all = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&bits, (const uint8_t *)data + 4 * i, 4);
+        all |= (bits & 0x7fffffff) + 0x00800000;
+    }
+    return !(all & 0x80000000);
+}
+
+/* The same for 16 bits; `unit` is one unit of the exponent: 0x0400 of F16, 0x0080 of BF16. */
+static bool finite_16(const void *data, size_t count, uint16_t unit)
+{
+    uint16_t bits, all = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&bits, (const uint8_t *)data + 2 * i, 2);
+        all = (uint16_t)(all | ((bits & 0x7fff) + unit));
+    }
+    return !(all & 0x8000);
+}
+
+/* The tool judges an F64 after it was rounded to float: 2^128 less half a unit becomes infinite. */
+static bool finite_f64(const void *data, size_t count)
+{
+    const double limit = 0x1.ffffffp127;
+    bool finite = true;
+    double value;
+
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&value, (const uint8_t *)data + 8 * i, 8);
+        finite = finite && fabs(value) < limit;
+    }
+    return finite;
+}
+
+/* IQ1_M keeps its half float in the high four bits of four 16-bit words behind qs and qh. */
+static bool finite_iq1_m(const uint8_t *block)
+{
+    uint16_t word, scale = 0;
+
+    for (int i = 0; i < 4; i++) {
+        memcpy(&word, block + 48 + 2 * i, 2);
+        scale = (uint16_t)(scale | (word >> 12) << 4 * i);
+    }
+    return finite_16(&scale, 1, 0x0400);
+}
+
+/* One block of a quantized type: is every scale finite? */
+static bool finite_block(enum type type, const struct type_info *info, const uint8_t *block)
+{
+    for (unsigned i = 0; i < info->scale_count; i++)
+        if (!finite_16(block + info->scale_offset[i], 1, 0x0400))
+            return false;
+    switch (type) {
+    case TYPE_IQ1_M:
+        return finite_iq1_m(block);
+    case TYPE_MXFP4: /* the exponent comes first; 255 is its NaN */
+        return block[0] != 0xff;
+    case TYPE_Q8_K: /* a float comes first */
+        return finite_f32(block, 1);
+    case TYPE_Q8_1: /* a type of activations: the tool takes no tensor of it for valid */
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* Is what the tool checks of `count` blocks in order? (ggml_validate_row_data, 0.27) */
+static bool finite_blocks(enum type type, const void *data, size_t count)
+{
+    const struct type_info *info = type_info((uint32_t)type);
+    const uint8_t *block = data;
+
+    switch (type) {
+    case TYPE_F32:
+        return finite_f32(data, count);
+    case TYPE_F16:
+        return finite_16(data, count, 0x0400);
+    case TYPE_BF16:
+        return finite_16(data, count, 0x0080);
+    case TYPE_F64:
+        return finite_f64(data, count);
+    default:
+        break;
+    }
+    if (!info->quantized)
+        return true;
+    for (size_t i = 0; i < count; i++, block += info->block_size)
+        if (!finite_block(type, info, block))
+            return false;
+    return true;
+}
+
+/* The first of `count` blocks that is not in order; only asked when one is not. */
+static size_t first_bad(enum type type, const void *data, size_t count)
+{
+    size_t block_size = type_info((uint32_t)type)->block_size, i = 0;
+
+    while (i + 1 < count && finite_blocks(type, (const uint8_t *)data + i * block_size, 1))
+        i++;
+    return i;
+}
+
+static int invalid_source(const struct source_tensor *tensor, uint64_t row, struct defect *defect)
+{
+    return defect_set(defect, EIO, DEFECT_NOWHERE, "tensor '%s' has invalid data (row %llu)",
+                      tensor->name, (unsigned long long)row);
+}
+
+int convert_check(const struct source_tensor *tensor, uint64_t first, const void *data, size_t size,
+                  struct defect *defect)
+{
+    const struct type_info *info = type_info((uint32_t)tensor->type);
+    size_t count = size / info->block_size;
+
+    assert(size % info->block_size == 0);
+    if (finite_blocks(tensor->type, data, count))
+        return 0;
+    first += first_bad(tensor->type, data, count);
+    return invalid_source(tensor, first * info->block_weights / tensor->ne[0], defect);
+}
+
+size_t convert_message_length(const char *text)
+{
+    const char *row, *next;
+    size_t length = strlen(invalid_result);
+
+    if (strncmp(text, invalid_result, length) == 0)
+        return length;
+    row = strstr(text, " (row ");
+    if (!row)
+        return strlen(text);
+    /* A tensor's name may hold the same words; ours come last. */
+    while ((next = strstr(row + 1, " (row ")))
+        row = next;
+    return (size_t)(row - text);
+}
+
+/* --- conversion --------------------------------------------------------------------------------
+ */
+
+int convert_load(const struct view *view, uint32_t tensor, const struct chunk *chunk, void *data)
+{
+    const struct source_tensor *from = view->extents[tensor].tensor;
+
+    return source_read(view->source, from->shard, chunk->source_offset, data, chunk->source_size);
+}
+
+/* What stays the same from tile to tile. */
+struct conversion {
+    const struct source_tensor *tensor;
+    enum type type;
+    const struct type_info *from;
+    const struct type_info *to;
+    kernel_widen_fn widen; /* NULL: they are floats already */
+    kernel_fn quantize;    /* NULL: they stay floats */
+};
+
+static int find_kernels(const struct kernel_set *kernels, struct conversion *c)
+{
+    c->from = type_info((uint32_t)c->tensor->type);
+    c->to = type_info((uint32_t)c->type);
+    c->widen = kernels->widen[c->tensor->type];
+    c->quantize = kernels->quantize[c->type];
+    if ((!c->widen && c->tensor->type != TYPE_F32) || (!c->quantize && c->type != TYPE_F32))
+        return -ENOTSUP;
+    return 0;
+}
+
+/* Converts `rows` rows of `length` weights (rows is 1 where a row is cut), of which the first is
+ * `row` of the tensor. */
+static int convert_tile(const struct conversion *c, uint64_t row, size_t rows, size_t length,
+                        const uint8_t *data, uint8_t *result, struct defect *defect)
+{
+    _Alignas(64) float tile[TILE_WEIGHTS];
+    size_t weights = rows * length, blocks = weights / c->to->block_weights;
+
+    if (c->widen)
+        c->widen(tile, data, weights);
+    else
+        memcpy(tile, data, weights * sizeof(*tile));
+    if (!finite_f32(tile, weights))
+        return invalid_source(c->tensor, row + first_bad(TYPE_F32, tile, weights) / length, defect);
+    if (c->quantize)
+        c->quantize(result, tile, rows, length, NULL);
+    else
+        memcpy(result, tile, weights * sizeof(*tile));
+    if (finite_blocks(c->type, result, blocks))
+        return 0;
+    row += first_bad(c->type, result, blocks) * c->to->block_weights / length;
+    return defect_set(defect, EIO, DEFECT_NOWHERE, "%s (row %llu of tensor '%s')", invalid_result,
+                      (unsigned long long)row, c->tensor->name);
+}
+
+int convert_run(const struct kernel_set *kernels, const struct view *view, uint32_t tensor,
+                const struct chunk *chunk, const void *data, void *result, struct defect *defect)
+{
+    struct conversion c = {
+        view->extents[tensor].tensor, view->extents[tensor].type, NULL, NULL, NULL, NULL};
+    size_t columns = (size_t)chunk->columns, rows, length, weights;
+    const uint8_t *in = data;
+    uint8_t *out = result;
+    int r = find_kernels(kernels, &c);
+
+    if (r < 0)
+        return defect_set(defect, -r, DEFECT_NOWHERE, "no kernel converts tensor '%s' to %s",
+                          c.tensor->name, c.to->name);
+    for (uint32_t row = 0; row < chunk->rows && r == 0; row += (uint32_t)rows) {
+        rows = columns < TILE_WEIGHTS ? TILE_WEIGHTS / columns : 1;
+        if (rows > chunk->rows - row)
+            rows = chunk->rows - row;
+        for (size_t column = 0; column < columns && r == 0; column += length) {
+            length = columns - column < TILE_WEIGHTS ? columns - column : TILE_WEIGHTS;
+            weights = rows * length;
+            r = convert_tile(&c, chunk->row + row, rows, length, in, out, defect);
+            in += weights / c.from->block_weights * c.from->block_size;
+            out += weights / c.to->block_weights * c.to->block_size;
+        }
+    }
+    return r;
+}
