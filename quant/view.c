@@ -137,6 +137,8 @@ static int window_get(struct builder *b, struct window *w, uint64_t offset, size
     int r;
 
     assert(least <= WINDOW_SIZE);
+    *data = NULL;
+    *size = 0;
     if (offset > w->end || w->end - offset < least)
         return defect_set(b->defect, EINVAL, offset, "the header has changed under our eyes");
     if (offset < w->offset || offset - w->offset > w->size ||
@@ -185,7 +187,7 @@ static int emit_run(struct builder *b, struct window *w, uint64_t from, uint64_t
 /* A string with its length field, cut at its first zero byte; *end is the first byte behind it. */
 static int emit_cut_string(struct builder *b, struct window *w, uint64_t offset, uint64_t *end)
 {
-    const uint8_t *data = NULL, *zero = NULL;
+    const uint8_t *data, *zero = NULL;
     uint64_t length, at, begin = offset + 8;
     size_t size;
     int r;
