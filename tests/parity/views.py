@@ -1,0 +1,174 @@
+"""Compares views, as quant/ makes them, with what the reference tool wrote (expected.tsv).
+
+Used by `headers` and `files`. Rows that ask for what this version does not do (other types, an
+importance matrix, patterns, pruning ...) are counted as skipped. Rows that differ on purpose:
+
+align8, align64, align128   The tool keeps general.alignment as a key but lays out at 32, and its own
+                            loader refuses the file. We lay out as the key says; what is checked
+                            instead is that our own reader takes the result.
+ABORT rows                  The tool crashed; any clean refusal will do.
+'llama_model_loader: ...'   The tool's loader speaks of the path it was given, as does `quantfs quantize`;
+                            below the verbs only the refusal itself is compared.
+"""
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+HERE = os.environ.get('HERE', os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, HERE)
+from ggufw import read  # noqa: E402
+
+FILE_TYPES = {'Q8_0', 'Q4_0', 'Q4_K_S', 'Q4_K_M', 'Q4_K', 'Q5_K_S', 'Q5_K_M', 'Q5_K', 'Q6_K', 'F16', 'BF16', 'F32',
+              'COPY', '0', '1', '2', '7', '14', '15', '16', '17', '18', '32'}
+TARGETS = {'f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k'}
+FLAGS = {'--leave-output-tensor', '--pure', '--allow-requantize'}
+TYPE_OPTIONS = {'--output-tensor-type', '--token-embedding-type'}
+PLAIN = {0: 'F32', 1: 'F16', 24: 'I8', 25: 'I16', 26: 'I32', 27: 'I64', 28: 'F64', 30: 'BF16'}
+ALIGNED = {'align8': 8, 'align64': 64, 'align128': 128}
+OF_WEIGHTS = re.compile(r"tensor '.*' has invalid data|quantized data validation failed")
+
+
+def rows_of(name):
+    with open(os.path.join(HERE, name), encoding='utf-8') as f:
+        return [line.rstrip('\n').split('\t') for line in f if line.strip() and not line.startswith('#')]
+
+
+def supported(case, expected):
+    """Why this version cannot make the row, or None."""
+    _, _, options, type_name, threads = case
+    if expected[6] == 'USAGE' or not re.fullmatch(r'\d*', threads):
+        return 'command line'
+    if type_name.upper() not in FILE_TYPES:
+        return 'file type'
+    words = shlex.split(options)
+    while words:
+        word = words.pop(0)
+        if word in TYPE_OPTIONS:
+            if words.pop(0).lower() not in TARGETS and not expected[6].startswith('ABORT'):
+                return 'type'
+        elif word not in FLAGS:
+            return 'option ' + word
+    return None
+
+
+def source_file(directory, name):
+    path = os.path.join(directory, name)
+    return name if os.path.exists(path) else name + '.gguf'
+
+
+def layer_and_name(tensor):
+    found = re.match(rb'blk\.\s*([+-]?\d+)', tensor[0].encode('utf-8', 'surrogateescape'))
+    return (int(found.group(1)) if found else -1, tensor[0].encode('utf-8', 'surrogateescape'))
+
+
+def requantizes(directory, case, expected):
+    """Does the row convert from a quantized type? The tool did if one that it was given is gone."""
+    if '--allow-requantize' not in case[2] or expected[3] == 'ERROR':
+        return False
+    tensors = sorted(read(os.path.join(directory, source_file(directory, case[1])))[2], key=layer_and_name)
+    types = []
+    for word in expected[6].split():
+        name, _, count = word.partition('*')
+        types += [name] * int(count or 1)
+    from run import NAMES
+    return any(t[2] not in PLAIN and NAMES.get(t[2]) != got for t, got in zip(tensors, types))
+
+
+def dump(tool, directory, case, header, source=None, options=None, type_name=None):
+    words = [tool] + (['--header'] if header else [])
+    words += shlex.split(case[2]) if options is None else options
+    words += [source or source_file(directory, case[1]), type_name or case[3]]
+    done = subprocess.run(words, cwd=directory, capture_output=True, timeout=300)
+    return done.returncode, done.stdout, done.stderr.decode('utf-8', 'replace')
+
+
+def same_refusal(code, text, message):
+    """None, or what is wrong about how we failed."""
+    if code != 1:
+        return 'exit status %d, expected the error: %s' % (code, message)
+    if message.startswith(('ABORT', 'exit status', 'llama_model_loader:')):
+        return None
+    if not text.startswith(message):
+        return 'said: %s, expected: %s' % (text.strip(), message)
+    return None
+
+
+def check_aligned(tool, directory, case, header, code, data, text):
+    alignment = ALIGNED[case[1]]
+    if code != 0:
+        return text.strip()
+    at = int(re.search(r'header (\d+)', text).group(1))
+    if at % alignment:
+        return 'the header of %d bytes is not aligned to %d' % (at, alignment)
+    if header:
+        return None
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(data)
+        f.flush()
+        code, again, text = dump(tool, directory, case, False, f.name, [], 'COPY')
+    if code != 0 or again != data:
+        return 'our own reader does not take it back: %s' % text.strip()
+    return None
+
+
+def check(tool, directory, case, expected, header):
+    """None, or how the row differs."""
+    code, data, text = dump(tool, directory, case, header)
+    if case[1] in ALIGNED:
+        return check_aligned(tool, directory, case, header, code, data, text)
+    if expected[3] == 'ERROR':
+        if header and OF_WEIGHTS.match(expected[6]):
+            return None if code == 0 else 'no header: ' + text.strip()
+        return same_refusal(code, text, expected[6])
+    if code != 0:
+        return 'exit status %d: %s' % (code, text.strip())
+    size, at = (int(n) for n in re.search(r'size (\d+) header (\d+)', text).groups())
+    if size != int(expected[2]):
+        return 'size %d, expected %s' % (size, expected[2])
+    if at != int(expected[4]):
+        return 'header of %d bytes, expected %s' % (at, expected[4])
+    if hashlib.sha256(data[:at]).hexdigest() != expected[5]:
+        return 'the header differs'
+    if not header and (len(data) != size or hashlib.sha256(data).hexdigest() != expected[3]):
+        return 'the header is right, the data differ'
+    return None
+
+
+def main(header):
+    if len(sys.argv) < 2:
+        sys.exit('usage: %s DUMP-VIEW [SOURCES [CASE...]]' % sys.argv[0])
+    tool = os.path.abspath(sys.argv[1])
+    if len(sys.argv) == 2:
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run([sys.executable, os.path.join(HERE, 'gen.py'), directory], check=True,
+                           stdout=subprocess.DEVNULL)
+            return compare(tool, directory, header, [])
+    return compare(tool, sys.argv[2], header, sys.argv[3:])
+
+
+def compare(tool, directory, header, names):
+    expected = {}
+    for row in rows_of('expected.tsv'):
+        expected.setdefault(row[0], []).append(row + [''] * (7 - len(row)))
+    passed = failed = skipped = 0
+    for case in rows_of('cases.tsv'):
+        case += [''] * (5 - len(case))
+        if names and case[0] not in names:
+            continue
+        rows = expected[case[0]]
+        why = supported(case, rows[0]) or (requantizes(directory, case, rows[0]) and 'requantizing') or None
+        if why or len(rows) != 1 or rows[0][3] == 'DRY':
+            skipped += 1
+            continue
+        wrong = check(tool, directory, case, rows[0], header)
+        if wrong:
+            failed += 1
+            print('%s: %s' % (case[0], wrong))
+        else:
+            passed += 1
+    print('%d passed, %d failed, %d skipped' % (passed, failed, skipped))
+    return 1 if failed or not passed else 0
