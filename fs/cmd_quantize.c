@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -432,25 +433,33 @@ static int failed_open(const struct quantize *quantize, const struct cmd_source 
     return failed(quantize, message);
 }
 
-/* The weights of a tensor: our line says where, the message is the tool's, which ends our text. */
+/* The tool's own words in a text of ours about weights, which says besides where they are. */
+static void tool_message(const char *text, char *message, size_t size)
+{
+    static const char validation[] = "quantized data validation failed";
+    static const char invalid[] = "has invalid data";
+    const char *end = strstr(text, invalid), *begin = text;
+
+    if (strstr(text, validation))
+        (void)snprintf(message, size, "%s", validation);
+    else if (end && (begin = strstr(text, "tensor '")) && begin < end)
+        (void)snprintf(message, size, "%.*s", (int)(end - begin + (ptrdiff_t)strlen(invalid)),
+                       begin);
+    else
+        (void)snprintf(message, size, "%s", text);
+}
+
 static int failed_data(const struct quantize *quantize, const struct cmd_source *model,
                        const struct defect *defect, int r)
 {
-    static const char validation[] = "quantized data validation failed";
-    const char *message = defect->text, *found = NULL;
-    char text[8192];
+    char text[8192], message[sizeof(defect->text)];
 
     if (defect->text[0] == '\0')
         return failed(quantize, r == -ESTALE ? "the source has changed" : strerror(-r));
     cmd_source_describe(quantize->input, model, defect, text, sizeof(text));
     (void)fprintf(stderr, "%s\n", text);
-    if (strstr(defect->text, "has invalid data")) {
-        for (const char *at = defect->text; (at = strstr(at, "tensor '")); at++)
-            found = at;
-    } else {
-        found = strstr(defect->text, validation);
-    }
-    return failed(quantize, found ? found : message);
+    tool_message(defect->text, message, sizeof(message));
+    return failed(quantize, message);
 }
 
 static int same_file(const struct quantize *quantize)

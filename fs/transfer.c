@@ -222,21 +222,33 @@ static int check_copied(struct transfer *transfer, const struct slot *slot)
                          &transfer->failure->defect);
 }
 
-/* Several flights may have failed by now: the one of this tensor is what the reader is told. */
+static bool names(const struct defect *defect, const char *tensor)
+{
+    size_t length = strlen(tensor);
+    const char *at = length > 0 ? defect->text : "";
+
+    while (*at && (at = strstr(at, tensor))) {
+        if (at > defect->text && at[-1] == '\'' && at[length] == '\'')
+            return true;
+        at++;
+    }
+    return false;
+}
+
+/* Several flights may have failed by now: the one of this tensor is what the user is told. */
 static void find_defect(struct transfer *transfer, const struct slot *slot)
 {
-    const char *name = slot->tensor < transfer->view->extent_count
-                           ? transfer->view->extents[slot->tensor].tensor->name
-                           : NULL;
+    const struct view *view = transfer->view;
+    const char *tensor =
+        slot->tensor < view->extent_count ? view->extents[slot->tensor].tensor->name : "";
+    size_t found = 0;
 
     pthread_mutex_lock(&transfer->mutex);
-    for (size_t i = 0; i < transfer->defect_count; i++) {
-        if (i == 0 || (name && strstr(transfer->defects[i].text, name))) {
-            transfer->failure->defect = transfer->defects[i];
-            if (name && strstr(transfer->defects[i].text, name))
-                break;
-        }
-    }
+    for (size_t i = transfer->defect_count; i-- > 0;)
+        if (names(&transfer->defects[i], tensor))
+            found = i;
+    if (transfer->defect_count > 0)
+        transfer->failure->defect = transfer->defects[found];
     pthread_mutex_unlock(&transfer->mutex);
 }
 
