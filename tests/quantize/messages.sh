@@ -1,0 +1,35 @@
+#!/bin/bash
+# If this failed, a wrong command line would be told something else than llama-quantize tells, or touch OUT.
+. "$(dirname "$0")/lib.bash"
+need_reference
+echo untouched >out.gguf
+
+compare() {
+    local status=0
+    reference llama-quantize "$@" >tool.out 2>tool.err || status=$?
+    equal "the tool's exit status of $*" "$status" 1
+    refuses "$QUANTFS" quantize "$@"
+    diff tool.err err || fail "standard error differs: $*"
+    # The usage texts differ; whether there is one, and what stands before it, must not.
+    diff <(sed -e '/^usage:/,$d' tool.out) <(sed -e '/^usage:/,$d' out | sed 's/^quantfs quantize/llama-quantize/') || fail "standard output differs: $*"
+    equal "usage of $*" "$(grep -c ^usage: out)" "$(grep -c ^usage: tool.out)"
+    equal "OUT after $*" "$(cat out.gguf)" untouched
+}
+
+compare
+compare --help
+compare --pure
+compare --pure source.gguf
+compare source.gguf
+compare source.gguf out.gguf
+compare source.gguf out.gguf nonsense
+compare source.gguf out.gguf 99
+compare source.gguf out.gguf 4
+compare source.gguf out.gguf Q8_0 many
+compare source.gguf Q8_0 Q8_0
+compare --output-tensor-type
+compare --output-tensor-type nonsense source.gguf out.gguf Q8_0
+compare --token-embedding-type q4_k_m source.gguf out.gguf Q8_0
+compare --max-buffer-size 0 source.gguf out.gguf Q8_0
+compare --max-buffer-size much source.gguf out.gguf Q8_0
+compare source.gguf source.gguf Q8_0
