@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -504,10 +505,15 @@ static bool wants_bare_progress(void)
     return fstat(STDERR_FILENO, &err) < 0 || out.st_dev != err.st_dev || out.st_ino != err.st_ino;
 }
 
+/* As many as this process may use, not as the machine has. */
 static unsigned core_count(const struct quantize *quantize)
 {
-    long count = quantize->threads > 0 ? quantize->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t set;
+    long count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
+                                                              : sysconf(_SC_NPROCESSORS_ONLN);
 
+    if (quantize->threads > 0)
+        count = quantize->threads;
     if (count < 1)
         count = 1;
     return count > CORES_MAX ? CORES_MAX : (unsigned)count;

@@ -1,0 +1,38 @@
+#!/bin/bash
+# If this failed, the first command that the README gives would not show a working variant.
+. "$(dirname "$0")/lib.bash"
+
+# A tree whose build is the one under test.
+mkdir -p tree/fs
+cp "$tests/../fs/quickstart" "$tests/../fs/make-model" tree/fs
+ln -s "$(dirname "$(dirname "$QUANTFS")")" tree/build
+export XDG_DATA_HOME=$work/data
+demo=$XDG_DATA_HOME/quantfs-demo
+"$QUANTFS" quantize source.gguf expected.gguf Q4_K_M >/dev/null 2>&1
+sum=$(sha256sum <expected.gguf | cut -d' ' -f1)
+
+# Without /dev/fuse: it says so and writes the file.
+cat >nofuse.sh <<'INSIDE'
+mkdir dev && mount -t tmpfs tmpfs dev
+for node in null zero urandom; do touch dev/$node && mount --bind /dev/$node dev/$node; done
+mount --move dev /dev
+tree/fs/quickstart >plain.out 2>&1
+INSIDE
+if unshare -rm mount -t tmpfs tmpfs tree 2>/dev/null; then
+    unshare -rm bash -e nofuse.sh || fail "without /dev/fuse: $(cat plain.out)"
+    grep -q 'no usable /dev/fuse' plain.out || fail "no word of /dev/fuse"
+    same "$demo/demo-q4_k_m.gguf" expected.gguf
+fi
+
+[ -w /dev/fuse ] && command -v fusermount3 >/dev/null || skip "no /dev/fuse: only the way without it was tried"
+unmount() { fusermount3 -u "$demo/mnt" 2>/dev/null || true; fusermount3 -u "$work/mnt" 2>/dev/null || true; }
+trap 'unmount; rm -rf "$work"' EXIT
+tree/fs/quickstart >mounted.out 2>&1 || fail "$(cat mounted.out)"
+grep -qF 'demo@q4_k_m.gguf' mounted.out || fail "no variant in the listing: $(cat mounted.out)"
+grep -q "^$sum " mounted.out || fail "another sum than $sum: $(cat mounted.out)"
+(cd tree/fs && ./quickstart >../../again.out 2>&1) || fail "the second time: $(cat again.out)"
+grep -q 'Already mounted' again.out || fail "not a word of what is mounted already"
+mkdir models
+cp source.gguf models/mine.gguf
+tree/fs/quickstart models mnt >own.out 2>&1 || fail "$(cat own.out)"
+same mnt/mine@q4_k_m.gguf expected.gguf
