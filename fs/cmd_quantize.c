@@ -14,9 +14,9 @@
 #include "fs/cmd_source.h"
 #include "fs/log.h"
 #include "fs/output.h"
+#include "fs/progress.h"
 #include "fs/transfer.h"
 
-#define MIB 1048576.0
 #define CORES_MAX 1024
 
 /* What the command line asks for. */
@@ -29,15 +29,6 @@ struct quantize {
     bool dry_run;
     bool sync;
     int threads; /* 0 or less: as many as there are cores */
-};
-
-/* One run: what its messages need. */
-struct job {
-    const struct view *view;
-    uint64_t started; /* ms, when writing began */
-    uint64_t drawn;   /* ms, when the status line was last drawn; 0: it is not there */
-    bool bare;        /* progress goes to standard output too */
-    bool terminal;    /* standard error is one */
 };
 
 static uint64_t now_us(void)
@@ -281,108 +272,6 @@ static enum parsed parse(struct quantize *quantize, const char *program, int arg
     return parse_arguments(quantize, argc, argv, at);
 }
 
-/* ---- messages ---- */
-
-/* ggml's own spelling: "q4_K". */
-static void type_text(enum type type, char *text, size_t size)
-{
-    size_t length;
-
-    (void)snprintf(text, size, "%s", type_info(type)->name);
-    length = strlen(text);
-    if (length > 2 && strcmp(text + length - 2, "_k") == 0)
-        text[length - 1] = 'K';
-}
-
-/* One line about a tensor, as the tool has it; `done`: with what comes when it is converted. */
-static void print_tensor(const struct view *view, size_t index, bool dry_run, bool done)
-{
-    const struct extent *extent = &view->extents[index];
-    const struct source_tensor *tensor = extent->tensor;
-    char name[512], from[16], to[16];
-
-    log_escape(tensor->name, name, sizeof(name));
-    type_text(tensor->type, from, sizeof(from));
-    type_text(extent->type, to, sizeof(to));
-    (void)fprintf(stderr,
-                  "[%4zu/%4zu] %-36s - [%6" PRIu64 ", %6" PRIu64 ", %6" PRIu64 ", %6" PRIu64
-                  "], type = %6s, ",
-                  index + 1, view->extent_count, name, tensor->ne[0], tensor->ne[1], tensor->ne[2],
-                  tensor->ne[3], from);
-    if (tensor->type == extent->type) {
-        (void)fprintf(stderr, "size = %8.3f MiB\n", (double)extent->size / MIB);
-        return;
-    }
-    if (!dry_run)
-        (void)fprintf(stderr, "converting to %s .. ", to);
-    if (done)
-        (void)fprintf(stderr, "size = %8.2f MiB -> %8.2f MiB", (double)tensor->size / MIB,
-                      (double)extent->size / MIB);
-    if (dry_run)
-        (void)fprintf(stderr, " (%s)", to);
-    (void)fputc('\n', stderr);
-}
-
-static void print_sizes(const struct view *view)
-{
-    double before = 0, after = 0, weights = 0;
-
-    for (size_t i = 0; i < view->extent_count; i++) {
-        const struct source_tensor *tensor = view->extents[i].tensor;
-
-        before += (double)tensor->size;
-        after += (double)view->extents[i].size;
-        weights += (double)tensor->ne[0] * (double)tensor->ne[1] * (double)tensor->ne[2] *
-                   (double)tensor->ne[3];
-    }
-    (void)fprintf(stderr, "llama_model_quantize_impl: model size  = %8.2f MiB (%.2f BPW)\n",
-                  before / MIB, before * 8 / weights);
-    (void)fprintf(stderr, "llama_model_quantize_impl: quant size  = %8.2f MiB (%.2f BPW)\n",
-                  after / MIB, after * 8 / weights);
-}
-
-/* The status line stands below the tensors, on a terminal only. */
-static void clear_status(struct job *job)
-{
-    if (job->drawn != 0)
-        (void)fputs("\r\033[K", stderr);
-    job->drawn = 0;
-}
-
-static void tensor_begin(void *context, size_t tensor)
-{
-    struct job *job = context;
-
-    if (job->bare) {
-        (void)printf("[%4zu/%4zu]\n", tensor + 1, job->view->extent_count);
-        (void)fflush(stdout);
-    }
-}
-
-static void tensor_end(void *context, size_t tensor)
-{
-    struct job *job = context;
-
-    clear_status(job);
-    print_tensor(job->view, tensor, false, true);
-}
-
-static void bytes_written(void *context, uint64_t offset)
-{
-    struct job *job = context;
-    uint64_t now = now_us() / 1000, left;
-    double rate;
-
-    if (!job->terminal || now - job->started < 1000 || now - job->drawn < 200)
-        return;
-    rate = (double)offset / (double)(now - job->started); /* bytes per ms */
-    left = (uint64_t)((double)(job->view->size - offset) / (rate > 0 ? rate : 1)) / 1000;
-    (void)fprintf(stderr, "\r%3.0f %%, %.0f MiB/s, %" PRIu64 ":%02" PRIu64 " left\033[K",
-                  100.0 * (double)offset / (double)job->view->size, rate * 1000 / MIB, left / 60,
-                  left % 60);
-    job->drawn = now;
-}
-
 /* ---- what went wrong ---- */
 
 /* The reference tool has two kinds of messages about a file: what its GGUF reader found is printed
@@ -531,8 +420,8 @@ static void print_times(uint64_t started)
 static int write_view(const struct quantize *quantize, const struct cmd_source *model,
                       const struct view *view, const struct kernel_set *kernels)
 {
-    struct job job = {.view = view, .started = now_us() / 1000, .terminal = isatty(STDERR_FILENO)};
-    struct transfer_progress progress = {&job, tensor_begin, tensor_end, bytes_written};
+    struct progress progress;
+    struct transfer_progress hooks;
     struct transfer_failure failure;
     struct output *output = NULL;
     uint64_t started = now_us();
@@ -544,11 +433,12 @@ static int write_view(const struct quantize *quantize, const struct cmd_source *
     if (r < 0)
         return failed_output(quantize, "open", r);
     quiet = is_stdout(output);
-    job.bare = !quiet && wants_bare_progress();
-    r = transfer_run(view, kernels, core_count(quantize), output, &progress, &failure);
-    clear_status(&job);
+    progress_init(&progress, view, !quiet && wants_bare_progress());
+    hooks = progress_hooks(&progress);
+    r = transfer_run(view, kernels, core_count(quantize), output, &hooks, &failure);
+    progress_clear(&progress);
     if (r < 0 && failure.in_tensor)
-        print_tensor(view, failure.tensor, false, false);
+        progress_print(view, failure.tensor, PROGRESS_STOPPED);
     if (r < 0 && failure.writing)
         r = failed_output(quantize, "write", r);
     else if (r < 0)
@@ -560,7 +450,7 @@ static int write_view(const struct quantize *quantize, const struct cmd_source *
     }
     output_free(output);
     if (r == 0) {
-        print_sizes(view);
+        progress_print_sizes(view);
         if (!quiet)
             print_times(started);
     }
@@ -572,8 +462,8 @@ static void dry_run(const struct view *view)
     uint64_t started = now_us();
 
     for (size_t i = 0; i < view->extent_count; i++)
-        print_tensor(view, i, true, true);
-    print_sizes(view);
+        progress_print(view, i, PROGRESS_PLANNED);
+    progress_print_sizes(view);
     print_times(started);
 }
 

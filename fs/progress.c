@@ -1,0 +1,134 @@
+#include "fs/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/log.h"
+
+#define MIB 1048576.0
+#define QUIET_MS 1000 /* a status line is worth its flicker after this */
+#define DRAW_MS 200   /* and is drawn so often */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void progress_init(struct progress *progress, const struct view *view, bool bare)
+{
+    *progress = (struct progress){
+        .view = view,
+        .started = now_ms(),
+        .bare = bare,
+        .terminal = isatty(STDERR_FILENO),
+    };
+}
+
+/* ggml's own spelling: "q4_K". */
+static void type_text(enum type type, char *text, size_t size)
+{
+    size_t length;
+
+    (void)snprintf(text, size, "%s", type_info(type)->name);
+    length = strlen(text);
+    if (length > 2 && strcmp(text + length - 2, "_k") == 0)
+        text[length - 1] = 'K';
+}
+
+void progress_print(const struct view *view, size_t index, enum progress_state state)
+{
+    const struct extent *extent = &view->extents[index];
+    const struct source_tensor *tensor = extent->tensor;
+    char name[512], from[16], to[16];
+
+    log_escape(tensor->name, name, sizeof(name));
+    type_text(tensor->type, from, sizeof(from));
+    type_text(extent->type, to, sizeof(to));
+    (void)fprintf(stderr,
+                  "[%4zu/%4zu] %-36s - [%6" PRIu64 ", %6" PRIu64 ", %6" PRIu64 ", %6" PRIu64
+                  "], type = %6s, ",
+                  index + 1, view->extent_count, name, tensor->ne[0], tensor->ne[1], tensor->ne[2],
+                  tensor->ne[3], from);
+    if (tensor->type == extent->type) {
+        (void)fprintf(stderr, "size = %8.3f MiB\n", (double)extent->size / MIB);
+        return;
+    }
+    if (state != PROGRESS_PLANNED)
+        (void)fprintf(stderr, "converting to %s .. ", to);
+    if (state != PROGRESS_STOPPED)
+        (void)fprintf(stderr, "size = %8.2f MiB -> %8.2f MiB", (double)tensor->size / MIB,
+                      (double)extent->size / MIB);
+    if (state == PROGRESS_PLANNED)
+        (void)fprintf(stderr, " (%s)", to);
+    (void)fputc('\n', stderr);
+}
+
+void progress_print_sizes(const struct view *view)
+{
+    double before = 0, after = 0, weights = 0;
+
+    for (size_t i = 0; i < view->extent_count; i++) {
+        const struct source_tensor *tensor = view->extents[i].tensor;
+
+        before += (double)tensor->size;
+        after += (double)view->extents[i].size;
+        weights += (double)tensor->ne[0] * (double)tensor->ne[1] * (double)tensor->ne[2] *
+                   (double)tensor->ne[3];
+    }
+    (void)fprintf(stderr, "llama_model_quantize_impl: model size  = %8.2f MiB (%.2f BPW)\n",
+                  before / MIB, before * 8 / weights);
+    (void)fprintf(stderr, "llama_model_quantize_impl: quant size  = %8.2f MiB (%.2f BPW)\n",
+                  after / MIB, after * 8 / weights);
+}
+
+void progress_clear(struct progress *progress)
+{
+    if (progress->drawn != 0)
+        (void)fputs("\r\033[K", stderr);
+    progress->drawn = 0;
+}
+
+static void begin(void *context, size_t tensor)
+{
+    const struct progress *progress = context;
+
+    if (progress->bare) {
+        (void)printf("[%4zu/%4zu]\n", tensor + 1, progress->view->extent_count);
+        (void)fflush(stdout);
+    }
+}
+
+static void end(void *context, size_t tensor)
+{
+    struct progress *progress = context;
+
+    progress_clear(progress);
+    progress_print(progress->view, tensor, PROGRESS_DONE);
+}
+
+static void written(void *context, uint64_t offset)
+{
+    struct progress *progress = context;
+    uint64_t now = now_ms(), ms = now - progress->started, left;
+    double rate;
+
+    if (!progress->terminal || ms < QUIET_MS || now - progress->drawn < DRAW_MS)
+        return;
+    rate = (double)(offset > 0 ? offset : 1) / (double)ms;
+    left = (uint64_t)((double)(progress->view->size - offset) / rate) / 1000;
+    (void)fprintf(stderr, "\r%3.0f %%, %.0f MiB/s, %" PRIu64 ":%02" PRIu64 " left\033[K",
+                  100.0 * (double)offset / (double)progress->view->size, rate * 1000 / MIB,
+                  left / 60, left % 60);
+    progress->drawn = now;
+}
+
+struct transfer_progress progress_hooks(struct progress *progress)
+{
+    return (struct transfer_progress){progress, begin, end, written};
+}
