@@ -20,7 +20,7 @@ import tempfile
 
 HERE = os.environ.get('HERE', os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, HERE)
-from ggufw import read  # noqa: E402
+from ggufw import TYPES, read  # noqa: E402
 
 FILE_TYPES = {'Q8_0', 'Q4_0', 'Q4_K_S', 'Q4_K_M', 'Q4_K', 'Q5_K_S', 'Q5_K_M', 'Q5_K', 'Q6_K', 'F16', 'BF16', 'F32',
               'COPY', '0', '1', '2', '7', '14', '15', '16', '17', '18', '32'}
@@ -74,8 +74,8 @@ def requantizes(directory, case, expected):
     for word in expected[6].split():
         name, _, count = word.partition('*')
         types += [name] * int(count or 1)
-    from run import NAMES
-    return any(t[2] not in PLAIN and NAMES.get(t[2]) != got for t, got in zip(tensors, types))
+    names = {row[0]: name for name, row in TYPES.items()}
+    return any(t[2] not in PLAIN and names.get(t[2], got) != got for t, got in zip(tensors, types))
 
 
 def dump(tool, directory, case, header, source=None, options=None, type_name=None):
