@@ -22,6 +22,9 @@ const struct ftype *ftype_table(void);
 const struct ftype *ftype_find(const char *name, size_t length);
 const struct ftype *ftype_by_number(uint32_t number);
 
+/* Can this version convert weights to the type? */
+bool ftype_has_target(enum type type);
+
 /* What a user asks for: the same for a name in the mount and for the options of `quantize`. A plain
  * value. */
 struct variant {
@@ -37,8 +40,8 @@ struct variant {
 
 /*
  * Reads the VARIANT of STEM@VARIANT.gguf: a file type and options, any case, options in any order,
- * escapes %2B. -ENOENT: no such variant (also a file type that is not available yet, an option said
- * twice with different values).
+ * escapes %2B. -ENOENT: no such variant (also a file type that is not available yet, a type of an
+ * option that is not, an option said twice with different values).
  */
 MUST_USE int variant_parse(const char *text, size_t length, struct variant *variant);
 

@@ -1,0 +1,229 @@
+#include "quant/variant.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+static const struct ftype ftypes[] = {
+    /* name        alias   no.  default type   available */
+    {"Q1_0",       NULL,   40,  TYPE_Q1_0,     false},
+    {"Q2_0",       NULL,   41,  TYPE_Q2_0,     false},
+    {"Q4_0",       NULL,   2,   TYPE_Q4_0,     true},
+    {"Q4_1",       NULL,   3,   TYPE_Q4_1,     false},
+    {"MXFP4_MOE",  NULL,   38,  TYPE_MXFP4,    false},
+    {"Q5_0",       NULL,   8,   TYPE_Q5_0,     false},
+    {"Q5_1",       NULL,   9,   TYPE_Q5_1,     false},
+    {"IQ2_XXS",    NULL,   19,  TYPE_IQ2_XXS,  false},
+    {"IQ2_XS",     NULL,   20,  TYPE_IQ2_XS,   false},
+    {"IQ2_S",      NULL,   28,  TYPE_IQ2_XS,   false},
+    {"IQ2_M",      NULL,   29,  TYPE_IQ2_S,    false},
+    {"IQ1_S",      NULL,   24,  TYPE_IQ1_S,    false},
+    {"IQ1_M",      NULL,   31,  TYPE_IQ1_M,    false},
+    {"TQ1_0",      NULL,   36,  TYPE_TQ1_0,    false},
+    {"TQ2_0",      NULL,   37,  TYPE_TQ2_0,    false},
+    {"Q2_K",       NULL,   10,  TYPE_Q2_K,     false},
+    {"Q2_K_S",     NULL,   21,  TYPE_Q2_K,     false},
+    {"IQ3_XXS",    NULL,   23,  TYPE_IQ3_XXS,  false},
+    {"IQ3_S",      NULL,   26,  TYPE_IQ3_S,    false},
+    {"IQ3_M",      NULL,   27,  TYPE_IQ3_S,    false},
+    {"IQ3_XS",     NULL,   22,  TYPE_IQ3_S,    false},
+    {"Q3_K_S",     NULL,   11,  TYPE_Q3_K,     false},
+    {"Q3_K_M",     "Q3_K", 12,  TYPE_Q3_K,     false},
+    {"Q3_K_L",     NULL,   13,  TYPE_Q3_K,     false},
+    {"IQ4_NL",     NULL,   25,  TYPE_IQ4_NL,   false},
+    {"IQ4_XS",     NULL,   30,  TYPE_IQ4_XS,   false},
+    {"Q4_K_S",     NULL,   14,  TYPE_Q4_K,     true},
+    {"Q4_K_M",     "Q4_K", 15,  TYPE_Q4_K,     true},
+    {"Q5_K_S",     NULL,   16,  TYPE_Q5_K,     true},
+    {"Q5_K_M",     "Q5_K", 17,  TYPE_Q5_K,     true},
+    {"Q6_K",       NULL,   18,  TYPE_Q6_K,     true},
+    {"Q8_0",       NULL,   7,   TYPE_Q8_0,     true},
+    {"F16",        NULL,   1,   TYPE_F16,      true},
+    {"BF16",       NULL,   32,  TYPE_BF16,     true},
+    {"F32",        NULL,   0,   TYPE_F32,      true},
+    {"COPY",       NULL,   UINT32_MAX, TYPE_NONE, true}, /* writes the source's own number */
+    {NULL,         NULL,   0,   TYPE_NONE,     false},
+};
+/* clang-format on */
+
+static const enum type targets[] = {
+    TYPE_F32,  TYPE_F16,  TYPE_BF16, TYPE_Q4_0, TYPE_Q5_0,
+    TYPE_Q5_1, TYPE_Q8_0, TYPE_Q4_K, TYPE_Q5_K, TYPE_Q6_K,
+};
+
+/* Names are ASCII, whatever the locale says about other bytes. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool same_word(const char *word, const char *text, size_t length)
+{
+    if (strlen(word) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (lower(word[i]) != lower(text[i]))
+            return false;
+    return true;
+}
+
+const struct ftype *ftype_table(void)
+{
+    return ftypes;
+}
+
+const struct ftype *ftype_find(const char *name, size_t length)
+{
+    for (const struct ftype *ftype = ftypes; ftype->name; ftype++)
+        if (same_word(ftype->name, name, length) ||
+            (ftype->alias && same_word(ftype->alias, name, length)))
+            return ftype;
+    return NULL;
+}
+
+const struct ftype *ftype_by_number(uint32_t number)
+{
+    for (const struct ftype *ftype = ftypes; ftype->name; ftype++)
+        if (ftype->number == number && ftype->type != TYPE_NONE)
+            return ftype;
+    return NULL;
+}
+
+bool ftype_has_target(enum type type)
+{
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+        if (targets[i] == type)
+            return true;
+    return false;
+}
+
+/* --- reading a variant ------------------------------------------------------------------------ */
+
+static int digit_of(char c)
+{
+    c = lower(c);
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Replaces the escapes of a word. False: a broken one, a zero byte, or longer than any that is
+ * known. */
+static bool unescape(const char *text, size_t length, char *word, size_t size)
+{
+    size_t count = 0;
+    int high, low;
+    char c;
+
+    for (size_t i = 0; i < length; i++) {
+        c = text[i];
+        if (c == '%') {
+            if (length - i < 3)
+                return false;
+            high = digit_of(text[i + 1]);
+            low = digit_of(text[i + 2]);
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0' || count + 1 >= size)
+            return false;
+        word[count++] = c;
+    }
+    word[count] = '\0';
+    return true;
+}
+
+static bool parse_type(const char *value, enum type *type)
+{
+    enum type found = type_find(value, strlen(value));
+
+    if (found == TYPE_NONE || !ftype_has_target(found) || (*type != TYPE_NONE && *type != found))
+        return false;
+    *type = found;
+    return true;
+}
+
+static bool parse_flag(bool *flag)
+{
+    *flag = true;
+    return true;
+}
+
+/* One option, without its '+'. */
+static bool parse_option(const char *text, size_t length, struct variant *variant)
+{
+    const char *equals = memchr(text, '=', length);
+    size_t name_length = equals ? (size_t)(equals - text) : length;
+    char name[32], value[32] = "";
+
+    if (!unescape(text, name_length, name, sizeof(name)))
+        return false;
+    if (equals && !unescape(equals + 1, length - name_length - 1, value, sizeof(value)))
+        return false;
+    name_length = strlen(name);
+    if (same_word("pure", name, name_length))
+        return !equals && parse_flag(&variant->pure);
+    if (same_word("leave-output", name, name_length))
+        return !equals && parse_flag(&variant->leave_output);
+    if (same_word("output", name, name_length))
+        return equals && parse_type(value, &variant->output_type);
+    if (same_word("token-embd", name, name_length))
+        return equals && parse_type(value, &variant->token_embd_type);
+    return false;
+}
+
+int variant_parse(const char *text, size_t length, struct variant *variant)
+{
+    const char *plus = memchr(text, '+', length), *end = text + length;
+    size_t word_length = plus ? (size_t)(plus - text) : length;
+
+    *variant = (struct variant){.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
+    variant->ftype = ftype_find(text, word_length);
+    if (!variant->ftype || !variant->ftype->available)
+        return -ENOENT;
+    while (plus) {
+        text = plus + 1;
+        plus = memchr(text, '+', (size_t)(end - text));
+        word_length = (size_t)((plus ? plus : end) - text);
+        if (!parse_option(text, word_length, variant))
+            return -ENOENT;
+    }
+    return 0;
+}
+
+/* --- the canonical text ----------------------------------------------------------------------- */
+
+void variant_format(const struct variant *variant, char *text, size_t size)
+{
+    const struct type_info *output = type_info((uint32_t)variant->output_type);
+    const struct type_info *token_embd = type_info((uint32_t)variant->token_embd_type);
+
+    /* no word has a character that would have to be escaped */
+    (void)snprintf(text, size, "%s%s%s%s%s%s%s", variant->ftype->name,
+                   variant->leave_output ? "+leave-output" : "", output ? "+output=" : "",
+                   output ? output->name : "", variant->pure ? "+pure" : "",
+                   token_embd ? "+token-embd=" : "", token_embd ? token_embd->name : "");
+    for (; *text; text++)
+        *text = lower(*text);
+}
+
+bool variant_split_name(const char *name, size_t *stem_length, const char **text,
+                        size_t *text_length)
+{
+    static const char suffix[] = ".gguf";
+    size_t length = strlen(name), suffix_length = sizeof(suffix) - 1;
+    const char *at = strrchr(name, '@'), *end;
+
+    if (!at || at == name || length < suffix_length)
+        return false;
+    end = name + length - suffix_length;
+    if (strcmp(end, suffix) != 0 || end <= at + 1)
+        return false;
+    *stem_length = (size_t)(at - name);
+    *text = at + 1;
+    *text_length = (size_t)(end - *text);
+    return true;
+}

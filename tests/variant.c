@@ -1,0 +1,191 @@
+/* If this fails, a name in the mount means another variant than it says, or one view has two names.
+ */
+#include "quant/variant.h"
+
+#include <errno.h>
+
+#include "tests/check.h"
+
+/* The canonical text of a variant; "" if there is no such variant. */
+static const char *canonical(const char *text, char result[VARIANT_TEXT_MAX])
+{
+    struct variant variant;
+    int r = variant_parse(text, strlen(text), &variant);
+
+    result[0] = '\0';
+    if (r == 0)
+        variant_format(&variant, result, VARIANT_TEXT_MAX);
+    else
+        CHECK_EQ(r, -ENOENT);
+    return result;
+}
+
+static void test_spellings(void)
+{
+    static const struct {
+        const char *text, *canonical;
+    } cases[] = {
+        {"q4_k_m", "q4_k_m"},
+        {"Q4_K_M", "q4_k_m"},
+        {"q4_k", "q4_k_m"},
+        {"Q5_k", "q5_k_m"},
+        {"copy", "copy"},
+        {"bf16", "bf16"},
+        {"q8_0+pure", "q8_0+pure"},
+        {"Q8_0+PURE", "q8_0+pure"},
+        {"q8_0+pure+pure", "q8_0+pure"},
+        {"q8_0+%70u%52e", "q8_0+pure"},
+        {"q4_k+token-embd=F16+pure+output=Q8_0+leave-output",
+         "q4_k_m+leave-output+output=q8_0+pure+token-embd=f16"},
+        {"q4_k_m+output=q8_0+output=Q8_0", "q4_k_m+output=q8_0"},
+        {"q4_k_m+output=q4%5fk", "q4_k_m+output=q4_k"},
+        {"q4_k_m+output=f32", "q4_k_m+output=f32"},
+    };
+    char text[VARIANT_TEXT_MAX], again[VARIANT_TEXT_MAX];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CHECK_STR(canonical(cases[i].text, text), cases[i].canonical);
+        CHECK_STR(canonical(text, again), text);
+    }
+}
+
+static void test_no_such_variant(void)
+{
+    static const char *const cases[] = {
+        "",
+        "15",
+        "q4",
+        "q4_k_m ",
+        "q4_k_m+",
+        "q4_k_m++pure",
+        "+pure",
+        "q4_k_m+nonsense",
+        "q4_k_m+pur",
+        "q4_k_m+pure=",
+        "q4_k_m+pure=1",
+        "q4_k_m%2Bpure",
+        "q4_k_m+pure%2B",
+        "q4_k_m+pure%",
+        "q4_k_m+pure%2",
+        "q4_k_m+pure%zz",
+        "q4_k_m+pure%00",
+        "q4_k_m+output",
+        "q4_k_m+output=",
+        "q4_k_m+output=nonsense",
+        "q4_k_m+output=q8_0=",
+        "q4_k_m+output%3dq8_0",
+        "q4_k_m+output=q8_0+output=q6_k",
+        "q4_k_m+token-embd=q8_0+token-embd=f16",
+        "q4_k_m+output=q3_k",
+        "q4_k_m+output=i32",
+        "q4_k_m+imatrix",
+        "q4_k_m+attn_v=q6_k",
+        "q3_k_m",
+        "iq2_xs",
+        "nvfp4",
+        "q4_k_m+a-word-that-is-longer-than-any-option-of-a-variant",
+    };
+    char text[VARIANT_TEXT_MAX];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK_STR(canonical(cases[i], text), "");
+}
+
+/* The length counts, not a byte behind the text. */
+static void test_length(void)
+{
+    struct variant variant;
+
+    CHECK_EQ(variant_parse("q8_0+pure.gguf", 9, &variant), 0);
+    CHECK(variant.pure && variant.ftype == ftype_find("Q8_0xxx", 4));
+    CHECK_EQ(variant_parse("q8_0+pure", 4, &variant), 0);
+    CHECK(!variant.pure);
+}
+
+static void test_longest(void)
+{
+    struct variant variant = {.pure = true, .leave_output = true};
+    char text[VARIANT_TEXT_MAX], shorter[VARIANT_TEXT_MAX - 1];
+
+    for (const struct ftype *ftype = ftype_table(); ftype->name; ftype++)
+        for (uint32_t type = 0; type < TYPE_COUNT; type++) {
+            if (!type_info(type))
+                continue;
+            variant.ftype = ftype;
+            variant.output_type = variant.token_embd_type = (enum type)type;
+            variant_format(&variant, text, sizeof(text));
+            variant_format(&variant, shorter, sizeof(shorter));
+            CHECK_STR(text, shorter);
+        }
+}
+
+static void test_table(void)
+{
+    const struct ftype *ftype;
+    size_t count = 0, available = 0;
+
+    for (ftype = ftype_table(); ftype->name; ftype++, count++) {
+        CHECK(ftype_find(ftype->name, strlen(ftype->name)) == ftype);
+        if (ftype->alias)
+            CHECK(ftype_find(ftype->alias, strlen(ftype->alias)) == ftype);
+        if (ftype->type != TYPE_NONE)
+            CHECK(ftype_by_number(ftype->number) == ftype);
+        if (ftype->available && ftype->type != TYPE_NONE)
+            CHECK(ftype_has_target(ftype->type));
+        available += ftype->available;
+    }
+    CHECK_EQ(count, 36); /* with the three aliases the 39 spellings of the tool */
+    CHECK_EQ(available, 11);
+    CHECK(!ftype_find("", 0));
+    CHECK(!ftype_find("15", 2));
+    CHECK(!ftype_by_number(4) && !ftype_by_number(39) && !ftype_by_number(UINT32_MAX));
+    CHECK_EQ(ftype_by_number(15)->type, TYPE_Q4_K);
+    CHECK_EQ(ftype_by_number(28)->type, TYPE_IQ2_XS);
+    CHECK_EQ(ftype_by_number(29)->type, TYPE_IQ2_S);
+}
+
+static void test_split_name(void)
+{
+    static const struct {
+        const char *name, *stem, *text;
+    } cases[] = {
+        {"model@q8_0.gguf", "model", "q8_0"},
+        {"a@b@q8_0+pure.gguf", "a@b", "q8_0+pure"},
+        {"v1.5@Q4_K.gguf", "v1.5", "Q4_K"},
+        {"model@nonsense.gguf", "model", "nonsense"},
+        {"model@q8_0.gguf.gguf", "model", "q8_0.gguf"},
+        {"model@q8_0.GGUF", NULL, NULL},
+        {"model@q8_0", NULL, NULL},
+        {"model.gguf", NULL, NULL},
+        {"model@.gguf", NULL, NULL},
+        {"@q8_0.gguf", NULL, NULL},
+        {"model@gguf", NULL, NULL},
+        {"model.gguf@", NULL, NULL},
+        {"@", NULL, NULL},
+        {"", NULL, NULL},
+    };
+    size_t stem_length, length;
+    const char *text;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CHECK_EQ(variant_split_name(cases[i].name, &stem_length, &text, &length),
+                 cases[i].stem != NULL);
+        if (!cases[i].stem)
+            continue;
+        CHECK_EQ(stem_length, strlen(cases[i].stem));
+        CHECK_EQ(strncmp(cases[i].name, cases[i].stem, stem_length), 0);
+        CHECK_EQ(length, strlen(cases[i].text));
+        CHECK_EQ(strncmp(text, cases[i].text, length), 0);
+    }
+}
+
+int main(void)
+{
+    test_spellings();
+    test_no_such_variant();
+    test_length();
+    test_longest();
+    test_table();
+    test_split_name();
+    return 0;
+}
