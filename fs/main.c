@@ -1,0 +1,61 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "fs/cmd.h"
+#include "fs/mount.h"
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Fits a screen of 24 lines. */
+static void print_help(FILE *stream)
+{
+    (void)fprintf(
+        stream, "usage: quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]\n"
+                "       quantfs quantize [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n"
+                "       quantfs recipe SOURCE VARIANT\n"
+                "       quantfs --help | --version\n\n"
+                "Mounts a directory of GGUF models and shows, beside each full-precision one, its\n"
+                "quantized variants, such as model@q4_k_m.gguf: byte for byte what llama-quantize\n"
+                "writes. Unmount: fusermount3 -u MOUNTPOINT\n\n"
+                "  -f                  stay in the foreground; the log goes to standard error\n"
+                "  -v                  log more\n"
+                "  -d                  libfuse's own trace; implies -f\n"
+                "  -o variants=A:B     the variants that a listing shows (q4_k_m:q4_k_s:q8_0)\n"
+                "  -o ttl=SECONDS      how long the kernel may keep names and attributes (1)\n"
+                "  -o memory=SIZE      bound of the buffers, such as 256M (64M + 4M a core)\n"
+                "  -o log=FILE         write the log there instead of to syslog\n"
+                "  -o allow_other      let other users in\n"
+                "  and the words of mount(8): ro,noatime,_netdev,nofail,user,... see quantfs(1)\n\n"
+                "quantize: one variant to a file, the arguments and bytes of llama-quantize.\n"
+                "recipe: which tensor gets which type, and where. Each has a --help of its own.\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 0 && strcmp(base_name(argv[0]), "llama-quantize") == 0)
+        return cmd_quantize("llama-quantize", argc, argv);
+    if (argc < 2) {
+        print_help(stderr);
+        return 1;
+    }
+    if (strcmp(argv[1], "quantize") == 0)
+        return cmd_quantize("quantfs quantize", argc - 1, argv + 1);
+    if (strcmp(argv[1], "recipe") == 0)
+        return cmd_recipe("quantfs recipe", argc - 1, argv + 1);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help(stdout);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        (void)printf("quantfs %s (bytes of llama-quantize %s)\n", QUANTFS_VERSION,
+                     REFERENCE_VERSION);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    return cmd_mount(argc, argv);
+}
