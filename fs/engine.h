@@ -25,7 +25,9 @@ struct engine_config {
     /* A flight uses owner's view while nobody waits for it: hold it. Called with no lock held. */
     void (*hold)(void *owner);
     void (*release)(void *owner);
-    /* A conversion failed or the source has changed: one call per failed flight. May be NULL. */
+    /* A conversion that is waited for has failed: one call per flight; or a reply was refused since
+     * the source has changed (-ESTALE, defect is NULL): one call per request. Before those who wait
+     * are told. May be NULL. */
     void (*failed)(void *context, void *owner, int r, const struct defect *defect);
 };
 
@@ -70,7 +72,7 @@ void engine_submit_file(struct engine *engine, int fd, uint64_t offset, size_t s
                         engine_done done, void *context);
 
 /*
- * Tells that stream `stream` (any number that is one open file's own) reads here: after two
+ * Tells that stream `stream` (any number but 0 that is one open file's own) reads here: after two
  * sequential requests the next chunks are converted ahead. Nothing is lost if a stream is
  * forgotten.
  */

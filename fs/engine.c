@@ -1,0 +1,783 @@
+/*
+ * A request takes one of three ways:
+ *
+ *   at once  every piece is padding, a patch or a chunk at hand: answered on the caller's thread
+ *   direct   one chunk is missing and nothing else but padding and patches is asked for: the
+ * request waits for the flight and is answered from the chunk itself gather   the rest: a buffer of
+ * the request's size is filled by a worker and by the flights that land. What waits for conversions
+ * holds its buffer meanwhile, so there is a budget for those (admit()).
+ *
+ * engine->lock is not held while another function of the project is called, but for pool_add().
+ */
+#include "fs/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/flight.h"
+#include "fs/stream.h"
+
+#define MIB ((uint64_t)1024 * 1024)
+
+/* Pieces of a request that is answered without a buffer; the rest is gathered. */
+#define PIECES_MAX 32
+
+/* Source bytes (float weights) and result of one chunk at most: design.md, "Chunk size". */
+#define ARENA_PER_CORE (5 * MIB)
+/* Copies and mirrored reads: so many at a time, the pool's limit, of a megabyte each. */
+#define COPIES_SIZE (8 * MIB)
+#define AT_HAND_MIN (4 * MIB)
+
+static const uint8_t zeros[4096];
+
+struct request {
+    struct engine *engine;
+    const struct view *view; /* NULL: a mirrored file */
+    void *owner;
+    int fd;
+    uint64_t offset;
+    size_t size;
+    engine_done done;
+    void *context;
+    struct pool_job job;
+    struct flight_waiter waiter; /* direct */
+    struct buffer buffer;        /* gather */
+    bool admitted;               /* its size counts in engine->gathering */
+    struct request *admit_next;  /* under engine->lock */
+    _Atomic unsigned
+        outstanding; /* gather: pieces that have not come, and the worker that asks for them */
+    _Atomic int r;
+};
+
+/* A piece of a gathered request that waits for a chunk. */
+struct gap {
+    struct flight_waiter waiter;
+    struct request *request;
+    uint8_t *data;
+    size_t skip, size;
+};
+
+struct engine {
+    struct engine_config config;
+    struct buffers *buffers;
+    struct flights *flights;
+    struct streams *streams;
+    size_t gather_max;
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    /* protected by lock */
+    unsigned under_way; /* requests */
+    bool stop;
+    size_t gathering; /* bytes of admitted requests */
+    struct request *admit_first, **admit_end;
+    uint64_t replies, bytes;
+};
+
+/* --- replies ------------------------------------------------------------------------------------
+ */
+
+/* Did the view's source change since it was opened? Asks once a shard, for what these pieces came
+ * from. */
+static int pieces_unchanged(const struct view *view, const struct piece *pieces, size_t count)
+{
+    unsigned shard, last = UINT32_MAX;
+    int r = 0;
+
+    for (size_t i = 0; i < count && r == 0; i++) {
+        if (pieces[i].kind == PIECE_ZERO)
+            continue;
+        if (pieces[i].kind == PIECE_COPY)
+            shard = pieces[i].copy.shard;
+        else if (pieces[i].kind == PIECE_CHUNK)
+            shard = view->extents[pieces[i].chunk.tensor].tensor->shard;
+        else
+            shard = 0;
+        if (shard != last)
+            r = source_unchanged(view->source, shard);
+        last = shard;
+    }
+    return r;
+}
+
+static int range_unchanged(const struct view *view, uint64_t offset, size_t size)
+{
+    struct piece pieces[PIECES_MAX];
+    int r = 0;
+
+    while (size > 0 && r == 0) {
+        size_t count = view_map(view, offset, size, pieces, PIECES_MAX);
+
+        for (size_t i = 0; i < count; i++) {
+            offset += pieces[i].size;
+            size -= pieces[i].size;
+        }
+        r = count > 0 ? pieces_unchanged(view, pieces, count) : -EIO;
+    }
+    return r;
+}
+
+static void tell_stale(struct engine *engine, void *owner)
+{
+    if (engine->config.failed)
+        engine->config.failed(engine->config.context, owner, -ESTALE, NULL);
+}
+
+/* Answers; returns the bytes for leave(). The last use of the request's view. */
+static uint64_t answer(const struct request *request, int r, const struct iovec *iov, int count)
+{
+    uint64_t bytes = 0;
+
+    if (r < 0)
+        count = 0;
+    for (int i = 0; i < count; i++)
+        bytes += iov[i].iov_len;
+    request->done(request->context, r, count > 0 ? iov : NULL, count);
+    return bytes;
+}
+
+/* The end of a request, when all that it held has been given back: the engine may be gone after it.
+ */
+static void leave(struct engine *engine, uint64_t bytes)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->replies++;
+    engine->bytes += bytes;
+    if (--engine->under_way == 0)
+        pthread_cond_broadcast(&engine->idle);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* The beginning of a request, which leave() ends. False: the engine is going. */
+static bool enter(struct engine *engine)
+{
+    bool open;
+
+    pthread_mutex_lock(&engine->lock);
+    open = !engine->stop;
+    engine->under_way++;
+    pthread_mutex_unlock(&engine->lock);
+    return open;
+}
+
+/* --- at once ------------------------------------------------------------------------------------
+ */
+
+/* A request that needs no buffer: its pieces, and the chunks of them that are at hand. */
+struct quick {
+    size_t count;
+    struct piece pieces[PIECES_MAX];
+    struct flight *flights[PIECES_MAX];
+    size_t missing; /* chunks */
+    size_t others;  /* chunks at hand */
+};
+
+/* The bytes of a piece lie in memory: padding, patch, chunk. */
+static void *piece_data(const struct piece *piece, const struct flight *flight)
+{
+    if (piece->kind == PIECE_ZERO)
+        return (void *)(uintptr_t)zeros;
+    if (piece->kind == PIECE_PATCH)
+        return (void *)(uintptr_t)piece->patch;
+    return (void *)(uintptr_t)(flight_data(flight) + piece->chunk.skip);
+}
+
+/* False: there is something to copy, or too many pieces, or too much padding. */
+static bool quick_map(struct quick *quick, const struct view *view, uint64_t offset, size_t size)
+{
+    quick->count = view_map(view, offset, size, quick->pieces, PIECES_MAX);
+    for (size_t i = 0; i < quick->count; i++) {
+        const struct piece *piece = &quick->pieces[i];
+
+        if (piece->kind == PIECE_COPY || (piece->kind == PIECE_ZERO && piece->size > sizeof(zeros)))
+            return false;
+        size -= piece->size;
+    }
+    return size == 0;
+}
+
+static void quick_find(struct quick *quick, struct engine *engine, const struct view *view)
+{
+    quick->missing = quick->others = 0;
+    for (size_t i = 0; i < quick->count; i++) {
+        const struct piece *piece = &quick->pieces[i];
+
+        quick->flights[i] = NULL;
+        if (piece->kind != PIECE_CHUNK)
+            continue;
+        quick->flights[i] =
+            flights_find(engine->flights, view, piece->chunk.tensor, piece->chunk.index);
+        if (quick->flights[i])
+            quick->others++;
+        else
+            quick->missing++;
+    }
+}
+
+static void quick_put(struct quick *quick, struct engine *engine)
+{
+    for (size_t i = 0; i < quick->count; i++) {
+        if (quick->flights[i])
+            flight_put(engine->flights, quick->flights[i]);
+        quick->flights[i] = NULL;
+    }
+}
+
+/* All is at hand: answers, and gives the chunks back. Returns the bytes for leave(). */
+static uint64_t quick_reply(struct quick *quick, const struct request *request)
+{
+    struct engine *engine = request->engine;
+    struct iovec iov[PIECES_MAX];
+    uint64_t bytes;
+    int r;
+
+    for (size_t i = 0; i < quick->count; i++)
+        iov[i] = (struct iovec){.iov_base = piece_data(&quick->pieces[i], quick->flights[i]),
+                                .iov_len = quick->pieces[i].size};
+    r = pieces_unchanged(request->view, quick->pieces, quick->count);
+    if (r == -ESTALE)
+        tell_stale(engine, request->owner);
+    bytes = answer(request, r, iov, (int)quick->count);
+    quick_put(quick, engine);
+    return bytes;
+}
+
+/* --- direct -------------------------------------------------------------------------------------
+ */
+
+/* Frees a request that has been answered. */
+static void request_end(struct request *request, uint64_t bytes)
+{
+    struct engine *engine = request->engine;
+
+    buffer_put(engine->buffers, &request->buffer);
+    free(request);
+    leave(engine, bytes);
+}
+
+/* The one chunk of a direct request has come; the reference is ours. */
+static void direct_reply(struct request *request, struct flight *flight)
+{
+    struct quick quick;
+    bool mapped = quick_map(&quick, request->view, request->offset, request->size);
+
+    assert(mapped);
+    (void)mapped;
+    for (size_t i = 0; i < quick.count; i++)
+        quick.flights[i] = quick.pieces[i].kind == PIECE_CHUNK ? flight : NULL;
+    request_end(request, quick_reply(&quick, request));
+}
+
+static void direct_landed(struct flight_waiter *waiter, int r, struct flight *flight)
+{
+    struct request *request = (struct request *)((char *)waiter - offsetof(struct request, waiter));
+
+    if (r < 0)
+        request_end(request, answer(request, r, NULL, 0));
+    else
+        direct_reply(request, flight);
+}
+
+static void direct_submit(struct request *request, const struct piece *piece)
+{
+    struct flight *flight;
+    int r;
+
+    request->waiter.landed = direct_landed;
+    r = flights_join(request->engine->flights, request->view, request->owner, piece->chunk.tensor,
+                     piece->chunk.index, &request->waiter, &flight);
+    if (r < 0)
+        request_end(request, answer(request, r, NULL, 0));
+    else if (r > 0) /* it has landed since we looked */
+        direct_reply(request, flight);
+}
+
+/* --- gather -------------------------------------------------------------------------------------
+ */
+
+/* Lets waiting requests begin while there is room; one always may. Called with the lock. */
+static void admit(struct engine *engine)
+{
+    while (engine->admit_first) {
+        struct request *request = engine->admit_first;
+
+        if (engine->gathering > 0 && engine->gathering + request->size > engine->gather_max)
+            return;
+        engine->admit_first = request->admit_next;
+        if (!engine->admit_first)
+            engine->admit_end = &engine->admit_first;
+        engine->gathering += request->size;
+        pool_add(engine->config.pool, &request->job, POOL_READY);
+    }
+}
+
+static void gather_submit(struct request *request)
+{
+    struct engine *engine = request->engine;
+
+    pthread_mutex_lock(&engine->lock);
+    request->admitted = true;
+    *engine->admit_end = request;
+    engine->admit_end = &request->admit_next;
+    admit(engine);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void gather_finish(struct request *request)
+{
+    struct engine *engine = request->engine;
+    struct iovec iov = {.iov_base = request->buffer.data, .iov_len = request->size};
+    int r = atomic_load(&request->r);
+    uint64_t bytes;
+
+    if (r == 0)
+        r = range_unchanged(request->view, request->offset, request->size);
+    if (r == -ESTALE)
+        tell_stale(engine, request->owner);
+    bytes = answer(request, r, &iov, 1);
+    buffer_put(engine->buffers, &request->buffer);
+    if (request->admitted) {
+        pthread_mutex_lock(&engine->lock);
+        engine->gathering -= request->size;
+        admit(engine);
+        pthread_mutex_unlock(&engine->lock);
+    }
+    request_end(request, bytes);
+}
+
+/* One piece less to wait for. */
+static void gather_count_down(struct request *request)
+{
+    if (atomic_fetch_sub(&request->outstanding, 1) == 1)
+        gather_finish(request);
+}
+
+static void gather_note(struct request *request, int r)
+{
+    int expected = 0;
+
+    if (r < 0)
+        (void)atomic_compare_exchange_strong(&request->r, &expected, r);
+}
+
+static void gap_fill(struct gap *gap, struct flight *flight)
+{
+    memcpy(gap->data, flight_data(flight) + gap->skip, gap->size);
+    flight_put(gap->request->engine->flights, flight);
+}
+
+static void gap_landed(struct flight_waiter *waiter, int r, struct flight *flight)
+{
+    struct gap *gap = (struct gap *)((char *)waiter - offsetof(struct gap, waiter));
+    struct request *request = gap->request;
+
+    if (r == 0)
+        gap_fill(gap, flight);
+    free(gap);
+    gather_note(request, r);
+    gather_count_down(request);
+}
+
+static int gather_chunk(struct request *request, const struct piece *piece, uint8_t *data)
+{
+    struct gap *gap = malloc(sizeof(*gap));
+    struct flight *flight;
+    int r;
+
+    if (!gap)
+        return -ENOMEM;
+    *gap = (struct gap){
+        .waiter = {.landed = gap_landed},
+        .request = request,
+        .data = data,
+        .skip = piece->chunk.skip,
+        .size = piece->size,
+    };
+    atomic_fetch_add(&request->outstanding, 1);
+    r = flights_join(request->engine->flights, request->view, request->owner, piece->chunk.tensor,
+                     piece->chunk.index, &gap->waiter, &flight);
+    if (r == 0)
+        return 0;
+    if (r > 0)
+        gap_fill(gap, flight);
+    free(gap);
+    atomic_fetch_sub(&request->outstanding, 1); /* not the last: the worker's own is left */
+    return r < 0 ? r : 0;
+}
+
+static int gather_piece(struct request *request, const struct piece *piece, uint8_t *data)
+{
+    switch (piece->kind) {
+    case PIECE_ZERO:
+        memset(data, 0, piece->size);
+        return 0;
+    case PIECE_PATCH:
+        memcpy(data, piece->patch, piece->size);
+        return 0;
+    case PIECE_COPY:
+        return source_read(request->view->source, piece->copy.shard, piece->copy.offset, data,
+                           piece->size);
+    case PIECE_CHUNK:
+        return gather_chunk(request, piece, data);
+    }
+    return -EIO;
+}
+
+static int gather_pieces(struct request *request)
+{
+    struct piece pieces[PIECES_MAX];
+    size_t have = 0;
+    int r = buffer_get(request->engine->buffers, request->size, &request->buffer);
+
+    while (r == 0 && have < request->size) {
+        size_t count = view_map(request->view, request->offset + have, request->size - have, pieces,
+                                PIECES_MAX);
+
+        if (count == 0)
+            r = -EIO;
+        for (size_t i = 0; i < count && r == 0; i++) {
+            r = gather_piece(request, &pieces[i], request->buffer.data + have);
+            have += pieces[i].size;
+        }
+    }
+    return r;
+}
+
+static bool stopping(struct engine *engine)
+{
+    bool stop;
+
+    pthread_mutex_lock(&engine->lock);
+    stop = engine->stop;
+    pthread_mutex_unlock(&engine->lock);
+    return stop;
+}
+
+static void gather_run(struct pool_job *job)
+{
+    struct request *request = (struct request *)((char *)job - offsetof(struct request, job));
+
+    gather_note(request, stopping(request->engine) ? -ENODEV : gather_pieces(request));
+    gather_count_down(request);
+}
+
+/* --- requests -----------------------------------------------------------------------------------
+ */
+
+static struct request *request_new(const struct request *form)
+{
+    struct request *request = malloc(sizeof(*request));
+
+    if (request)
+        *request = *form;
+    return request;
+}
+
+static bool has_chunk(const struct view *view, uint64_t offset, size_t size)
+{
+    struct piece pieces[PIECES_MAX];
+
+    while (size > 0) {
+        size_t count = view_map(view, offset, size, pieces, PIECES_MAX);
+
+        if (count == 0)
+            break;
+        for (size_t i = 0; i < count; i++) {
+            if (pieces[i].kind == PIECE_CHUNK)
+                return true;
+            offset += pieces[i].size;
+            size -= pieces[i].size;
+        }
+    }
+    return false;
+}
+
+static void submit_slow(const struct request *form, const struct piece *only_chunk)
+{
+    struct request *request = request_new(form);
+
+    if (!request) {
+        leave(form->engine, answer(form, -ENOMEM, NULL, 0));
+    } else if (only_chunk) {
+        direct_submit(request, only_chunk);
+    } else {
+        atomic_init(&request->outstanding, 1);
+        request->job.run = gather_run;
+        /* Copies alone hold their buffer only while a worker reads. */
+        if (has_chunk(request->view, request->offset, request->size))
+            gather_submit(request);
+        else
+            pool_add(request->engine->config.pool, &request->job, POOL_READY);
+    }
+}
+
+static const struct piece *find_chunk(const struct quick *quick)
+{
+    size_t i = 0;
+
+    while (quick->pieces[i].kind != PIECE_CHUNK)
+        i++;
+    return &quick->pieces[i];
+}
+
+void engine_submit(struct engine *engine, const struct view *view, void *owner, uint64_t offset,
+                   size_t size, engine_done done, void *context)
+{
+    struct request form = {
+        .engine = engine,
+        .view = view,
+        .owner = owner,
+        .fd = -1,
+        .offset = offset,
+        .size = size,
+        .done = done,
+        .context = context,
+    };
+    struct quick quick;
+
+    if (!enter(engine)) {
+        leave(engine, answer(&form, -ENODEV, NULL, 0));
+        return;
+    }
+    if (offset >= view->size)
+        form.size = 0;
+    else if (size > view->size - offset)
+        form.size = (size_t)(view->size - offset);
+    if (!quick_map(&quick, view, offset, form.size)) {
+        submit_slow(&form, NULL);
+        return;
+    }
+    quick_find(&quick, engine, view);
+    if (quick.missing == 0) {
+        leave(engine, quick_reply(&quick, &form));
+        return;
+    }
+    quick_put(&quick, engine);
+    submit_slow(&form, quick.missing == 1 && quick.others == 0 ? find_chunk(&quick) : NULL);
+}
+
+/* --- waiting, and mirrored files ----------------------------------------------------------------
+ */
+
+struct wait {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    bool done;
+    int r;
+    uint8_t *data;
+    size_t size;
+};
+
+static void wait_done(void *context, int r, const struct iovec *iov, int count)
+{
+    struct wait *wait = context;
+    size_t have = 0;
+
+    for (int i = 0; i < count; i++) {
+        memcpy(wait->data + have, iov[i].iov_base, iov[i].iov_len);
+        have += iov[i].iov_len;
+    }
+    pthread_mutex_lock(&wait->lock);
+    wait->r = r < 0 || have == wait->size ? r : -EINVAL;
+    wait->done = true;
+    pthread_cond_signal(&wait->cond);
+    pthread_mutex_unlock(&wait->lock);
+}
+
+int engine_read(struct engine *engine, const struct view *view, void *owner, uint64_t offset,
+                void *data, size_t size)
+{
+    struct wait wait = {.data = data, .size = size};
+
+    pthread_mutex_init(&wait.lock, NULL);
+    pthread_cond_init(&wait.cond, NULL);
+    engine_submit(engine, view, owner, offset, size, wait_done, &wait);
+    pthread_mutex_lock(&wait.lock);
+    while (!wait.done)
+        pthread_cond_wait(&wait.cond, &wait.lock);
+    pthread_mutex_unlock(&wait.lock);
+    pthread_cond_destroy(&wait.cond);
+    pthread_mutex_destroy(&wait.lock);
+    return wait.r;
+}
+
+static int read_file(struct request *request, size_t *have)
+{
+    int r = buffer_get(request->engine->buffers, request->size, &request->buffer);
+    ssize_t n = 1;
+
+    *have = 0;
+    while (r == 0 && n > 0 && *have < request->size) {
+        n = pread(request->fd, request->buffer.data + *have, request->size - *have,
+                  (off_t)(request->offset + *have));
+        if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n < 0)
+            r = -errno;
+        else
+            *have += (size_t)n;
+    }
+    return r;
+}
+
+static void file_run(struct pool_job *job)
+{
+    struct request *request = (struct request *)((char *)job - offsetof(struct request, job));
+    struct engine *engine = request->engine;
+    size_t have = 0;
+    int r = stopping(engine) ? -ENODEV : read_file(request, &have);
+    struct iovec iov = {.iov_base = request->buffer.data, .iov_len = have};
+
+    request_end(request, answer(request, r, &iov, 1));
+}
+
+void engine_submit_file(struct engine *engine, int fd, uint64_t offset, size_t size,
+                        engine_done done, void *context)
+{
+    struct request form = {
+        .engine = engine,
+        .fd = fd,
+        .offset = offset,
+        .size = size,
+        .done = done,
+        .context = context,
+        .job = {.run = file_run},
+    };
+    struct request *request = NULL;
+    int r = enter(engine) ? 0 : -ENODEV;
+
+    if (r == 0 && size > 0) {
+        request = request_new(&form);
+        r = request ? 0 : -ENOMEM;
+    }
+    if (request)
+        pool_add(engine->config.pool, &request->job, POOL_READY);
+    else
+        leave(engine, answer(&form, r, NULL, 0));
+}
+
+/* --- read-ahead ---------------------------------------------------------------------------------
+ */
+
+/* Queues the next chunks from `offset` on. */
+static void convert_ahead(struct engine *engine, uint64_t id, const struct view *view, void *owner,
+                          uint64_t offset)
+{
+    unsigned left = 2 * engine->config.cores;
+    struct piece pieces[PIECES_MAX];
+
+    while (left > 0 && offset < view->size) {
+        size_t size = view->size - offset < SIZE_MAX ? (size_t)(view->size - offset) : SIZE_MAX;
+        size_t count = view_map(view, offset, size, pieces, PIECES_MAX);
+
+        if (count == 0)
+            return;
+        for (size_t i = 0; i < count && left > 0; i++) {
+            const struct piece *piece = &pieces[i];
+
+            offset += piece->size;
+            if (piece->kind != PIECE_CHUNK)
+                continue;
+            if (!flights_ahead(engine->flights, view, owner, piece->chunk.tensor,
+                               piece->chunk.index, id))
+                return;
+            left--;
+        }
+    }
+}
+
+void engine_readahead(struct engine *engine, uint64_t stream, const struct view *view, void *owner,
+                      uint64_t offset, size_t size)
+{
+    uint64_t dropped;
+    unsigned sequential;
+
+    if (offset < view->header_size || offset >= view->size || size > view->size - offset)
+        return;
+    sequential = streams_note(engine->streams, stream, offset, size, &dropped);
+    if (dropped)
+        flights_drop(engine->flights, dropped);
+    if (sequential >= 2)
+        convert_ahead(engine, stream, view, owner, offset + size);
+}
+
+void engine_stream_close(struct engine *engine, uint64_t stream)
+{
+    streams_forget(engine->streams, stream);
+    flights_drop(engine->flights, stream);
+}
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+uint64_t engine_default_memory(unsigned cores)
+{
+    return (64 + 4 * (uint64_t)cores) * MIB;
+}
+
+int engine_new(const struct engine_config *config, struct engine **out)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    struct flights_config flights = {0};
+    uint64_t memory, fixed;
+    int r;
+
+    if (!engine)
+        return -ENOMEM;
+    engine->config = *config;
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->idle, NULL);
+    engine->admit_end = &engine->admit_first;
+    memory = config->memory > 0 ? config->memory : engine_default_memory(config->cores);
+    engine->gather_max = (size_t)(memory / 8);
+    fixed = config->cores * ARENA_PER_CORE + engine->gather_max + COPIES_SIZE;
+    r = buffers_new((size_t)(config->cores * ARENA_PER_CORE), &engine->buffers);
+    flights.engine = &engine->config;
+    flights.buffers = engine->buffers;
+    flights.at_hand = (size_t)(memory > fixed + AT_HAND_MIN ? memory - fixed : AT_HAND_MIN);
+    if (r == 0)
+        r = flights_new(&flights, &engine->flights);
+    if (r == 0)
+        r = streams_new(&engine->streams);
+    if (r < 0) {
+        engine_free(engine);
+        return r;
+    }
+    *out = engine;
+    return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    pthread_mutex_lock(&engine->lock);
+    engine->stop = true;
+    pthread_mutex_unlock(&engine->lock);
+    if (engine->flights)
+        flights_stop(engine->flights);
+    pthread_mutex_lock(&engine->lock);
+    while (engine->under_way > 0)
+        pthread_cond_wait(&engine->idle, &engine->lock);
+    pthread_mutex_unlock(&engine->lock);
+    flights_free(engine->flights);
+    streams_free(engine->streams);
+    buffers_free(engine->buffers);
+    pthread_cond_destroy(&engine->idle);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+void engine_stats(struct engine *engine, struct engine_stats *stats)
+{
+    *stats = (struct engine_stats){0};
+    flights_stats(engine->flights, stats);
+    pthread_mutex_lock(&engine->lock);
+    stats->replies = engine->replies;
+    stats->bytes = engine->bytes;
+    pthread_mutex_unlock(&engine->lock);
+}

@@ -1,0 +1,102 @@
+#include "fs/stream.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define SETS 256
+#define WAYS 4
+/* Requests of one reader overtake each other in the kernel's own read-ahead by no more than this,
+ * in bytes. */
+#define SLACK ((uint64_t)1024 * 1024)
+
+struct stream {
+    uint64_t id;
+    uint64_t next;       /* offset that a sequential request has */
+    uint64_t used;       /* streams->clock */
+    unsigned sequential; /* requests in order; 0: the entry is free */
+};
+
+struct streams {
+    pthread_mutex_t lock;
+    /* protected by lock */
+    uint64_t clock;
+    struct stream table[SETS][WAYS];
+};
+
+int streams_new(struct streams **out)
+{
+    struct streams *streams = calloc(1, sizeof(*streams));
+
+    if (!streams)
+        return -ENOMEM;
+    pthread_mutex_init(&streams->lock, NULL);
+    *out = streams;
+    return 0;
+}
+
+void streams_free(struct streams *streams)
+{
+    if (!streams)
+        return;
+    pthread_mutex_destroy(&streams->lock);
+    free(streams);
+}
+
+/* The stream's entry, or the one it takes over; *forgotten is the stream that loses it, or 0.
+ * Called with the lock. */
+static struct stream *find_stream(struct streams *streams, uint64_t id, uint64_t *forgotten)
+{
+    struct stream *set = streams->table[id % SETS];
+    struct stream *oldest = &set[0];
+
+    *forgotten = 0;
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].sequential > 0 && set[i].id == id)
+            return &set[i];
+        if (set[i].used < oldest->used)
+            oldest = &set[i];
+    }
+    if (oldest->sequential > 0)
+        *forgotten = oldest->id;
+    *oldest = (struct stream){.id = id};
+    return oldest;
+}
+
+unsigned streams_note(struct streams *streams, uint64_t id, uint64_t offset, size_t size,
+                      uint64_t *dropped)
+{
+    struct stream *stream;
+    unsigned sequential;
+    uint64_t end = offset + size;
+
+    pthread_mutex_lock(&streams->lock);
+    stream = find_stream(streams, id, dropped);
+    if (stream->sequential > 0 && offset <= stream->next + SLACK &&
+        offset + SLACK >= stream->next) {
+        stream->sequential++;
+        if (end < stream->next)
+            end = stream->next;
+    } else {
+        if (stream->sequential > 1)
+            *dropped = id;
+        stream->sequential = 1;
+    }
+    stream->next = end;
+    stream->used = ++streams->clock;
+    sequential = stream->sequential;
+    pthread_mutex_unlock(&streams->lock);
+    return sequential;
+}
+
+void streams_forget(struct streams *streams, uint64_t id)
+{
+    struct stream *set = streams->table[id % SETS];
+
+    pthread_mutex_lock(&streams->lock);
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].id == id)
+            set[i] = (struct stream){0};
+    }
+    pthread_mutex_unlock(&streams->lock);
+}
