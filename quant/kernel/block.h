@@ -1,0 +1,99 @@
+#ifndef QUANT_KERNEL_BLOCK_H
+#define QUANT_KERNEL_BLOCK_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * How the blocks of each type lie on disk (ggml 0.27). All fields are bytes, so that a block may
+ * start anywhere; d, m and dmin are half floats, little endian.
+ *
+ *   Q4_0, Q5_0   weight = d * (level - 8), d * (level - 16)
+ *   Q5_1         weight = d * level + m
+ *   Q8_0         weight = d * level, the level signed
+ *     levels: the low four bits of weight i in qs[i % 16], the half chosen by i / 16; the fifth bit
+ *     is bit i of qh
+ *   Q4_K, Q5_K   weight = d * scale * level - dmin * minimum, for 8 sub-blocks of 32
+ *     scale and minimum of sub-block j, six bits each: j < 4: low bits of scales[j], scales[j + 4];
+ *     else scales[j + 4] holds their low halves, the top bits of scales[j - 4], scales[j] the rest
+ *     levels: qs holds sub-blocks 2 j and 2 j + 1 in the halves of 32 bytes; the fifth bit of
+ *     weight i of sub-block j is bit j of qh[i]
+ *   Q6_K         weight = d * scale * (level - 32), for 16 sub-blocks of 16
+ *     levels: of each 128 weights, in rows of 32: rows 0 and 2 in the halves of ql[0..31], 1 and 3
+ *     in those of ql[32..63], the upper two bits of row r in bits 2 r of qh
+ */
+enum {
+    BLOCK_SMALL = 32,  /* weights of a Q4_0, Q5_0, Q5_1, Q8_0 */
+    BLOCK_SUPER = 256, /* weights of a K type */
+};
+
+struct block_q4_0 {
+    uint8_t d[2];
+    uint8_t qs[16];
+};
+
+struct block_q5_0 {
+    uint8_t d[2];
+    uint8_t qh[4];
+    uint8_t qs[16];
+};
+
+struct block_q5_1 {
+    uint8_t d[2];
+    uint8_t m[2];
+    uint8_t qh[4];
+    uint8_t qs[16];
+};
+
+struct block_q8_0 {
+    uint8_t d[2];
+    uint8_t qs[32];
+};
+
+/* What Q4_K and Q5_K begin with. */
+struct block_k_head {
+    uint8_t d[2];
+    uint8_t dmin[2];
+    uint8_t scales[12];
+};
+
+struct block_q4_k {
+    struct block_k_head head;
+    uint8_t qs[128];
+};
+
+struct block_q5_k {
+    struct block_k_head head;
+    uint8_t qh[32];
+    uint8_t qs[128];
+};
+
+struct block_q6_k {
+    uint8_t ql[128];
+    uint8_t qh[64];
+    uint8_t scales[16];
+    uint8_t d[2];
+};
+
+_Static_assert(sizeof(struct block_q4_0) == 18 && offsetof(struct block_q4_0, qs) == 2, "Q4_0");
+_Static_assert(sizeof(struct block_q5_0) == 22 && offsetof(struct block_q5_0, qh) == 2 &&
+                   offsetof(struct block_q5_0, qs) == 6,
+               "Q5_0");
+_Static_assert(sizeof(struct block_q5_1) == 24 && offsetof(struct block_q5_1, m) == 2 &&
+                   offsetof(struct block_q5_1, qh) == 4 && offsetof(struct block_q5_1, qs) == 8,
+               "Q5_1");
+_Static_assert(sizeof(struct block_q8_0) == 34 && offsetof(struct block_q8_0, qs) == 2, "Q8_0");
+_Static_assert(sizeof(struct block_k_head) == 16 && offsetof(struct block_k_head, dmin) == 2 &&
+                   offsetof(struct block_k_head, scales) == 4,
+               "head of Q4_K and Q5_K");
+_Static_assert(sizeof(struct block_q4_k) == 144 && offsetof(struct block_q4_k, qs) == 16, "Q4_K");
+_Static_assert(sizeof(struct block_q5_k) == 176 && offsetof(struct block_q5_k, qh) == 16 &&
+                   offsetof(struct block_q5_k, qs) == 48,
+               "Q5_K");
+_Static_assert(sizeof(struct block_q6_k) == 210 && offsetof(struct block_q6_k, qh) == 128 &&
+                   offsetof(struct block_q6_k, scales) == 192 &&
+                   offsetof(struct block_q6_k, d) == 208,
+               "Q6_K");
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef QUANT_KERNEL_CPU_H
+#define QUANT_KERNEL_CPU_H
+
+#include "config.h"
+
+/* The instruction sets for which there are kernels; each holds what the one before it has. */
+enum cpu_set {
+    CPU_SCALAR, /* what every machine of this architecture has */
+    CPU_SET_COUNT,
+};
+
+/* The name in QUANTFS_CPU. */
+const char *cpu_set_name(enum cpu_set set);
+
+/*
+ * The widest set that this machine runs and `wish` allows: a name, or NULL for no bound. -EINVAL:
+ * there is no such set, or not on this machine.
+ */
+MUST_USE int cpu_select(const char *wish, enum cpu_set *set);
+
+#endif

@@ -1,0 +1,57 @@
+#ifndef QUANT_KERNEL_FIT_H
+#define QUANT_KERNEL_FIT_H
+
+#include "quant/kernel/half.h"
+
+/*
+ * The searches for the scale of a group of 8, 16 or 32 numbers that the types share: candidates are
+ * tried, the one with the smallest weighted square error is taken. Weights and values are finite.
+ */
+
+enum {
+    FIT_MAX = 32, /* numbers of a group */
+};
+
+/* Candidates of fit_range(): the group is spread over top + first + step * s levels, s = 0 to
+ * count. */
+struct fit_steps {
+    float first;
+    float step;
+    int count;
+};
+
+/*
+ * The integer nearest to a value of [-2^22, 2^22), ties to even; what the reference makes of others
+ * is the same here. 1.5 * 2^23 moves the value to where floats are 1 apart; the low bits are then
+ * the integer plus 2^22. A float again, which is exact, since what follows is done with floats.
+ */
+static inline float fit_nearest(float value)
+{
+    return (float)((int32_t)(float_bits(value + 0x1.8p23f) & 0x7fffff) - 0x400000);
+}
+
+static inline float fit_clamp(float value, float low, float high)
+{
+    value = value > high ? high : value;
+    return value < low ? low : value;
+}
+
+/*
+ * x[i] = scale * (level[i] - limit) of 16 or 32 numbers, levels 0 to 2 * limit - 1. Returns the
+ * scale. `weight` may be NULL for squares of x. A group without a magnitude of 1e-15 gets the scale
+ * 0 and the levels 0.
+ */
+float fit_signed(unsigned count, const float *x, const float *weight, float limit, uint8_t *level);
+
+/* x[i] = scale * level[i] + low of 32 numbers, low at most 0, levels 0 to `top`. Returns the scale.
+ */
+float fit_range(const float *x, const float *weight, float top, const struct fit_steps *steps,
+                uint8_t *level, float *low);
+
+/*
+ * x[i] = scale * level[i] for x that should be at least 0, levels 0 to `top`; the level of an x
+ * below 0 wraps around. Returns the scale.
+ */
+float fit_positive(unsigned count, const float *x, const float *weight, float top, uint8_t *level);
+
+#endif

@@ -1,0 +1,52 @@
+#include "quant/kernel/kernel.h"
+
+#include "quant/kernel/cpu.h"
+#include "quant/kernel/scalar.h"
+
+static const struct kernel_set scalar = {
+    .quantize =
+        {
+            [TYPE_F16] = scalar_f16,
+            [TYPE_BF16] = scalar_bf16,
+            [TYPE_Q4_0] = scalar_q4_0,
+            [TYPE_Q5_0] = scalar_q5_0,
+            [TYPE_Q5_1] = scalar_q5_1,
+            [TYPE_Q8_0] = scalar_q8_0,
+            [TYPE_Q4_K] = scalar_q4_k,
+            [TYPE_Q5_K] = scalar_q5_k,
+            [TYPE_Q6_K] = scalar_q6_k,
+        },
+    .widen =
+        {
+            [TYPE_F16] = scalar_widen_f16,
+            [TYPE_BF16] = scalar_widen_bf16,
+        },
+};
+
+/* By enum cpu_set. */
+static const struct kernel_set *const sets[CPU_SET_COUNT] = {
+    [CPU_SCALAR] = &scalar,
+};
+
+static void add(struct kernel_set *all, const struct kernel_set *more)
+{
+    for (int i = 0; i < TYPE_COUNT; i++) {
+        if (more->quantize[i])
+            all->quantize[i] = more->quantize[i];
+        if (more->widen[i])
+            all->widen[i] = more->widen[i];
+    }
+}
+
+int kernel_select(const char *wish, struct kernel_set *set)
+{
+    enum cpu_set widest;
+    int r = cpu_select(wish, &widest);
+
+    if (r < 0)
+        return r;
+    *set = (struct kernel_set){.name = cpu_set_name(widest)};
+    for (int i = 0; i <= (int)widest; i++)
+        add(set, sets[i]);
+    return 0;
+}

@@ -1,0 +1,210 @@
+/* The types with blocks of 32: Q4_0, Q5_0, Q5_1, Q8_0. */
+#include <float.h>
+#include <math.h>
+
+#include "quant/kernel/block.h"
+#include "quant/kernel/fit.h"
+#include "quant/kernel/scalar.h"
+
+/* --- levels ------------------------------------------------------------------------------------
+ */
+
+/*
+ * Cut to an integer; infinity and NaN to the least one, as x86-64's own instruction does. They come
+ * up where a scale is so small that its inverse is infinite; the low byte, which is stored, is 0.
+ */
+static inline int32_t cut(float value)
+{
+    return (int32_t)(fabsf(value) < 0x1p31f ? value : -0x1p31f);
+}
+
+/*
+ * roundf(), half away from zero, for |value| < 2^22, and infinity. Let h = 1/2 - 2^-25, the float
+ * below 1/2, and |value| = n + f with an integer n and f of [0, 1).
+ *   f >= 1/2: n + f + h >= n + 1 - 2^-25 and is rounded to n + 1 at least: for n > 0 floats below
+ *     n + 1 are 2^-23 apart or more, for n = 0 it is a tie, which goes to the even 1. It stays less
+ *     than n + 2, as h < 1/2 and f <= 1 - ulp.
+ *   f < 1/2: f <= 1/2 - ulp, so n + f + h < n + 1 - ulp, a float, and is rounded to less than
+ *     n + 1. For n = 0, f <= h and h + h = 1 - 2^-24 is a float.
+ * So what is cut off after the addition leaves the right integer. (tests/kernels.c tries them all.)
+ */
+static inline int32_t round_away(float value)
+{
+    return cut(value + copysignf(0x1.fffffep-2f, value));
+}
+
+/* The value of the largest magnitude; of several, the first. 0 if there are only zeros. */
+static float extreme(const float *x)
+{
+    float magnitude = 0, value = 0;
+
+    for (int i = 0; i < BLOCK_SMALL; i++)
+        if (fabsf(x[i]) > magnitude) {
+            magnitude = fabsf(x[i]);
+            value = x[i];
+        }
+    return value;
+}
+
+/* Levels of x / d + limit, from 0 to 2 * limit - 1. Returns d. */
+static float signed_levels(const float *x, float limit, uint8_t *level)
+{
+    float d = extreme(x) / -limit, inverse = d != 0 ? 1 / d : 0;
+    int8_t l, top = (int8_t)(2 * limit - 1);
+
+    for (int i = 0; i < BLOCK_SMALL; i++) {
+        l = (int8_t)cut(x[i] * inverse + (limit + 0.5f));
+        level[i] = (uint8_t)(l < top ? l : top);
+    }
+    return d;
+}
+
+/* Weights of the searches: importance times what tells large values from small ones in this row. */
+static void row_weights(const float *x, const float *importance, float mean_square, float *weight)
+{
+    for (int i = 0; i < BLOCK_SMALL; i++)
+        weight[i] = importance[i] * sqrtf(mean_square + x[i] * x[i]);
+}
+
+static float row_mean_square(const float *x, size_t length)
+{
+    float sum = 0;
+
+    for (size_t i = 0; i < length; i++)
+        sum += x[i] * x[i];
+    return sum / (float)length;
+}
+
+/* --- packing -----------------------------------------------------------------------------------
+ */
+
+static void pack_low(const uint8_t *level, uint8_t *qs)
+{
+    for (int i = 0; i < 16; i++)
+        qs[i] = (uint8_t)((level[i] & 15) | level[i + 16] << 4);
+}
+
+static void pack_fifth(const uint8_t *level, uint8_t *qh)
+{
+    for (int byte = 0; byte < 4; byte++, level += 8) {
+        qh[byte] = 0;
+        for (int i = 0; i < 8; i++)
+            qh[byte] = (uint8_t)(qh[byte] | (level[i] >> 4 & 1) << i);
+    }
+}
+
+/* --- the kernels -------------------------------------------------------------------------------
+ */
+
+void scalar_q4_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance)
+{
+    struct block_q4_0 *block = dst;
+    float mean_square = 0, weight[BLOCK_SMALL], d;
+    uint8_t level[BLOCK_SMALL];
+
+    for (size_t row = 0; row < rows; row++) {
+        if (importance)
+            mean_square = row_mean_square(src, row_len);
+        for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
+            if (importance) {
+                row_weights(src, importance + i, mean_square, weight);
+                d = fit_signed(BLOCK_SMALL, src, weight, 8, level);
+            } else {
+                d = signed_levels(src, 8, level);
+            }
+            half_put(block->d, d);
+            pack_low(level, block->qs);
+        }
+    }
+}
+
+void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance)
+{
+    struct block_q5_0 *block = dst;
+    float mean_square = 0, weight[BLOCK_SMALL], d;
+    uint8_t level[BLOCK_SMALL];
+
+    for (size_t row = 0; row < rows; row++) {
+        if (importance)
+            mean_square = row_mean_square(src, row_len);
+        for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
+            if (importance) {
+                row_weights(src, importance + i, mean_square, weight);
+                d = fit_signed(BLOCK_SMALL, src, weight, 16, level);
+            } else {
+                d = signed_levels(src, 16, level);
+            }
+            half_put(block->d, d);
+            pack_fifth(level, block->qh);
+            pack_low(level, block->qs);
+        }
+    }
+}
+
+/* Levels of (x - low) / d, from 0 to 31. Returns d. */
+static float range_levels(const float *x, uint8_t *level, float *low_end)
+{
+    float low = FLT_MAX, high = -FLT_MAX, d, inverse;
+
+    for (int i = 0; i < BLOCK_SMALL; i++) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    d = (high - low) / 31;
+    inverse = d != 0 ? 1 / d : 0;
+    for (int i = 0; i < BLOCK_SMALL; i++)
+        level[i] = (uint8_t)cut((x[i] - low) * inverse + 0.5f);
+    *low_end = low;
+    return d;
+}
+
+void scalar_q5_1(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance)
+{
+    static const struct fit_steps steps = {-0.9f, 0.05f, 36};
+    struct block_q5_1 *block = dst;
+    float mean_square = 0, weight[BLOCK_SMALL], d, low;
+    uint8_t level[BLOCK_SMALL];
+
+    for (size_t row = 0; row < rows; row++) {
+        if (importance)
+            mean_square = row_mean_square(src, row_len);
+        for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
+            if (importance) {
+                row_weights(src, importance + i, mean_square, weight);
+                d = fit_range(src, weight, 31, &steps, level, &low);
+            } else {
+                d = range_levels(src, level, &low);
+            }
+            half_put(block->d, d);
+            half_put(block->m, low);
+            pack_fifth(level, block->qh);
+            pack_low(level, block->qs);
+        }
+    }
+}
+
+void scalar_q8_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance)
+{
+    struct block_q8_0 *block = dst;
+    int32_t most, magnitude;
+    float d, inverse;
+
+    (void)importance;
+    for (size_t i = 0; i < rows * row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
+        /* Magnitudes are ordered as their bits are; integers may be compared in any order. */
+        most = 0;
+        for (int j = 0; j < BLOCK_SMALL; j++) {
+            magnitude = float_bits(src[j]) & 0x7fffffff;
+            most = magnitude > most ? magnitude : most;
+        }
+        d = bits_float(most) / 127;
+        inverse = d != 0 ? 1 / d : 0;
+        half_put(block->d, d);
+        for (int j = 0; j < BLOCK_SMALL; j++)
+            block->qs[j] = (uint8_t)round_away(src[j] * inverse);
+    }
+}

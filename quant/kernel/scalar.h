@@ -1,0 +1,39 @@
+#ifndef QUANT_KERNEL_SCALAR_H
+#define QUANT_KERNEL_SCALAR_H
+
+#include "quant/kernel/kernel.h"
+
+/*
+ * The kernels in plain C: what the others are compared with. Each does the float operations of
+ * ggml 0.27 as it is built for x86-64, in its order (multiplications and additions are never
+ * fused); only what cannot change a result is arranged anew. The weights must be finite:
+ * convert_run() has seen to it. The conversions of half.c take any.
+ */
+
+/* half.c */
+void scalar_f16(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                const float *restrict importance);
+void scalar_bf16(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+void scalar_widen_f16(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_bf16(float *restrict dst, const void *restrict src, size_t count);
+
+/* q0.c. With importance a tile must be whole rows, but for Q8_0, which ignores it. */
+void scalar_q4_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+void scalar_q5_1(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+void scalar_q8_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+
+/* qk.c */
+void scalar_q4_k(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+void scalar_q5_k(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+void scalar_q6_k(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+
+#endif
