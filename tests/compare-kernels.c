@@ -1,0 +1,291 @@
+/*
+ * If this fails, our kernels do not make the bytes that the reference library makes.
+ *
+ *   compare-kernels LIBRARY [--seed N] [--bench | --golden]
+ *
+ * LIBRARY: libggml-base.so.0, to be loaded (tests/kernels-reference starts this program so that it
+ * can). --bench: times of the library by ours, one thread, instead. --golden:
+ * tests/kernels-golden.h instead, of what the library makes.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel-case.h"
+#include "quant/kernel/kernel.h"
+
+struct library {
+    size_t (*quantize)(int type, const float *src, void *dst, int64_t start, int64_t rows,
+                       int64_t row_len, const float *importance);
+    void (*widen_f16)(const uint16_t *src, float *dst, int64_t count);
+    void (*widen_bf16)(const uint16_t *src, float *dst, int64_t count);
+};
+
+/* ISO C knows no conversion of an object pointer to a function pointer; POSIX does. */
+static void find(void *handle, const char *name, void *function)
+{
+    void *symbol = dlsym(handle, name);
+
+    if (!symbol) {
+        fprintf(stderr, "compare-kernels: %s\n", dlerror());
+        exit(2);
+    }
+    memcpy(function, &symbol, sizeof(symbol));
+}
+
+static void library_open(const char *path, struct library *library)
+{
+    void *handle = dlopen(path, RTLD_NOW);
+
+    if (!handle) {
+        fprintf(stderr, "compare-kernels: %s\n", dlerror());
+        exit(2);
+    }
+    find(handle, "ggml_quantize_chunk", &library->quantize);
+    find(handle, "ggml_fp16_to_fp32_row", &library->widen_f16);
+    find(handle, "ggml_bf16_to_fp32_row", &library->widen_bf16);
+}
+
+struct buffers {
+    float x[CASE_WEIGHTS];
+    float importance[CASE_WEIGHTS];
+    uint8_t ours[CASE_WEIGHTS * 2];
+    uint8_t theirs[CASE_WEIGHTS * 2];
+};
+
+static void run_library(const struct library *library, const struct kernel_case *c, uint64_t seed,
+                        struct buffers *b)
+{
+    case_weights(c->kind, seed, b->x, c->rows * c->row_len);
+    case_importance(c->importance, seed, b->importance, c->row_len);
+    library->quantize((int)c->type, b->x, b->theirs, 0, (int64_t)c->rows, (int64_t)c->row_len,
+                      c->importance ? b->importance : NULL);
+}
+
+static void print_block(const char *who, const uint8_t *block, size_t size)
+{
+    printf("  %-6s", who);
+    for (size_t i = 0; i < size; i++)
+        printf(" %02x", block[i]);
+    printf("\n");
+}
+
+static bool same(const struct kernel_case *c, uint64_t seed, const struct buffers *b)
+{
+    const struct type_info *info = type_info((uint32_t)c->type);
+    const uint8_t *ours, *theirs;
+    bool ours_refused, theirs_refused;
+
+    for (size_t at = 0; at < c->size; at += info->block_size) {
+        ours = b->ours + at;
+        theirs = b->theirs + at;
+        ours_refused = case_refused(c, ours);
+        theirs_refused = case_refused(c, theirs);
+        if (ours_refused && theirs_refused)
+            continue;
+        if (ours_refused == theirs_refused && memcmp(ours, theirs, info->block_size) == 0)
+            continue;
+        printf("%s, %s, importance %s, %zu rows of %zu, seed %llu, block %zu:\n", info->name,
+               case_kind_name(c->kind), case_importance_name(c->importance), c->rows, c->row_len,
+               (unsigned long long)seed, at / info->block_size);
+        print_block("ours", ours, info->block_size);
+        print_block("theirs", theirs, info->block_size);
+        return false;
+    }
+    return true;
+}
+
+/* All cases of a type and a kind of weights. -1: there are none. */
+static int compare(const struct library *library, const struct kernel_set *set, unsigned type,
+                   unsigned kind, uint64_t seed, struct buffers *b)
+{
+    struct kernel_case c;
+    int result = -1;
+
+    for (unsigned importance = 0; importance < CASE_IMPORTANCES; importance++)
+        for (unsigned shape = 0; shape < CASE_SHAPES; shape++) {
+            if (!case_make(type, kind, importance, shape, &c))
+                continue;
+            run_library(library, &c, seed, b);
+            set->quantize[c.type](b->ours, b->x, c.rows, c.row_len,
+                                  c.importance ? b->importance : NULL);
+            if (!same(&c, seed, b))
+                return 0;
+            result = 1;
+        }
+    return result;
+}
+
+static const char golden_head[] =
+    "#ifndef TESTS_KERNELS_GOLDEN_H\n"
+    "#define TESTS_KERNELS_GOLDEN_H\n\n"
+    "#include \"kernel-case.h\"\n\n"
+    "/*\n"
+    " * Hashes of what libggml 0.27.0 (Debian sid, x86-64) makes of the cases, written by\n"
+    " * tests/kernels-reference BUILD ROOT --golden. A row holds the types in the order of\n"
+    " * case_type().\n"
+    " */\n"
+    "/* clang-format off */\n"
+    "static const uint64_t golden[CASE_KINDS][CASE_TYPES] = {\n";
+
+static void golden(const struct library *library, struct buffers *b)
+{
+    struct kernel_case c;
+    uint64_t hash;
+
+    fputs(golden_head, stdout);
+    for (unsigned kind = 0; kind < CASE_KINDS; kind++) {
+        printf("    /* %s */\n    {", case_kind_name(kind));
+        for (unsigned type = 0; type < CASE_TYPES; type++) {
+            hash = 0;
+            for (unsigned importance = 0; importance < CASE_IMPORTANCES; importance++)
+                for (unsigned shape = 0; shape < CASE_SHAPES; shape++)
+                    if (case_make(type, kind, importance, shape, &c)) {
+                        run_library(library, &c, CASE_SEED, b);
+                        hash = case_hash(hash, &c, b->theirs);
+                    }
+            printf("%s0x%016llx,", type % 4 ? " " : "\n     ", (unsigned long long)hash);
+        }
+        printf("},\n");
+    }
+    fputs("};\n/* clang-format on */\n\n#endif\n", stdout);
+}
+
+/* All 65536 values of both 16-bit types. */
+static bool compare_widen(const struct library *library, const struct kernel_set *set,
+                          enum type type)
+{
+    static uint16_t half[1 << 16];
+    static float ours[1 << 16], theirs[1 << 16];
+
+    for (int i = 0; i < 1 << 16; i++)
+        half[i] = (uint16_t)i;
+    set->widen[type](ours, half, 1 << 16);
+    (type == TYPE_F16 ? library->widen_f16 : library->widen_bf16)(half, theirs, 1 << 16);
+    for (int i = 0; i < 1 << 16; i++)
+        if (memcmp(&ours[i], &theirs[i], sizeof(float)) != 0) {
+            printf("widen %s: 0x%04x is %a, not %a\n", type_info((uint32_t)type)->name, i,
+                   (double)ours[i], (double)theirs[i]);
+            return false;
+        }
+    return true;
+}
+
+/* --- times -------------------------------------------------------------------------------------
+ */
+
+enum {
+    BENCH_WEIGHTS = 65536,
+    BENCH_TILE = 4096, /* as convert_run() calls a kernel */
+    BENCH_ROUNDS = 40,
+};
+
+static double now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void bench_type(const struct library *library, const struct kernel_set *set, enum type type,
+                       const float *importance, const float *x, uint8_t *out)
+{
+    double start, ours = 1e9, theirs = 1e9, took;
+    uint64_t tile_size;
+
+    if (!type_size(type, BENCH_TILE, &tile_size))
+        exit(2);
+    for (int round = 0; round < BENCH_ROUNDS; round++) {
+        start = now();
+        library->quantize((int)type, x, out, 0, BENCH_WEIGHTS / BENCH_TILE, BENCH_TILE, importance);
+        took = now() - start;
+        theirs = took < theirs ? took : theirs;
+        start = now();
+        for (size_t i = 0; i < BENCH_WEIGHTS / BENCH_TILE; i++)
+            set->quantize[type](out + i * tile_size, x + i * BENCH_TILE, 1, BENCH_TILE, importance);
+        took = now() - start;
+        ours = took < ours ? took : ours;
+    }
+    printf("%-6s %-10s %8.1f %8.1f  %5.2f\n", type_info((uint32_t)type)->name,
+           importance ? "importance" : "", BENCH_WEIGHTS / theirs * 1e-6,
+           BENCH_WEIGHTS / ours * 1e-6, theirs / ours);
+}
+
+static void bench_widen(const struct library *library, const struct kernel_set *set, enum type type,
+                        const uint8_t *half, float *out)
+{
+    double start, ours = 1e9, theirs = 1e9, took;
+
+    for (int round = 0; round < 10 * BENCH_ROUNDS; round++) {
+        start = now();
+        (type == TYPE_F16 ? library->widen_f16 : library->widen_bf16)((const uint16_t *)half, out,
+                                                                      BENCH_TILE);
+        took = now() - start;
+        theirs = took < theirs ? took : theirs;
+        start = now();
+        set->widen[type](out, half, BENCH_TILE);
+        took = now() - start;
+        ours = took < ours ? took : ours;
+    }
+    printf("%-6s %-10s %8.1f %8.1f  %5.2f\n", type_info((uint32_t)type)->name, "widened",
+           BENCH_TILE / theirs * 1e-6, BENCH_TILE / ours * 1e-6, theirs / ours);
+}
+
+static void bench(const struct library *library, const struct kernel_set *set, uint64_t seed)
+{
+    static float x[BENCH_WEIGHTS], importance[BENCH_TILE];
+    static _Alignas(16) uint8_t out[BENCH_WEIGHTS * 2];
+
+    case_weights(1, seed, x, BENCH_WEIGHTS);
+    case_importance(2, seed, importance, BENCH_TILE);
+    printf("millions of weights a second: library, ours, ratio\n");
+    for (unsigned i = 0; i < CASE_TYPES; i++) {
+        bench_type(library, set, case_type(i), NULL, x, out);
+        if (type_info((uint32_t)case_type(i))->quantized && case_type(i) != TYPE_Q8_0)
+            bench_type(library, set, case_type(i), importance, x, out);
+    }
+    set->quantize[TYPE_F16](out, x, 1, BENCH_TILE, NULL);
+    bench_widen(library, set, TYPE_F16, out, x);
+    bench_widen(library, set, TYPE_BF16, out, x);
+}
+
+int main(int argc, char **argv)
+{
+    static struct buffers buffers;
+    const char *mode = "";
+    uint64_t seed = CASE_SEED;
+    struct library library;
+    struct kernel_set set;
+    int passed = 0, failed = 0, result;
+
+    if (argc < 2 || kernel_select(getenv("QUANTFS_CPU"), &set) < 0)
+        return 2;
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            seed = strtoull(argv[++i], NULL, 10);
+        else
+            mode = argv[i];
+    }
+    library_open(argv[1], &library);
+    if (strcmp(mode, "--golden") == 0)
+        return golden(&library, &buffers), 0;
+    if (strcmp(mode, "--bench") == 0)
+        return bench(&library, &set, seed), 0;
+    printf("%s kernels, seed %llu\n", set.name, (unsigned long long)seed);
+    for (unsigned type = 0; type < CASE_TYPES; type++)
+        for (unsigned kind = 0; kind < CASE_KINDS; kind++) {
+            result = compare(&library, &set, type, kind, seed, &buffers);
+            passed += result == 1;
+            failed += result == 0;
+        }
+    for (int i = 0; i < 2; i++) {
+        result = compare_widen(&library, &set, i ? TYPE_BF16 : TYPE_F16);
+        passed += result;
+        failed += !result;
+    }
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}

@@ -1,0 +1,146 @@
+#ifndef TESTS_KERNELS_GOLDEN_H
+#define TESTS_KERNELS_GOLDEN_H
+
+#include "kernel-case.h"
+
+/*
+ * Hashes of what libggml 0.27.0 (Debian sid, x86-64) makes of the cases, written by
+ * tests/kernels-reference BUILD ROOT --golden. A row holds the types in the order of
+ * case_type().
+ */
+/* clang-format off */
+static const uint64_t golden[CASE_KINDS][CASE_TYPES] = {
+    /* normal */
+    {
+     0x6d0aa82a69e0e22b, 0xe2285a06babb67c9, 0x0d30dd0cc06b60c2, 0x60db8c79d9237489,
+     0x4d99cd6efd944506, 0x925acd5b2661056d, 0x4210e8fb022d15f1, 0x67d3682ab4fb20b7,
+     0xf0160a72180a8c89,},
+    /* outliers */
+    {
+     0x82ca790ae71cb712, 0x38a9e154d3da9a4a, 0x172195451d941de5, 0xa42339188b1749ae,
+     0xba04fda9edad8554, 0x0a270a0e00b57def, 0x6228f6d502a67c83, 0xde7053fba5d48042,
+     0xbac30daa87b43976,},
+    /* uniform */
+    {
+     0xfd68233b8da5e981, 0x963ef4f4926a471d, 0x0770dcefdcd4573c, 0x389a12cb319e78d0,
+     0xfbbe723d1f40d8d5, 0x6850ae2ff83cdfe0, 0x998e254800503bdf, 0x58274900a51cdd87,
+     0x2eb74c55fccfb5ce,},
+    /* heavy */
+    {
+     0x7fd22fae5c5c390a, 0x29e216388e5468cc, 0x612c011f57420dab, 0x8af3d297f18d064f,
+     0xa084509f8f629fcd, 0xc6b7d54fb0b23944, 0xd58469e2e55927bf, 0xb32170a034b5da43,
+     0x734d99fcbc8275af,},
+    /* zeros */
+    {
+     0x0000000000000000, 0x0000000000000000, 0x6feef5bcbe4ad500, 0x8c40202d08432714,
+     0x0000000000000000, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000,
+     0x0000000000000000,},
+    /* negative zeros */
+    {
+     0xa3d55e683253c180, 0xa3d55e683253c180, 0x6feef5bcbe4ad500, 0x8c40202d08432714,
+     0x40055ad0830ef180, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000,
+     0x0000000000000000,},
+    /* signed zeros */
+    {
+     0x6473fccd75ed4180, 0x6473fccd75ed4180, 0x6feef5bcbe4ad500, 0x8c40202d08432714,
+     0x54702aa3ea432180, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000,
+     0x0000000000000000,},
+    /* sparse */
+    {
+     0xc1bbc1db6f33dbd8, 0x90e9d3e30464bbc6, 0x1bdb235278795031, 0x85dd4ebe5439dbfc,
+     0x0ea358c0641041fd, 0x88cbc0c2dbd52dee, 0x1697ef7ae3689438, 0xa5b4ef417ffe9864,
+     0xe984ebfcf0f6a018,},
+    /* denormals */
+    {
+     0x9063a3a2e78a492a, 0x1a9651e5f568dfce, 0x5efbf3007e86fe63, 0x0f0279e3acba266b,
+     0xfc2673c37d402321, 0x0ca90c9ec8a354ce, 0x25c1359f07e91d5c, 0x5be4d7c526334245,
+     0x26baa806fdc10a3a,},
+    /* tiny */
+    {
+     0x2427ba83c65cec00, 0x131d0770f51293d5, 0xf69ce90ecc774e53, 0xe08e5d440f075453,
+     0xa24610fd7406a33b, 0x7e6198cdf06c6b2f, 0xb2fad46e4d348cb2, 0x847d8fba24189002,
+     0x0000000000000000,},
+    /* threshold */
+    {
+     0xe5d29b5c7e9e8400, 0xe3bd052ee8a63ac5, 0x54adaf587f1baaa0, 0x1976f33a5dc2d215,
+     0x3803d213bab5562c, 0xcfae94e25ff10469, 0xd6585d3b345dc7df, 0x58a324403ddf063b,
+     0x18addb7de96e5d90,},
+    /* large */
+    {
+     0xb6217adeb32911f4, 0x6fb4931ccb786572, 0xc2ddd489b4de11c7, 0x863d8ede36343349,
+     0x5886783bff796f00, 0x5886783bff796f00, 0x756be32f900816d0, 0x81607d91a1151f34,
+     0x6611d9ad56bdc900,},
+    /* huge */
+    {
+     0x2ff5de37c2d56e74, 0xc5152cd9e777464d, 0x5886783bff796f00, 0x5886783bff796f00,
+     0x5886783bff796f00, 0x5886783bff796f00, 0x50d4f3ffb363a800, 0x846e96e1e5b97b10,
+     0x6611d9ad56bdc900,},
+    /* any */
+    {
+     0x0ae2a4ebd2f138b2, 0xccbef2b147de1b1f, 0x5886783bff796f00, 0x5886783bff796f00,
+     0x5886783bff796f00, 0x5886783bff796f00, 0x3daae866c8d0d5c0, 0x2bbd7d7aa29ef8c4,
+     0x6611d9ad56bdc900,},
+    /* spread */
+    {
+     0xe1355a3f772aff61, 0xeba051bb98a1c7db, 0xcf3ed1e578e55dad, 0xc6d33e7a8b992c13,
+     0x507e117b695bd86a, 0x18daf06bc5261db0, 0x0c2c2cd9aa17cc94, 0xeff13119933f3d47,
+     0x2c2d7c033833a198,},
+    /* positive */
+    {
+     0x5757f4e25f8202b5, 0x02dcf72b1914fa0b, 0xbc092e011f4b4d7d, 0x1c4bcaa2a2f43b32,
+     0x37d7effe1e814a09, 0xfab5ad795007e2a9, 0x82c6ff9090d770ea, 0x7d2cc26bd08a07de,
+     0x166fa911ec0aff31,},
+    /* negative */
+    {
+     0x8a74e5b5e537073c, 0x18f5dba6bfb8aad2, 0xfd30ef111bf13111, 0xca37ecdc064e9bcf,
+     0x4975ec315e5aa35e, 0xbd3fc33e4246dd72, 0x00903077a534a9b9, 0x27799acd10b213b6,
+     0xc9cc95fcb4d3ea81,},
+    /* offset */
+    {
+     0x537abb7e3c05542a, 0x27decf9c9a3fb18e, 0xdb9323e5e1585e45, 0xe524013636325d3a,
+     0xf27d614240af5b95, 0xd127fc88c9f37a5d, 0xebcf80868124062f, 0xe35380dc1bb35f56,
+     0x1c6da11a6874ac52,},
+    /* halfs */
+    {
+     0x9904c3a35857ae3c, 0x1f90373356546be4, 0xb0df31ebe54d94b5, 0x9738a60133127f7f,
+     0x650260166047ccdc, 0x422377621dda1e89, 0xd5e7fa0c49039378, 0x0d47812adec287ff,
+     0x95279a3d95b9c3b5,},
+    /* bf16 */
+    {
+     0x3129c24f4234b896, 0x7b9842975bedc696, 0x5331e067de5efa41, 0xaf815b274dfd9b1c,
+     0x267fa37c8e7f604b, 0x085632c0f06d89e0, 0x58d359b05b189d12, 0x836543b3cc0e1e9a,
+     0x91d9073078e45083,},
+    /* constant */
+    {
+     0x62a5ff98bd988d46, 0x809d6ba6b31d5dff, 0xf8224dab65dd0883, 0xd81185027c1b46d6,
+     0x315c7c528fe74d60, 0x02552d6cbc17cc6e, 0x7c396f1bfc0e57b0, 0x352f0f746b3a5b16,
+     0xbc67c7749311efd9,},
+    /* ties */
+    {
+     0x82817346c4ba2d1f, 0x514ab4ae8fa15e31, 0xce7140f5aeb8f464, 0x0e45ea15c1d57e3b,
+     0x25485847d0754993, 0x3e4d8c53da709373, 0x5bd2449193a76517, 0x96180e808a65e272,
+     0xd14f07c9e6f9eacd,},
+    /* ends */
+    {
+     0x54344f87f855db22, 0xd1fff751634fc661, 0x8ae4d9b4e35d90dd, 0x7af722b388cefd4d,
+     0xeb09c3666716226a, 0x80b3fcf47655d4fd, 0x6579d965aeac8e74, 0x90fed857df5dc87e,
+     0x1c2ea9fffc52a31b,},
+    /* levels */
+    {
+     0xfbbd55b8320252e8, 0x7e1ff419a4aa3ad5, 0x17b038aa95766f16, 0x73234035f6437098,
+     0xc4f96d56ed057d4d, 0x1abea538259fa05b, 0xc30e349104551b15, 0x8511499196cc9d15,
+     0x87c4455ac22b30e2,},
+    /* infinities */
+    {
+     0x173c93fb6716cb4f, 0x33baf7dbaa0bb20c, 0x0000000000000000, 0x0000000000000000,
+     0x0000000000000000, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000,
+     0x0000000000000000,},
+    /* nan */
+    {
+     0x470a899a760b23c0, 0x9af13bf34b350197, 0x0000000000000000, 0x0000000000000000,
+     0x0000000000000000, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000,
+     0x0000000000000000,},
+};
+/* clang-format on */
+
+#endif

@@ -1,0 +1,412 @@
+/*
+ * If this fails, some machine would get other bytes from us than the reference tool writes.
+ *
+ *   test-kernels [--seed N] [--all | --bench]
+ *
+ * --all: the rounding of Q8_0 for every float. --bench: speed of the sets, instead.
+ */
+#include <errno.h>
+#include <math.h>
+#include <time.h>
+
+#include "check.h"
+#include "kernel-case.h"
+#include "kernels-golden.h"
+#include "quant/kernel/cpu.h"
+#include "quant/kernel/kernel.h"
+
+enum {
+    GUARD = 64, /* bytes behind a result */
+    RESULT_MAX = CASE_WEIGHTS * 2 + GUARD + 1,
+};
+
+struct buffers {
+    float x[CASE_WEIGHTS];
+    float importance[CASE_WEIGHTS];
+    uint8_t expected[RESULT_MAX];
+    uint8_t result[RESULT_MAX];
+};
+
+/* --- sets --------------------------------------------------------------------------------------
+ */
+
+static struct kernel_set select_set(const char *name)
+{
+    struct kernel_set set;
+
+    CHECK_EQ(kernel_select(name, &set), 0);
+    return set;
+}
+
+static void test_select(void)
+{
+    struct kernel_set set = select_set("scalar");
+
+    CHECK_STR(set.name, "scalar");
+    for (unsigned i = 0; i < CASE_TYPES; i++)
+        CHECK(set.quantize[case_type(i)]);
+    CHECK(set.widen[TYPE_F16] && set.widen[TYPE_BF16]);
+    CHECK(!set.quantize[TYPE_F32] && !set.widen[TYPE_F32]); /* floats are copied */
+    CHECK(!set.quantize[TYPE_I32]);
+    set = select_set(NULL);
+    CHECK(set.name && set.quantize[TYPE_Q4_K]);
+    CHECK_EQ(kernel_select("scalar2", &set), -EINVAL);
+    CHECK_EQ(kernel_select("", &set), -EINVAL);
+    CHECK_EQ(kernel_select("Scalar", &set), -EINVAL);
+}
+
+/* --- cases -------------------------------------------------------------------------------------
+ */
+
+static void make_inputs(const struct kernel_case *c, uint64_t seed, struct buffers *b)
+{
+    case_weights(c->kind, seed, b->x, c->rows * c->row_len);
+    case_importance(c->importance, seed, b->importance, c->row_len);
+}
+
+/* Runs a kernel between rubbish; the rubbish must stay. At an odd address: blocks lie anywhere. */
+static const uint8_t *run(const struct kernel_set *set, const struct kernel_case *c,
+                          const struct buffers *b, uint8_t *out)
+{
+    memset(out, 0xa5, RESULT_MAX);
+    set->quantize[c->type](out + 1, b->x, c->rows, c->row_len,
+                           c->importance ? b->importance : NULL);
+    CHECK_EQ(out[0], 0xa5);
+    for (size_t i = 0; i < GUARD; i++)
+        CHECK_EQ(out[1 + c->size + i], 0xa5);
+    return out + 1;
+}
+
+static void test_golden(struct buffers *b)
+{
+    struct kernel_set set = select_set("scalar");
+    struct kernel_case c;
+    uint64_t hash;
+
+    for (unsigned kind = 0; kind < CASE_KINDS; kind++)
+        for (unsigned type = 0; type < CASE_TYPES; type++) {
+            hash = 0;
+            for (unsigned importance = 0; importance < CASE_IMPORTANCES; importance++)
+                for (unsigned shape = 0; shape < CASE_SHAPES; shape++) {
+                    if (!case_make(type, kind, importance, shape, &c))
+                        continue;
+                    make_inputs(&c, CASE_SEED, b);
+                    hash = case_hash(hash, &c, run(&set, &c, b, b->result));
+                }
+            if (hash == golden[kind][type])
+                continue;
+            fprintf(stderr, "%s of %s: not what the reference library makes\n",
+                    type_info((uint32_t)case_type(type))->name, case_kind_name(kind));
+            exit(1);
+        }
+}
+
+static void print_block(const char *who, const uint8_t *block, size_t size)
+{
+    fprintf(stderr, "  %-8s", who);
+    for (size_t i = 0; i < size; i++)
+        fprintf(stderr, " %02x", block[i]);
+    fprintf(stderr, "\n");
+}
+
+static void check_same(const struct kernel_case *c, const char *set, uint64_t seed,
+                       const uint8_t *expected, const uint8_t *result)
+{
+    const struct type_info *info = type_info((uint32_t)c->type);
+    size_t first = 0;
+
+    for (size_t at = 0; at < c->size; at += info->block_size) {
+        if (case_refused(c, expected + at) && case_refused(c, result + at))
+            continue;
+        if (memcmp(expected + at, result + at, info->block_size) == 0)
+            continue;
+        while (expected[at + first] == result[at + first])
+            first++;
+        fprintf(stderr, "%s, %s, %s, importance %s, %zu rows of %zu, seed %llu, block %zu: ", set,
+                info->name, case_kind_name(c->kind), case_importance_name(c->importance), c->rows,
+                c->row_len, (unsigned long long)seed, at / info->block_size);
+        fprintf(stderr, "byte %zu differs from scalar\n", first);
+        print_block("scalar", expected + at, info->block_size);
+        print_block(set, result + at, info->block_size);
+        exit(1);
+    }
+}
+
+/* Every set of this machine makes what the scalar one makes. */
+static void test_sets(uint64_t seed, struct buffers *b)
+{
+    struct kernel_set scalar = select_set("scalar"), set;
+    struct kernel_case c;
+
+    for (int i = CPU_SCALAR + 1; i < CPU_SET_COUNT; i++) {
+        if (kernel_select(cpu_set_name((enum cpu_set)i), &set) < 0) {
+            printf("skipped: this machine has no %s\n", cpu_set_name((enum cpu_set)i));
+            continue;
+        }
+        for (unsigned n = 0; n < CASE_TYPES * CASE_KINDS * CASE_IMPORTANCES * CASE_SHAPES; n++) {
+            unsigned kind = n / CASE_TYPES % CASE_KINDS, rest = n / CASE_TYPES / CASE_KINDS;
+
+            if (!case_make(n % CASE_TYPES, kind, rest % CASE_IMPORTANCES, rest / CASE_IMPORTANCES,
+                           &c))
+                continue;
+            make_inputs(&c, seed, b);
+            run(&scalar, &c, b, b->expected);
+            check_same(&c, set.name, seed, b->expected + 1, run(&set, &c, b, b->result));
+        }
+    }
+}
+
+/* Weights that are not finite never get to a kernel of blocks; if they did, it must stay within its
+ * block and end. */
+static void test_not_finite(uint64_t seed, struct buffers *b)
+{
+    struct kernel_set set = select_set(NULL);
+    struct kernel_case c;
+
+    for (unsigned kind = CASE_FINITE; kind < CASE_KINDS; kind++)
+        for (unsigned type = 0; type < CASE_TYPES; type++)
+            for (unsigned importance = 0; importance < 3; importance++) {
+                (void)case_make(type, kind, importance, 1, &c);
+                make_inputs(&c, seed, b);
+                run(&set, &c, b, b->result);
+            }
+}
+
+/* A row cut in two gives the same blocks, as long as no importance spans it. */
+static void test_cut(uint64_t seed, struct buffers *b)
+{
+    struct kernel_set set = select_set(NULL);
+    struct kernel_case c;
+    size_t half;
+
+    for (unsigned type = 0; type < CASE_TYPES; type++)
+        for (unsigned importance = 0; importance < 3; importance += 2) {
+            if (!case_make(type, 1, importance, 0, &c))
+                continue;
+            if (importance && type_info((uint32_t)c.type)->block_weights != 256)
+                continue;
+            CHECK_EQ(c.rows, 1);
+            make_inputs(&c, seed, b);
+            run(&set, &c, b, b->expected);
+            half = c.row_len / 4;
+            set.quantize[c.type](b->result + 1, b->x, 1, half, importance ? b->importance : NULL);
+            set.quantize[c.type](b->result + 1 + c.size / 4, b->x + half, 1, c.row_len - half,
+                                 importance ? b->importance + half : NULL);
+            CHECK(memcmp(b->expected + 1, b->result + 1, c.size) == 0);
+        }
+}
+
+/* --- rounding ----------------------------------------------------------------------------------
+ */
+
+static float bits_float(uint32_t bits)
+{
+    float value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static uint32_t float_bits(float value)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+/* Q8_0 of 31 floats from `bits` on, behind a 127 that makes the scale 1. */
+static void check_round(const struct kernel_set *set, uint32_t bits)
+{
+    float x[32] = {127};
+    uint8_t block[34];
+
+    for (uint32_t i = 1; i < 32; i++) {
+        x[i] = bits_float(bits + i - 1);
+        x[i] = x[i] > 127 ? 127 : x[i];
+        x[i] = i % 2 ? x[i] : -x[i];
+    }
+    set->quantize[TYPE_Q8_0](block, x, 1, 32, NULL);
+    for (int i = 0; i < 32; i++)
+        if ((int8_t)block[2 + i] != (int)roundf(x[i])) {
+            fprintf(stderr, "%a is rounded to %d\n", (double)x[i], (int8_t)block[2 + i]);
+            exit(1);
+        }
+}
+
+static void test_round_away(bool all)
+{
+    struct kernel_set set = select_set(NULL);
+    uint32_t bits;
+
+    for (int n = 0; n < 127; n++) {
+        bits = float_bits((float)n + 0.5f) - 310;
+        for (uint32_t i = 0; i < 620; i += 31)
+            check_round(&set, bits + i);
+        check_round(&set, float_bits((float)n) - (n ? 15 : 0));
+    }
+    if (all)
+        for (bits = 0; bits <= float_bits(127); bits += 31)
+            check_round(&set, bits);
+}
+
+static uint16_t to_16(const struct kernel_set *set, enum type type, float value)
+{
+    uint16_t half;
+
+    set->quantize[type](&half, &value, 1, 1, NULL);
+    return half;
+}
+
+/* What a finite half float is worth, by its definition. */
+static float half_value(unsigned half)
+{
+    unsigned exponent = half >> 10 & 31, fraction = half & 1023;
+    float value = exponent ? ldexpf((float)(1024 + fraction), (int)exponent - 25)
+                           : ldexpf((float)fraction, -24);
+
+    return half & 0x8000 ? -value : value;
+}
+
+/* Each half float comes back; between two neighbours the middle goes to the even one. */
+static void test_f16(void)
+{
+    struct kernel_set set = select_set(NULL);
+    float value, middle;
+    uint16_t sign, half, in;
+
+    for (unsigned i = 0; i < 2 * 0x7c00; i++) {
+        sign = (uint16_t)((i & 1) << 15);
+        half = (uint16_t)(i / 2);
+        value = half_value(half | sign);
+        in = (uint16_t)(half | sign);
+        set.widen[TYPE_F16](&middle, &in, 1);
+        CHECK_EQ(float_bits(middle), float_bits(value));
+        CHECK_EQ(to_16(&set, TYPE_F16, value), half | sign);
+        /* Above 65504 infinity stands where 65536 would. */
+        middle = half == 0x7bff ? 65536 : fabsf(half_value(half + 1u));
+        middle = copysignf((fabsf(value) + middle) / 2, value);
+        CHECK_EQ(to_16(&set, TYPE_F16, middle), (half + half % 2) | sign);
+        CHECK_EQ(to_16(&set, TYPE_F16, bits_float(float_bits(middle) - 1)), half | sign);
+        CHECK_EQ(to_16(&set, TYPE_F16, bits_float(float_bits(middle) + 1)), (half + 1) | sign);
+    }
+    CHECK_EQ(to_16(&set, TYPE_F16, 1e38f), 0x7c00);
+    CHECK_EQ(to_16(&set, TYPE_F16, -INFINITY), 0xfc00);
+    CHECK_EQ(to_16(&set, TYPE_F16, bits_float(0xff800001)), 0xfe00);
+    CHECK_EQ(to_16(&set, TYPE_F16, bits_float(1)), 0);
+    in = 0xfc00;
+    set.widen[TYPE_F16](&value, &in, 1);
+    CHECK_EQ(float_bits(value), 0xff800000);
+}
+
+static void test_bf16(void)
+{
+    struct kernel_set set = select_set(NULL);
+    uint32_t upper;
+    float value;
+
+    for (uint32_t half = 0; half < 0x10000; half++) {
+        upper = half << 16;
+        set.widen[TYPE_BF16](&value, &(uint16_t){(uint16_t)half}, 1);
+        CHECK_EQ(float_bits(value), upper);
+        if ((half & 0x7f80) == 0x7f80)
+            continue;
+        CHECK_EQ(to_16(&set, TYPE_BF16, bits_float(upper)), half);
+        CHECK_EQ(to_16(&set, TYPE_BF16, bits_float(upper | 0x7fff)), half);
+        CHECK_EQ(to_16(&set, TYPE_BF16, bits_float(upper | 0x8000)), half + half % 2);
+        CHECK_EQ(to_16(&set, TYPE_BF16, bits_float(upper | 0x8001)), half + 1);
+    }
+    CHECK_EQ(to_16(&set, TYPE_BF16, -INFINITY), 0xff80);
+    CHECK_EQ(to_16(&set, TYPE_BF16, bits_float(0x7f800001)), 0x7fc0);
+    CHECK_EQ(to_16(&set, TYPE_BF16, bits_float(0xffb00001)), 0xfff0);
+}
+
+/* --- speed -------------------------------------------------------------------------------------
+ */
+
+enum {
+    BENCH_WEIGHTS = 4096,
+    BENCH_ROUNDS = 200,
+};
+
+static double now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static double best_time(const struct kernel_set *set, enum type type, const float *x,
+                        const float *importance)
+{
+    static uint8_t out[BENCH_WEIGHTS * 2];
+    double best = 1e9, start, took;
+
+    for (int i = 0; i < BENCH_ROUNDS; i++) {
+        start = now();
+        set->quantize[type](out, x, 1, BENCH_WEIGHTS, importance);
+        took = now() - start;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+static void bench(uint64_t seed)
+{
+    static float x[BENCH_WEIGHTS], w[BENCH_WEIGHTS];
+    struct kernel_set scalar = select_set("scalar"), set;
+    const float *importance;
+    enum type type;
+    double base;
+
+    case_weights(1, seed, x, BENCH_WEIGHTS);
+    case_importance(2, seed, w, BENCH_WEIGHTS);
+    printf("millions of weights a second; in brackets: times scalar\n");
+    for (unsigned i = 0; i < 2 * CASE_TYPES; i++) {
+        type = case_type(i / 2);
+        importance = i % 2 ? w : NULL;
+        if (importance && !type_info((uint32_t)type)->quantized)
+            continue;
+        base = best_time(&scalar, type, x, importance);
+        printf("%-6s %-10s  scalar %8.1f", type_info((uint32_t)type)->name,
+               importance ? "importance" : "", BENCH_WEIGHTS / base * 1e-6);
+        for (int s = CPU_SCALAR + 1; s < CPU_SET_COUNT; s++)
+            if (kernel_select(cpu_set_name((enum cpu_set)s), &set) == 0) {
+                double best = best_time(&set, type, x, importance);
+
+                printf("  %s %8.1f (%.2f)", set.name, BENCH_WEIGHTS / best * 1e-6, base / best);
+            }
+        printf("\n");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct buffers buffers;
+    uint64_t seed = (uint64_t)time(NULL);
+    bool all = false, speed = false;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            seed = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--all") == 0)
+            all = true;
+        else if (strcmp(argv[i], "--bench") == 0)
+            speed = true;
+        else
+            return 2;
+    }
+    printf("seed %llu\n", (unsigned long long)seed);
+    if (speed)
+        return bench(seed), 0;
+    test_select();
+    test_golden(&buffers);
+    test_sets(seed, &buffers);
+    test_not_finite(seed, &buffers);
+    test_cut(seed, &buffers);
+    test_round_away(all);
+    test_f16();
+    test_bf16();
+    return 0;
+}
