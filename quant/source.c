@@ -369,8 +369,9 @@ static int split_unread(struct opening *o, const char *name, int r)
         r = -EINVAL;
     if (o->defect && !strstr(o->defect->text, "data is not within the file bounds")) {
         why = *o->defect;
-        (void)defect_set(o->defect, -r, why.offset, "failed to load GGUF split from %.128s: %.320s",
-                         name, why.text);
+        (void)defect_set(o->defect, -r, why.offset,
+                         "llama_model_loader: failed to load GGUF split from %.128s: %.300s", name,
+                         why.text);
         o->defect->shard = why.shard;
     }
     return r;
