@@ -1,0 +1,490 @@
+#include "fs/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/attach.h"
+#include "fs/mountinfo.h"
+#include "fs/mountpoint.h"
+#include "fs/ops.h"
+#include "fs/options.h"
+
+#define CORES_MAX 1024
+#define LOOP_THREADS 10
+#define WAIT_SECONDS 10.0 /* for what is open, after the first signal */
+#define WAIT_STEP 0.1     /* seconds between two looks at whether a second one has come */
+
+/* One mount from the first word to the last byte. */
+struct mount {
+    struct mount_options options;
+    struct mountpoint place;
+    struct kernel_set kernels;
+    struct log *terminal; /* what whoever started us should see */
+    struct log *log;
+    struct pool *pool;
+    struct ops *ops;
+    struct fuse_session *session;
+    bool attached;
+    dev_t device; /* of the mount, once it is attached */
+    sigset_t signals;
+    pthread_t loop;    /* the thread that waits for the loop's threads */
+    atomic_bool ended; /* the loop has */
+};
+
+/* ---- signals ---- */
+
+static void do_nothing(int signal)
+{
+    (void)signal;
+}
+
+/*
+ * Before any thread starts: all that would end the process is blocked, for sigtimedwait() of one
+ * thread. What was ignored stays so in the foreground (nohup). SIGUSR2 stays open: it wakes the
+ * loop's thread.
+ */
+static void block_signals(struct mount *mount)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = SIG_IGN};
+
+    (void)sigemptyset(&mount->signals);
+    (void)sigaddset(&mount->signals, SIGUSR1);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(*ending); i++) {
+        struct sigaction old;
+
+        if (mount->options.foreground && sigaction(ending[i], NULL, &old) == 0 &&
+            old.sa_handler == SIG_IGN)
+            continue;
+        (void)sigaddset(&mount->signals, ending[i]);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &mount->signals, NULL);
+    (void)sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = do_nothing; /* without SA_RESTART: a wait comes back */
+    (void)sigaction(SIGUSR2, &action, NULL);
+}
+
+/* What lies on top at the mountpoint is this mount. */
+static bool is_attached(const struct mount *mount)
+{
+    struct mountinfo found;
+    bool same = mountinfo_find(MOUNTINFO_TABLE, mount->place.path, &found) == 1 &&
+                mountinfo_is_ours(&found) && found.device == mount->device;
+
+    mountinfo_clear(&found);
+    return same;
+}
+
+static void detach(struct mount *mount)
+{
+    int r;
+
+    if (!is_attached(mount)) {
+        log_line(mount->log, LOG_LEVEL_DEBUG, "%s: nothing of ours to detach", mount->place.path);
+        return;
+    }
+    r = attach_detach(mount->place.path);
+    if (r < 0)
+        log_line(mount->log, LOG_LEVEL_ERROR, "%s: cannot be detached: %s", mount->place.path,
+                 strerror(-r));
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* A second signal that asks to end has come, or the loop has ended. Never waits. */
+static bool is_hurried(struct mount *mount)
+{
+    const struct timespec at_once = {0};
+    int signal;
+
+    while (!atomic_load(&mount->ended)) {
+        signal = sigtimedwait(&mount->signals, NULL, &at_once);
+        if (signal < 0)
+            return false;
+        if (signal != SIGUSR1) {
+            log_line(mount->log, LOG_LEVEL_INFO, "%s: a second signal: ending at once",
+                     mount->place.path);
+            return true;
+        }
+        ops_log_stats(mount->ops);
+    }
+    return true;
+}
+
+/* The first signal: nobody new comes in; whoever is in may finish, for a while. */
+static void wind_down(struct mount *mount, int signal)
+{
+    double end = seconds_now() + WAIT_SECONDS;
+    const struct timespec pause = {.tv_nsec = 20000000};
+
+    log_line(mount->log, LOG_LEVEL_INFO, "%s: signal %d: unmounting", mount->place.path, signal);
+    detach(mount);
+    while (!is_hurried(mount) && !ops_wait_idle(mount->ops, WAIT_STEP)) {
+        if (seconds_now() < end)
+            continue;
+        log_line(mount->log, LOG_LEVEL_INFO, "%s: still in use after %.0f s: ending",
+                 mount->place.path, WAIT_SECONDS);
+        break;
+    }
+    fuse_session_exit(mount->session);
+    /* The loop's thread sleeps until something wakes it, and may have looked just before. */
+    while (!atomic_load(&mount->ended)) {
+        (void)pthread_kill(mount->loop, SIGUSR2);
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static void *watch(void *context)
+{
+    struct mount *mount = context;
+    int signal;
+
+    while (!atomic_load(&mount->ended)) {
+        if (sigwait(&mount->signals, &signal) != 0 || atomic_load(&mount->ended))
+            continue;
+        if (signal == SIGUSR1)
+            ops_log_stats(mount->ops);
+        else
+            wind_down(mount, signal);
+    }
+    return NULL;
+}
+
+/* ---- the process ---- */
+
+static unsigned count_cores(void)
+{
+    cpu_set_t set;
+    long count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
+                                                              : sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (count < 1)
+        return 1;
+    return count > CORES_MAX ? CORES_MAX : (unsigned)count;
+}
+
+static void raise_limits(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Tells the waiting parent, and lets go of its terminal. -EPIPE: it is gone, and nobody wants the
+ * mount. */
+static int tell_ready(int ready)
+{
+    ssize_t n;
+    int fd;
+
+    do
+        n = write(ready, "", 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 1)
+        return n < 0 ? -errno : -EIO;
+    fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && i < 3; i++)
+        (void)dup2(fd, i);
+    if (fd > 2)
+        (void)close(fd);
+    return 0;
+}
+
+/* ---- from nothing to a served mount ---- */
+
+static int make_ops(struct mount *mount, unsigned cores)
+{
+    const struct mount_options *options = &mount->options;
+    const struct ops_config config = {
+        .root = mount->place.models,
+        .root_path = options->models,
+        .pool = mount->pool,
+        .cores = cores,
+        .memory = options->memory,
+        .kernels = mount->kernels,
+        .log = mount->log,
+        .ttl = options->ttl,
+        .allow_other = options->allow_other,
+        .variants = options->variants,
+        .variant_count = options->variant_count,
+    };
+
+    return ops_new(&config, &mount->ops);
+}
+
+/* A session that serves `device`, which is the session's from then on. */
+static int make_session(struct mount *mount, int device)
+{
+    char program[] = "quantfs", debug[] = "-d", path[32];
+    char *argv[] = {program, debug, NULL};
+    struct fuse_args args = FUSE_ARGS_INIT(mount->options.debug ? 2 : 1, argv);
+
+    mount->session = fuse_session_new(&args, ops_table(), sizeof(*ops_table()), mount->ops);
+    fuse_opt_free_args(&args);
+    (void)snprintf(path, sizeof(path), "/dev/fd/%d", device);
+    if (mount->session && fuse_session_mount(mount->session, path) == 0)
+        return 0;
+    (void)close(device);
+    return -ENOMEM;
+}
+
+static int attach(struct mount *mount)
+{
+    const struct attach what = {
+        .source = mount->place.models_path,
+        .path = mount->place.path,
+        .allow_other = mount->options.allow_other,
+        .default_permissions = mount->options.default_permissions,
+        .noexec = mount->options.noexec,
+        .contexts = mount->options.contexts,
+    };
+    struct mountinfo found;
+    int device, r;
+
+    r = attach_mount(&what, mount->terminal, &device);
+    if (r < 0)
+        return r;
+    /* Its number is read from the table: stat() would ask ourselves. */
+    r = mountinfo_find(MOUNTINFO_TABLE, mount->place.path, &found);
+    if (r == 1 && mountinfo_is_ours(&found)) {
+        mount->device = found.device;
+        mount->attached = true;
+        ops_set_device(mount->ops, mount->device);
+        r = make_session(mount, device);
+        if (r < 0)
+            log_line(mount->terminal, LOG_LEVEL_ERROR, "cannot make a session of libfuse");
+    } else {
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "%s: mounted, but not found in " MOUNTINFO_TABLE,
+                 mount->place.path);
+        (void)close(device);
+        (void)attach_detach(mount->place.path);
+        r = -EIO;
+    }
+    mountinfo_clear(&found);
+    return r;
+}
+
+/* Until the mount ends. */
+static int run_loop(struct mount *mount)
+{
+    struct fuse_loop_config *config = fuse_loop_cfg_create();
+    pthread_t watcher;
+    int r;
+
+    if (!config)
+        return -ENOMEM;
+    mount->loop = pthread_self();
+    r = -pthread_create(&watcher, NULL, watch, mount);
+    if (r < 0)
+        goto out;
+    /* No clone_fd: a fresh process could not take such descriptors over. */
+    fuse_loop_cfg_set_clone_fd(config, 0);
+    fuse_loop_cfg_set_max_threads(config, LOOP_THREADS);
+    r = fuse_session_loop_mt(mount->session, config);
+    atomic_store(&mount->ended, true);
+    (void)pthread_kill(watcher, SIGUSR1);
+    (void)pthread_join(watcher, NULL);
+out:
+    fuse_loop_cfg_destroy(config);
+    return r;
+}
+
+/* Takes all down; in this order, since a worker may wait for an answer of our own mount (a symlink
+ * that leads there), which it gets when the session lets go of its descriptor. */
+static void take_down(struct mount *mount)
+{
+    if (mount->ops)
+        ops_finish(mount->ops);
+    if (mount->session)
+        fuse_session_destroy(mount->session);
+    if (mount->attached && is_attached(mount))
+        detach(mount);
+    ops_free(mount->ops);
+    pool_free(mount->pool);
+}
+
+/* Mounts and serves; `ready` is the parent's pipe, or -1. 0: unmounted again, in whatever way. */
+static int run(struct mount *mount, int ready)
+{
+    unsigned cores = count_cores();
+    int r;
+
+    block_signals(mount);
+    raise_limits();
+    (void)umask(0);
+    r = pool_new(cores, &mount->pool);
+    if (r == 0)
+        r = make_ops(mount, cores);
+    if (r < 0) {
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "cannot start: %s", strerror(-r));
+        goto out;
+    }
+    r = attach(mount);
+    if (r < 0)
+        goto out;
+    log_line(mount->log, LOG_LEVEL_INFO, "%s is mounted on %s", mount->place.models_path,
+             mount->place.path);
+    r = ready >= 0 ? tell_ready(ready) : 0;
+    if (r < 0)
+        goto out;
+    r = run_loop(mount);
+    if (r == 0)
+        log_line(mount->log, LOG_LEVEL_INFO, "%s is unmounted", mount->place.path);
+    else
+        log_line(mount->log, LOG_LEVEL_ERROR, "%s: the loop has ended: %s", mount->place.path,
+                 strerror(r < 0 ? -r : r));
+out:
+    take_down(mount);
+    return r;
+}
+
+/* ---- without -f ---- */
+
+/* The child has died: nothing of its mount may be left. */
+static void clear_after_child(const struct mount *mount)
+{
+    struct mountinfo found;
+    struct stat st;
+
+    if (stat(mount->place.path, &st) == 0 || errno != ENOTCONN)
+        return;
+    if (mountinfo_find(MOUNTINFO_TABLE, mount->place.path, &found) == 1 &&
+        mountinfo_is_ours(&found))
+        (void)attach_detach(mount->place.path);
+    mountinfo_clear(&found);
+}
+
+/* The parent: 0 once the mount answers. */
+static int wait_ready(const struct mount *mount, int ready, pid_t child)
+{
+    struct statfs st;
+    char byte;
+    ssize_t n;
+    int status;
+
+    do
+        n = read(ready, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n == 1) {
+        if (statfs(mount->place.path, &st) == 0)
+            return 0;
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "%s: mounted, but it does not answer: %s",
+                 mount->place.path, strerror(errno));
+        clear_after_child(mount);
+        return -EIO;
+    }
+    if (waitpid(child, &status, 0) == child && WIFSIGNALED(status))
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "killed by signal %d before it was mounted",
+                 WTERMSIG(status));
+    clear_after_child(mount);
+    return -EIO;
+}
+
+/* Forks before there is any thread; the child mounts, and the parent returns when it has. */
+static int run_in_background(struct mount *mount)
+{
+    int ends[2], r;
+    pid_t child;
+
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        r = -errno;
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "cannot make a pipe: %s", strerror(-r));
+        return r;
+    }
+    child = fork();
+    if (child < 0) {
+        r = -errno;
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "cannot fork: %s", strerror(-r));
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        return r;
+    }
+    if (child > 0) {
+        (void)close(ends[1]);
+        r = wait_ready(mount, ends[0], child);
+        (void)close(ends[0]);
+        return r;
+    }
+    (void)close(ends[0]);
+    (void)setsid();
+    r = chdir("/") == 0 ? run(mount, ends[1]) : -errno;
+    (void)close(ends[1]);
+    return r;
+}
+
+/* Everything that can be refused before anything has been done. */
+static int prepare(struct mount *mount, int argc, char **argv)
+{
+    struct log_options log = {.foreground = true};
+    const char *wish = getenv("QUANTFS_CPU");
+    int r;
+
+    r = options_parse(argc, argv, mount->terminal, &mount->options);
+    if (r < 0)
+        return r;
+    r = kernel_select(wish, &mount->kernels);
+    if (r < 0) {
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "QUANTFS_CPU=%s: no such kernels here",
+                 wish ? wish : "");
+        return r;
+    }
+    r = mountpoint_open(mount->options.models, mount->options.mountpoint, mount->terminal,
+                        &mount->place);
+    if (r < 0)
+        return r;
+    r = attach_check(mount->terminal);
+    if (r < 0)
+        return r;
+    log.path = mount->options.log_path;
+    log.foreground = mount->options.foreground;
+    log.verbose = mount->options.verbose;
+    r = log_open(&log, &mount->log);
+    if (r < 0)
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "-o log=%s: %s", log.path ? log.path : "",
+                 strerror(-r));
+    return r;
+}
+
+int cmd_mount(int argc, char **argv)
+{
+    const struct log_options terminal = {.foreground = true};
+    struct mount mount = {.place.models = -1};
+    int r;
+
+    (void)signal(SIGCHLD, SIG_DFL); /* or fusermount3 could not be waited for */
+    r = log_open(&terminal, &mount.terminal);
+    if (r < 0)
+        return 1;
+    r = prepare(&mount, argc, argv);
+    if (r == -ENOMEM)
+        log_line(mount.terminal, LOG_LEVEL_ERROR, "out of memory");
+    if (r == 0)
+        r = mount.options.foreground ? run(&mount, -1) : run_in_background(&mount);
+    log_close(mount.log);
+    mountpoint_close(&mount.place);
+    options_free(&mount.options);
+    log_close(mount.terminal);
+    return r == 0 ? 0 : 1;
+}

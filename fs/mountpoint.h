@@ -1,0 +1,24 @@
+#ifndef FS_MOUNTPOINT_H
+#define FS_MOUNTPOINT_H
+
+#include "config.h"
+#include "fs/log.h"
+
+/* The two directories of a mount: found, checked, and kept apart from each other. */
+struct mountpoint {
+    int models;        /* O_PATH descriptor of MODELS, opened before anything is mounted */
+    char *models_path; /* absolute, resolved */
+    char *path;        /* MOUNTPOINT, absolute, resolved */
+};
+
+/*
+ * Opens MODELS and checks MOUNTPOINT: a directory, neither inside the other, nothing of quantfs on
+ * it. A dead mount of quantfs there is detached, with a line that says so; one of another
+ * filesystem is left alone. -errno with a message on `terminal`; mountpoint_close() is due in every
+ * case.
+ */
+MUST_USE int mountpoint_open(const char *models, const char *path, struct log *terminal,
+                             struct mountpoint *mountpoint);
+void mountpoint_close(struct mountpoint *mountpoint);
+
+#endif

@@ -1,0 +1,319 @@
+#include "fs/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TTL_MAX 86400.0 /* a day */
+#define MEMORY_MIN ((uint64_t)1 << 20)
+#define VARIANTS_MAX 256
+
+static const char default_variants[] = "q4_k_m:q4_k_s:q8_0";
+
+/* Words of mount(8) and fstab(5) that a mount which is always ro,nosuid,nodev,noatime has or needs
+ * no other answer to. What ends in '=' or '-' is a beginning. */
+static const char *const ignored_words[] = {
+    "defaults", "ro",         "rw",         "suid",       "nosuid",      "dev",
+    "nodev",    "exec",       "sync",       "async",      "dirsync",     "atime",
+    "noatime",  "relatime",   "diratime",   "norelatime", "strictatime", "nostrictatime",
+    "lazytime", "nolazytime", "nodiratime", "auto",       "noauto",      "user",
+    "nouser",   "users",      "owner",      "group",      "_netdev",     "nofail",
+    "silent",   "loud",       "user=",      "helper=",    "uhelper=",    "comment=",
+    "fsname=",  "subtype=",   "x-",         "X-",         NULL,
+};
+
+static const char *const context_words[] = {
+    "context=", "fscontext=", "defcontext=", "rootcontext=", NULL,
+};
+
+static bool is_one_of(const char *const *words, const char *word)
+{
+    for (; *words; words++) {
+        size_t length = strlen(*words);
+        char last = (*words)[length - 1];
+
+        if (last == '=' || last == '-' ? strncmp(*words, word, length) == 0
+                                       : strcmp(*words, word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The text after "NAME=", or NULL if `word` is something else. */
+static const char *value_of(const char *word, const char *name)
+{
+    size_t length = strlen(name);
+
+    return strncmp(word, name, length) == 0 && word[length] == '=' ? word + length + 1 : NULL;
+}
+
+/* ---- values ---- */
+
+/* Digits, perhaps with a fraction: no sign, no exponent, no "inf". */
+static int parse_seconds(const char *text, double *seconds)
+{
+    size_t digits = strspn(text, "0123456789");
+    size_t length = digits;
+
+    if (text[length] == '.')
+        length += 1 + strspn(text + length + 1, "0123456789");
+    if (digits == 0 || text[length] != '\0')
+        return -EINVAL;
+    *seconds = strtod(text, NULL);
+    return *seconds <= TTL_MAX ? 0 : -EINVAL;
+}
+
+/* Bytes, or a number with K, M, G or T (powers of 1024). */
+static int parse_size(const char *text, uint64_t *size)
+{
+    static const char units[] = "KMGT";
+    const char *unit;
+    uint64_t value = 0;
+
+    if (!isdigit((unsigned char)*text))
+        return -EINVAL;
+    for (; isdigit((unsigned char)*text); text++)
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+            return -EINVAL;
+    if (*text) {
+        unit = strchr(units, toupper((unsigned char)*text));
+        if (!unit || text[1] != '\0')
+            return -EINVAL;
+        for (; unit >= units; unit--)
+            if (__builtin_mul_overflow(value, (uint64_t)1024, &value))
+                return -EINVAL;
+    }
+    *size = value;
+    return value >= MEMORY_MIN ? 0 : -EINVAL;
+}
+
+/* Replaces the list by A:B:...; one that is said twice is listed once. */
+static int parse_variants(const char *text, struct log *terminal, struct mount_options *options)
+{
+    options->variant_count = 0;
+    for (const char *at = text; *at; at += *at == ':') {
+        size_t length = strcspn(at, ":");
+        struct variant *variant = &options->variants[options->variant_count];
+        char canonical[VARIANT_TEXT_MAX], other[VARIANT_TEXT_MAX];
+        bool twice = false;
+
+        if (options->variant_count == VARIANTS_MAX) {
+            log_line(terminal, LOG_LEVEL_ERROR, "-o variants=: more than %d", VARIANTS_MAX);
+            return -EINVAL;
+        }
+        if (variant_parse(at, length, variant) < 0) {
+            log_line(terminal, LOG_LEVEL_ERROR,
+                     "-o variants=: no such variant in this version: '%.*s'",
+                     length > 200 ? 200 : (int)length, at);
+            return -EINVAL;
+        }
+        variant_format(variant, canonical, sizeof(canonical));
+        for (size_t i = 0; i < options->variant_count; i++) {
+            variant_format(&options->variants[i], other, sizeof(other));
+            twice = twice || strcmp(canonical, other) == 0;
+        }
+        if (!twice)
+            options->variant_count++;
+        at += length;
+    }
+    return 0;
+}
+
+static int replace(char **text, const char *with)
+{
+    char *copy = strdup(with);
+
+    if (!copy)
+        return -ENOMEM;
+    free(*text);
+    *text = copy;
+    return 0;
+}
+
+static int add_context(struct mount_options *options, const char *word)
+{
+    size_t before = options->contexts ? strlen(options->contexts) + 1 : 0;
+    char *text = realloc(options->contexts, before + strlen(word) + 1);
+
+    if (!text)
+        return -ENOMEM;
+    if (before > 0)
+        text[before - 1] = ',';
+    strcpy(text + before, word);
+    options->contexts = text;
+    return 0;
+}
+
+/* ---- words of -o ---- */
+
+static int refuse(struct log *terminal, const char *word, const char *needs)
+{
+    log_line(terminal, LOG_LEVEL_ERROR, "option '%s': %s", word, needs);
+    return -EINVAL;
+}
+
+static int parse_value(const char *word, struct log *terminal, struct mount_options *options)
+{
+    const char *value;
+
+    value = value_of(word, "variants");
+    if (value)
+        return parse_variants(value, terminal, options);
+    value = value_of(word, "ttl");
+    if (value)
+        return parse_seconds(value, &options->ttl) == 0
+                   ? 0
+                   : refuse(terminal, word, "seconds are meant, such as ttl=1 or ttl=0.5");
+    value = value_of(word, "memory");
+    if (value)
+        return parse_size(value, &options->memory) == 0
+                   ? 0
+                   : refuse(terminal, word, "a size is meant, such as memory=256M or memory=2G");
+    value = value_of(word, "log");
+    if (value)
+        return *value ? replace(&options->log_path, value)
+                      : refuse(terminal, word, "a file is meant, such as log=/tmp/quantfs.log");
+    if (strcmp(word, "variants") == 0 || strcmp(word, "ttl") == 0 || strcmp(word, "memory") == 0 ||
+        strcmp(word, "log") == 0)
+        return refuse(terminal, word, "it needs a value, written with '='");
+    log_line(terminal, LOG_LEVEL_ERROR, "unknown option '%s'", word);
+    return -EINVAL;
+}
+
+static int parse_word(const char *word, struct log *terminal, struct mount_options *options)
+{
+    if (*word == '\0')
+        return 0;
+    if (strcmp(word, "allow_other") == 0)
+        options->allow_other = options->default_permissions = true;
+    else if (strcmp(word, "default_permissions") == 0)
+        options->default_permissions = true;
+    else if (strcmp(word, "noexec") == 0 || strcmp(word, "exec") == 0)
+        options->noexec = *word == 'n';
+    else if (is_one_of(context_words, word))
+        return add_context(options, word);
+    else if (!is_one_of(ignored_words, word))
+        return parse_value(word, terminal, options);
+    return 0;
+}
+
+/* Splits at commas; a backslash takes a comma or a backslash literally, quotes keep commas (SELinux
+ * contexts are written so, and mount(8) hands them on as they are). */
+static int parse_words(const char *text, struct log *terminal, struct mount_options *options)
+{
+    char *word = malloc(strlen(text) + 1);
+    bool quoted = false;
+    size_t used = 0;
+    int r = 0;
+
+    if (!word)
+        return -ENOMEM;
+    for (const char *at = text; r == 0; at++) {
+        if (*at == '\0' || (*at == ',' && !quoted)) {
+            word[used] = '\0';
+            used = 0;
+            r = parse_word(word, terminal, options);
+            if (*at == '\0')
+                break;
+            continue;
+        }
+        if (*at == '\\' && (at[1] == ',' || at[1] == '\\'))
+            at++;
+        else if (*at == '"')
+            quoted = !quoted;
+        word[used++] = *at;
+    }
+    free(word);
+    return r;
+}
+
+/* ---- the command line ---- */
+
+/* A word that begins with '-': "-fv", "-o WORDS", "-oWORDS". */
+static int parse_dash(int argc, char **argv, int *at, struct log *terminal,
+                      struct mount_options *options)
+{
+    for (const char *letter = argv[*at] + 1; *letter; letter++) {
+        switch (*letter) {
+        case 'f':
+            options->foreground = true;
+            break;
+        case 'v':
+            options->verbose = true;
+            break;
+        case 'd':
+            options->debug = options->foreground = true;
+            break;
+        case 'o':
+            if (letter[1])
+                return parse_words(letter + 1, terminal, options);
+            if (*at + 1 == argc)
+                return refuse(terminal, "-o", "it needs a value");
+            return parse_words(argv[++*at], terminal, options);
+        default:
+            log_line(terminal, LOG_LEVEL_ERROR, "unknown option '%s'; see quantfs --help",
+                     argv[*at]);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int parse_place(const char *word, struct log *terminal, struct mount_options *options)
+{
+    if (*word == '\0') {
+        log_line(terminal, LOG_LEVEL_ERROR, "%s is empty",
+                 options->models ? "MOUNTPOINT" : "MODELS");
+        return -EINVAL;
+    }
+    if (!options->models) {
+        options->models = word;
+    } else if (!options->mountpoint) {
+        options->mountpoint = word;
+    } else {
+        log_line(terminal, LOG_LEVEL_ERROR,
+                 "'%s' is one word too many after MODELS and MOUNTPOINT ('%s' is no verb: those "
+                 "are quantize and recipe)",
+                 word, options->models);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int options_parse(int argc, char **argv, struct log *terminal, struct mount_options *options)
+{
+    bool dashes = true; /* no "--" yet */
+    int r;
+
+    *options = (struct mount_options){.ttl = 1};
+    options->variants = calloc(VARIANTS_MAX, sizeof(*options->variants));
+    if (!options->variants)
+        return -ENOMEM;
+    r = parse_variants(default_variants, terminal, options);
+    for (int at = 1; at < argc && r == 0; at++) {
+        if (dashes && strcmp(argv[at], "--") == 0)
+            dashes = false;
+        else if (dashes && argv[at][0] == '-' && argv[at][1])
+            r = parse_dash(argc, argv, &at, terminal, options);
+        else
+            r = parse_place(argv[at], terminal, options);
+    }
+    if (r < 0)
+        return r;
+    if (options->mountpoint)
+        return 0;
+    log_line(terminal, LOG_LEVEL_ERROR,
+             "%s is missing: quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]; see quantfs "
+             "--help",
+             options->models ? "MOUNTPOINT" : "MODELS");
+    return -EINVAL;
+}
+
+void options_free(struct mount_options *options)
+{
+    free(options->log_path);
+    free(options->contexts);
+    free(options->variants);
+}
