@@ -1,0 +1,28 @@
+#!/bin/bash
+# If this failed, mount(8), fstab and systemd could not mount it with the options that they always pass.
+. "$(dirname "$0")/lib.bash"
+need_root
+[ -x /sbin/mount.fuse3 ] || [ -x /sbin/mount.fuse ] || skip "no mount.fuse"
+mkdir bin
+ln -s "$QUANTFS" bin/quantfs
+export PATH=$work/bin:$PATH
+expected source.gguf Q4_K_M
+options=rw,nosuid,nodev,noatime,_netdev,nofail,user,x-systemd.automount,allow_other
+mount -t fuse.quantfs -o $options "$work/models" "$work/mnt" 2>err || fail "mount: $(cat err)"
+equal "its kind" "$(kind_of_mount mnt)" fuse.quantfs
+same mnt/a@q4_k_m.gguf expected
+grep -q " $work/mnt [^ ]*nosuid" /proc/self/mountinfo && grep -q " $work/mnt [^ ]*nodev" /proc/self/mountinfo || fail "flags are lost: $(grep "$work/mnt" /proc/self/mountinfo)"
+grep "$work/mnt" /proc/self/mountinfo | grep -q default_permissions || fail "allow_other without default_permissions"
+umount mnt
+not_mounted mnt || fail "still mounted"
+# Our own options travel the same way; an unknown word is named.
+mount -t fuse.quantfs -o ro,noauto,variants=q6_k "$work/models" "$work/mnt"
+equal "variants" "$(variants mnt)" a@q6_k.gguf
+umount mnt
+mount -t fuse.quantfs -o ro,nonsense "$work/models" "$work/mnt" 2>err && fail "an unknown word is taken"
+grep -q nonsense err || fail "the unknown word is not named: $(cat err)"
+not_mounted mnt || fail "mounted all the same"
+# The helper's way of calling, and systemd's.
+quantfs "$work/models" "$work/mnt" -o rw,nosuid,nodev,noatime,_netdev,nofail,x-systemd.automount,allow_other
+same mnt/a@q4_k_m.gguf expected
+umount mnt

@@ -1,0 +1,128 @@
+# Shared by the tests beside it, each of which is one behaviour of a mount. Sourced, not run.
+#
+# On top of tests/quantize/lib.bash (which see): models/ is mounted on mnt/ by `start`, in the foreground, with its log in log;
+# models/a.gguf is a small model. `stop` unmounts and wants a clean end of the program; a test that ends without it is
+# checked all the same, so a leak or a report of a sanitizer fails every test.
+. "$(dirname "${BASH_SOURCE[0]}")/../quantize/lib.bash"
+
+reader=$tests/mount/reader
+daemon=
+
+need_fuse() {
+    [ -r /dev/fuse ] && [ -w /dev/fuse ] || skip "no usable /dev/fuse"
+    command -v fusermount3 >/dev/null || skip "no fusermount3"
+}
+need_root() { [ "$(id -u)" -eq 0 ] || skip "needs root"; }
+
+# until_true SECONDS COMMAND...: waits for a condition; false when the time is over
+until_true() {
+    local limit=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    shift
+    until "$@"; do
+        [ "${EPOCHREALTIME/./}" -lt "$limit" ] || return 1
+        sleep 0.02
+    done
+}
+# Whether something is mounted on DIR, without asking it. mountinfo writes blanks as \040; our paths have none.
+mounted() { awk -v point="$(realpath -s "$1")" '$5 == point { found = 1 } END { exit !found }' /proc/self/mountinfo; }
+not_mounted() { ! mounted "$1"; }
+kind_of_mount() { awk -v point="$(realpath -s "$1")" '$5 == point { for (i = 7; $i != "-"; i++); print $(i + 1) }' /proc/self/mountinfo | tail -n 1; }
+alive() { kill -0 "$1" 2>/dev/null; }
+ended() { ! alive "$1" || [ "$(ps -o stat= -p "$1" 2>/dev/null | cut -c1)" = Z ]; }
+
+# start [OPTION...]: mounts models on mnt and waits until it answers. Sets daemon to the process.
+start() {
+    not_mounted mnt || fail "already mounted"
+    "$QUANTFS" models mnt -f -o log="$work/log" "$@" >daemon.out 2>daemon.err &
+    daemon=$!
+    until_true 20 started || fail "no mount within 20 s"
+    if ended "$daemon"; then fail "the mount ended at once: $(cat daemon.err)"; fi
+    mounted mnt || fail "not mounted"
+}
+started() { { mounted mnt && stat mnt >/dev/null 2>&1; } || ended "$daemon"; }
+
+# Waits for the end of the daemon: status 0 is wanted, and no report of a sanitizer.
+reap() {
+    local status=0
+    [ -n "$daemon" ] || return 0
+    until_true 20 ended "$daemon" || fail "the daemon has not ended within 20 s"
+    wait "$daemon" || status=$?
+    daemon=
+    equal "exit status of the mount ($(tail -n 5 daemon.err))" "$status" "${1:-0}"
+    ! reported || fail "a report of a sanitizer"
+}
+# Whether a sanitizer or an assertion has spoken.
+reported() {
+    grep -hE -m 3 'Sanitizer|runtime error:|ssertion.*failed' "$work/daemon.err" "$work/log" 2>/dev/null >&2
+}
+stop() {
+    fusermount3 -u mnt || fail "cannot unmount"
+    reap
+    not_mounted mnt || fail "still mounted"
+}
+
+at_exit() {
+    local status=$? end=0
+    trap - EXIT
+    set +e
+    if [ -n "$daemon" ]; then
+        { mounted mnt && fusermount3 -uz mnt; } 2>/dev/null
+        until_true 15 ended "$daemon" || kill -KILL "$daemon"
+        wait "$daemon" || end=$?
+        if [ "$status" -eq 0 ] && [ "$end" -ne 0 ]; then
+            echo "the mount ended with status $end" >&2
+            status=1
+        fi
+    fi
+    if [ "$status" -eq 0 ] && reported; then status=1; fi
+    if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
+        [ ! -s log ] || { echo "--- log of the mount:" && tail -n 20 log; } >&2
+        [ ! -s daemon.err ] || { echo "--- standard error of the mount:" && tail -n 40 daemon.err; } >&2
+    fi
+    cd /
+    while mounted "$work/mnt"; do fusermount3 -uz "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || break; done
+    rm -rf --one-file-system "$work"
+    exit "$status"
+}
+trap at_exit EXIT
+
+# stats NAME: a counter of the running daemon. Asks for the line and waits for it.
+stats() {
+    local before
+    before=$(grep -c 'stats: ' log || true)
+    kill -USR1 "$daemon"
+    until_true 10 eval "[ \$(grep -c 'stats: ' log) -gt $before ]" || fail "no stats line"
+    grep 'stats: ' log | tail -n 1 | grep -o "\b$1=[0-9]*" | cut -d= -f2
+}
+
+inode() { stat -c %i "$1"; }
+size() { stat -c %s "$1"; }
+# expected SOURCE TYPE [OPTION...]: the bytes that a variant must have, as the file expected
+expected() {
+    local source=$1 type=$2
+    shift 2
+    rm -f expected
+    "$QUANTFS" quantize "$@" "$source" expected "$type" >/dev/null 2>quantize.err || fail "quantize $*: $(cat quantize.err)"
+}
+# A file that was changed less than 2 s ago is young: the mount tells the kernel to keep nothing of it.
+is_old() { [ "$(date +%s%N)" -gt $(($(date -d "$(stat -Lc %z "$1")" +%s%N) + 2100000000)) ]; }
+wait_old() { local file; for file; do until_true 5 is_old "$file" || fail "$file stays young"; done; }
+absent() { [ ! -e "$1" ]; }
+present() { [ -e "$1" ]; }
+# lines PATTERN...: how many lines of the log have all of these words
+lines() {
+    local text word
+    text=$(cat log 2>/dev/null || true)
+    for word; do text=$(grep -F -- "$word" <<<"$text" || true); done
+    [ -n "$text" ] && wc -l <<<"$text" || echo 0
+}
+variants() { (cd "$1" && shopt -s nullglob && echo *@*.gguf); }
+
+need_fuse
+mkdir models mnt
+cp source.gguf models/a.gguf
+# What a read from an open descriptor gives, at its start and far behind: the bytes in hex, or the error's name.
+# The end of a view is beyond what the kernel reads ahead of its start, so it is asked of the daemon.
+head_of() { "$reader" at "$1" 0 16; }
+tail_of() { "$reader" at "$1" $(($2 - 16)) 16; }
+bytes_of_tail() { tail -c 16 "$1" | od -An -v -tx1 | tr -d ' \n'; }
