@@ -107,7 +107,9 @@ static float kind_uniform(struct random *random)
 
 static float kind_heavy(struct random *random)
 {
-    return normal(random) / (fabsf(normal(random)) + 0.001f);
+    float above = normal(random);
+
+    return above / (fabsf(normal(random)) + 0.001f);
 }
 
 static float kind_zeros(struct random *random)
@@ -134,7 +136,9 @@ static float kind_sparse(struct random *random)
 
 static float kind_denormals(struct random *random)
 {
-    return bits_float(((uint32_t)next(random) & 0x807fffff) >> below(random, 23));
+    uint32_t bits = (uint32_t)next(random) & 0x807fffff;
+
+    return bits_float(bits >> below(random, 23));
 }
 
 static float kind_tiny(struct random *random)
