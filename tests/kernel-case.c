@@ -311,7 +311,7 @@ void case_weights(unsigned kind, uint64_t seed, float *x, size_t count)
  */
 
 static const char *const importances[CASE_IMPORTANCES] = {
-    "none", "ones", "squares", "sparse", "zeros", "tiny", "spread",
+    "none", "ones", "squares", "sparse", "few", "zeros", "tiny", "spread", "steps",
 };
 
 const char *case_importance_name(unsigned importance)
@@ -319,7 +319,7 @@ const char *case_importance_name(unsigned importance)
     return importances[importance];
 }
 
-static float importance_one(unsigned importance, struct random *random)
+static float importance_one(unsigned importance, size_t group, struct random *random)
 {
     float value = normal(random);
 
@@ -330,12 +330,16 @@ static float importance_one(unsigned importance, struct random *random)
         return value * value + 0.01f;
     case 3:
         return below(random, 3) ? 0 : value * value;
-    case 4:
-        return 0;
+    case 4: /* so few that some scales of the searches are negative */
+        return below(random, 12) ? 0 : value * value;
     case 5:
+        return 0;
+    case 6:
         return value * value * 0x1p-100f;
-    default:
+    case 7:
         return fabsf(with_exponent(random, 107, 147));
+    default: /* sub-blocks that count for very different parts */
+        return ldexpf(value * value, -(int)(group % 5 * 3));
     }
 }
 
@@ -344,7 +348,7 @@ void case_importance(unsigned importance, uint64_t seed, float *w, size_t count)
     struct random random = random_start(seed, 1000 + importance);
 
     for (size_t i = 0; i < count; i++)
-        w[i] = importance_one(importance, &random);
+        w[i] = importance_one(importance, i / 32, &random);
 }
 
 /* --- cases -------------------------------------------------------------------------------------

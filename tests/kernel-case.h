@@ -17,7 +17,7 @@ enum {
     CASE_TYPES = 9,
     CASE_KINDS = 26,      /* kinds of weights */
     CASE_FINITE = 24,     /* those before this one hold finite weights only */
-    CASE_IMPORTANCES = 7, /* kinds of importance; 0 is none */
+    CASE_IMPORTANCES = 9, /* kinds of importance; 0 is none */
     CASE_SHAPES = 3,      /* rows and row lengths */
     CASE_WEIGHTS = 2048,  /* a case has at most as many */
 };
