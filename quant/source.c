@@ -119,17 +119,15 @@ static struct state shard_seen(struct shard *shard)
     return seen;
 }
 
-/* Replaces the state `seen` by `now`, unless another thread did so meanwhile. */
+/* Replaces the state `seen` by `now`, its successor, unless another thread has put one there. */
 static bool shard_see(struct shard *shard, const struct state *seen, const struct state *now)
 {
     bool mine;
 
     pthread_mutex_lock(&shard->mutex);
     mine = shard->seen.revision == seen->revision;
-    if (mine) {
+    if (mine)
         shard->seen = *now;
-        shard->seen.revision = seen->revision + 1;
-    }
     pthread_mutex_unlock(&shard->mutex);
     return mine;
 }
@@ -140,9 +138,10 @@ int source_unchanged(const struct source *source, unsigned shard)
     struct state seen, now;
     struct stat st, after;
     uint64_t path;
+    bool stable;
 
-    /* Each turn but the last means that somebody renamed or chmodded the file just then. */
-    for (int turns = 0; turns < 16; turns++) {
+    /* Each turn but the last means that somebody changed the file's name or mode just then. */
+    for (int turns = 0, waits = 0; turns < 1000; turns++) {
         seen = shard_seen(s);
         if (fstat(s->fd, &st) < 0 || (uint64_t)st.st_size != s->version.size ||
             !same_time(st.st_mtim, s->version.mtime))
@@ -150,18 +149,18 @@ int source_unchanged(const struct source *source, unsigned shard)
         if (same_time(st.st_ctim, seen.ctime))
             return 0;
         path = path_of(s->fd);
-        if (fstat(s->fd, &after) < 0)
-            return -ESTALE;
-        if (!same_time(st.st_ctim, after.st_ctim))
-            continue; /* the path may be newer than the rest */
-        now = state_of(&st, path);
-        if (!explains(&seen, &now)) {
-            if (shard_seen(s).revision != seen.revision)
-                continue; /* explained by another thread between our two looks */
-            return -ESTALE;
+        stable = fstat(s->fd, &after) == 0 && same_time(st.st_ctim, after.st_ctim);
+        now = state_of(&st, stable ? path : seen.path); /* else it may be newer than the rest */
+        now.revision = seen.revision + 1;
+        if (explains(&seen, &now)) {
+            if (shard_see(s, &seen, &now))
+                return 0;
+        } else if (stable && shard_seen(s).revision == seen.revision) {
+            /* A rename sets the ctime before the path that we are told. */
+            if (waits++ == 20)
+                return -ESTALE;
+            (void)nanosleep(&(struct timespec){.tv_nsec = 250000}, NULL);
         }
-        if (shard_see(s, &seen, &now))
-            return 0;
     }
     return -ESTALE;
 }
