@@ -22,13 +22,13 @@ dd if=source.gguf of=models/sparse.gguf conv=notrunc status=none
 present mnt/sparse@q4_k_m.gguf || fail "no variant of the filled file"
 same mnt/sparse@q4_k_m.gguf expected
 # ls all the while.
-(while [ ! -e done ]; do ls -l mnt >/dev/null 2>>ls.err; done) &
+(while [ ! -e finished ]; do ls -l mnt >/dev/null 2>>ls.err; done) &
 for round in 1 2 3; do
     rm -f models/live.gguf
     for block in $(seq 0 40); do dd if=source.gguf of=models/live.gguf bs=65536 skip="$block" seek="$block" count=1 conv=notrunc status=none; done
     until_true 5 cmp -s mnt/live@q4_k_m.gguf expected || fail "round $round: not whole in the end"
 done
-touch done
-wait %?done 2>/dev/null || true
+touch finished
+wait %?finished 2>/dev/null || true
 ! grep -v 'No such file' ls.err || fail "ls said that"
 stop
