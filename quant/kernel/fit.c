@@ -9,24 +9,45 @@
  */
 #define INLINE static inline __attribute__((always_inline))
 
+/*
+ * Four candidates side by side, one a lane: each lane does what would be done for its candidate
+ * alone. GCC and Clang make vectors of this where the machine has them, scalars elsewhere.
+ */
+enum {
+    FOUR = 4,
+};
+
+typedef float four __attribute__((vector_size(4 * FOUR)));
+typedef int32_t four_bits __attribute__((vector_size(4 * FOUR)));
+
+INLINE four four_all(float value)
+{
+    return (four){value, value, value, value};
+}
+
+/* Lanes of `a` where the mask is set, of `b` where it is not. */
+INLINE four four_select(four_bits mask, four a, four b)
+{
+    return (four)((mask & (four_bits)a) | (~mask & (four_bits)b));
+}
+
+/* As fit_nearest() and fit_clamp(). */
+INLINE four four_nearest(four value)
+{
+    return __builtin_convertvector((((four_bits)(value + 0x1.8p23f)) & 0x7fffff) - 0x400000, four);
+}
+
+INLINE four four_clamp(four value, float low, float high)
+{
+    value = four_select(value > high, four_all(high), value);
+    return four_select(value < low, four_all(low), value);
+}
+
 /* Groups below this count as zeros. */
 #define FIT_EPSILON 1e-15f
 
 /* --- around zero -------------------------------------------------------------------------------
  */
-
-/* The value of the largest magnitude; of several, the first. 0 if there are only zeros. */
-INLINE float extreme(unsigned count, const float *x)
-{
-    float magnitude = 0, value = 0;
-
-    for (unsigned i = 0; i < count; i++)
-        if (fabsf(x[i]) > magnitude) {
-            magnitude = fabsf(x[i]);
-            value = x[i];
-        }
-    return value;
-}
 
 INLINE void signed_levels(unsigned count, const float *x, float factor, float limit, uint8_t *level)
 {
@@ -55,7 +76,7 @@ INLINE void signed_sums(unsigned count, const float *x, const float *weight, con
 INLINE float signed_body(unsigned count, const float *x, const float *weight, float limit,
                          uint8_t *level)
 {
-    float most = extreme(count, x), squares[FIT_MAX], weighted[FIT_MAX], factor, winner;
+    float most = fit_extreme(count, x), squares[FIT_MAX], weighted[FIT_MAX], factor, winner;
     float sum_lx, sum_l2, scale, best;
 
     if (fabsf(most) < FIT_EPSILON) {
@@ -98,90 +119,131 @@ float fit_signed(unsigned count, const float *x, const float *weight, float limi
 static float range_error(const float *x, const float *weight, const float *level, float scale,
                          float low)
 {
-    float terms[FIT_MAX], difference, sum = 0;
+    float difference, sum = 0;
 
-    for (unsigned i = 0; i < FIT_MAX; i++) {
+    for (int i = 0; i < FIT_MAX; i++) {
         difference = scale * level[i] + low - x[i];
-        terms[i] = weight[i] * (difference * difference);
+        sum += weight[i] * (difference * difference);
     }
-    for (unsigned i = 0; i < FIT_MAX; i++)
-        sum += terms[i];
     return sum;
 }
 
-static void range_levels(const float *x, float low, float factor, float top, float *level)
-{
-    for (unsigned i = 0; i < FIT_MAX; i++)
-        level[i] = fit_clamp(fit_nearest(factor * (x[i] - low)), 0, top);
-}
-
-/* The sums of one candidate. */
-struct range_sums {
-    float l;  /* weight * level */
-    float l2; /* weight * level^2 */
-    float xl; /* weight * level * x */
+/* What all candidates of a group share: each number in all lanes, and sums. */
+struct range_group {
+    four x[FIT_MAX];
+    four weight[FIT_MAX];
+    float high;
+    float sum_w;
+    float sum_x; /* weight * x */
 };
 
-static struct range_sums range_sums(const float *x, const float *weight, const float *level)
-{
-    float l[FIT_MAX], l2[FIT_MAX], xl[FIT_MAX];
-    struct range_sums sums = {0, 0, 0};
+/* Four candidates: levels at most `top`, and what fits best to them. */
+struct range_tries {
+    four level[FIT_MAX];
+    four determinant; /* not above 0: there is no fit */
+    four scale;
+    four low;
+    four error;
+};
 
-    for (unsigned i = 0; i < FIT_MAX; i++) {
-        l[i] = weight[i] * level[i];
-        l2[i] = l[i] * level[i];
-        xl[i] = l[i] * x[i];
+static void range_try(const struct range_group *group, four factor, float low, float top,
+                      struct range_tries *tries)
+{
+    four l = {0}, l2 = {0}, xl = {0}, level, product, difference, error = {0};
+    four_bits positive;
+
+    for (int i = 0; i < FIT_MAX; i++) {
+        level = four_clamp(four_nearest(factor * (group->x[i] - low)), 0, top);
+        tries->level[i] = level;
+        product = group->weight[i] * level;
+        l += product;
+        l2 += product * level;
+        xl += product * group->x[i];
     }
-    for (unsigned i = 0; i < FIT_MAX; i++) {
-        sums.l += l[i];
-        sums.l2 += l2[i];
-        sums.xl += xl[i];
+    tries->determinant = group->sum_w * l2 - l * l;
+    tries->scale = (group->sum_w * xl - group->sum_x * l) / tries->determinant;
+    tries->low = (l2 * group->sum_x - l * xl) / tries->determinant;
+    positive = tries->low > 0;
+    tries->scale = four_select(positive, xl / l2, tries->scale);
+    tries->low = four_select(positive, (four){0}, tries->low);
+    for (int i = 0; i < FIT_MAX; i++) {
+        difference = tries->scale * tries->level[i] + tries->low - group->x[i];
+        error += group->weight[i] * (difference * difference);
     }
-    return sums;
+    tries->error = error;
 }
 
-static float range_body(const float *x, const float *weight, float top,
-                        const struct fit_steps *steps, float *level, float *low_end)
+/* The numbers in all lanes, the sums, and both ends, of which the lower is at most 0. */
+static float range_start(const float *x, const float *weight, struct range_group *group)
 {
     float low = x[0], high = x[0], sum_w = weight[0], sum_x = weight[0] * x[0];
-    float next[FIT_MAX], scale, best, determinant, next_scale, next_low, error;
-    struct range_sums s;
 
-    for (unsigned i = 1; i < FIT_MAX; i++) {
+    for (int i = 1; i < FIT_MAX; i++) {
         low = x[i] < low ? x[i] : low;
         high = x[i] > high ? x[i] : high;
         sum_w += weight[i];
         sum_x += weight[i] * x[i];
     }
-    low = low > 0 ? 0 : low;
-    *low_end = low;
-    if (high == low) {
-        memset(level, 0, FIT_MAX * sizeof(*level));
-        return 0;
+    for (int i = 0; i < FIT_MAX; i++) {
+        group->x[i] = four_all(x[i]);
+        group->weight[i] = four_all(weight[i]);
     }
-    scale = 1 / (top / (high - low));
-    range_levels(x, low, top / (high - low), top, level);
+    group->high = high;
+    group->sum_w = sum_w;
+    group->sum_x = sum_x;
+    return low > 0 ? 0 : low;
+}
+
+/* Factors of the candidates from `step` on, four of them. */
+static four range_factors(const struct fit_steps *steps, int step, float top, float span)
+{
+    four factor;
+
+    for (int t = 0; t < FOUR; t++)
+        factor[t] = (steps->first + steps->step * (float)(step + t) + top) / span;
+    return factor;
+}
+
+/* The first of `left` candidates that is better than `best`; FOUR if there is none. */
+static int range_better(const struct range_tries *tries, float best, int left)
+{
+    for (int t = 0; t < FOUR && t < left; t++)
+        if (tries->determinant[t] > 0 && tries->error[t] < best)
+            return t;
+    return FOUR;
+}
+
+/*
+ * A candidate that is better moves the lower end, from which the next ones start. Four are tried
+ * from where the end is; behind the first that is better the others are tried anew.
+ */
+static float range_search(const float *x, const float *weight, float top,
+                          const struct fit_steps *steps, float *level, float *low_end)
+{
+    struct range_group group;
+    struct range_tries tries;
+    float low = range_start(x, weight, &group), span = group.high - low, scale, best;
+    int winner, tried;
+
+    *low_end = low;
+    memset(level, 0, FIT_MAX * sizeof(*level));
+    if (group.high == low)
+        return 0;
+    scale = 1 / (top / span);
+    for (int i = 0; i < FIT_MAX; i++)
+        level[i] = fit_clamp(fit_nearest(top / span * (x[i] - low)), 0, top);
     best = range_error(x, weight, level, scale, low);
-    for (int step = 0; step <= steps->count; step++) {
-        range_levels(x, low, (steps->first + steps->step * (float)step + top) / (high - low), top,
-                     next);
-        s = range_sums(x, weight, next);
-        determinant = sum_w * s.l2 - s.l * s.l;
-        if (!(determinant > 0))
+    for (int step = 0; step <= steps->count; step += tried) {
+        range_try(&group, range_factors(steps, step, top, group.high - low), low, top, &tries);
+        winner = range_better(&tries, best, steps->count + 1 - step);
+        tried = winner < FOUR ? winner + 1 : FOUR;
+        if (winner == FOUR)
             continue;
-        next_scale = (sum_w * s.xl - sum_x * s.l) / determinant;
-        next_low = (s.l2 * sum_x - s.l * s.xl) / determinant;
-        if (next_low > 0) {
-            next_low = 0;
-            next_scale = s.xl / s.l2;
-        }
-        error = range_error(x, weight, next, next_scale, next_low);
-        if (error < best) {
-            memcpy(level, next, FIT_MAX * sizeof(*level));
-            best = error;
-            scale = next_scale;
-            low = next_low; /* the next candidates start from here */
-        }
+        for (int i = 0; i < FIT_MAX; i++)
+            level[i] = tries.level[i][winner];
+        best = tries.error[winner];
+        scale = tries.scale[winner];
+        low = tries.low[winner];
     }
     *low_end = low;
     return scale;
@@ -190,7 +252,7 @@ static float range_body(const float *x, const float *weight, float top,
 float fit_range(const float *x, const float *weight, float top, const struct fit_steps *steps,
                 uint8_t *level, float *low)
 {
-    float levels[FIT_MAX], scale = range_body(x, weight, top, steps, levels, low);
+    float levels[FIT_MAX], scale = range_search(x, weight, top, steps, levels, low);
 
     for (unsigned i = 0; i < FIT_MAX; i++)
         level[i] = (uint8_t)(int)levels[i];

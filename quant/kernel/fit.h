@@ -37,6 +37,30 @@ static inline float fit_clamp(float value, float low, float high)
 }
 
 /*
+ * The number of the largest magnitude; of several the first, which decides the sign. 0 if there are
+ * only zeros. Bits of positive floats are ordered as the floats are, and so are
+ * magnitudes of negative ones; each sees the others as negative integers. Unlike floats, of which
+ * zero has two and NaN is unordered, integers may be compared in any order, so several at once.
+ */
+static inline float fit_extreme(unsigned count, const float *x)
+{
+    int32_t bits, flipped, above = 0, below = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        bits = (int32_t)float_bits(x[i]);
+        flipped = bits ^ INT32_MIN;
+        above = bits > above ? bits : above;
+        below = flipped > below ? flipped : below;
+    }
+    if (above != below)
+        return above > below ? bits_float(above) : -bits_float(below);
+    for (unsigned i = 0; i < count && above > 0; i++)
+        if (x[i] == bits_float(above) || x[i] == -bits_float(above))
+            return x[i];
+    return 0;
+}
+
+/*
  * x[i] = scale * (level[i] - limit) of 16 or 32 numbers, levels 0 to 2 * limit - 1. Returns the
  * scale. `weight` may be NULL for squares of x. A group without a magnitude of 1e-15 gets the scale
  * 0 and the levels 0.

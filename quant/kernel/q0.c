@@ -33,23 +33,10 @@ static inline int32_t round_away(float value)
     return cut(value + copysignf(0x1.fffffep-2f, value));
 }
 
-/* The value of the largest magnitude; of several, the first. 0 if there are only zeros. */
-static float extreme(const float *x)
-{
-    float magnitude = 0, value = 0;
-
-    for (int i = 0; i < BLOCK_SMALL; i++)
-        if (fabsf(x[i]) > magnitude) {
-            magnitude = fabsf(x[i]);
-            value = x[i];
-        }
-    return value;
-}
-
 /* Levels of x / d + limit, from 0 to 2 * limit - 1. Returns d. */
 static float signed_levels(const float *x, float limit, uint8_t *level)
 {
-    float d = extreme(x) / -limit, inverse = d != 0 ? 1 / d : 0;
+    float d = fit_extreme(BLOCK_SMALL, x) / -limit, inverse = d != 0 ? 1 / d : 0;
     int8_t l, top = (int8_t)(2 * limit - 1);
 
     for (int i = 0; i < BLOCK_SMALL; i++) {
