@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-HERE = os.environ.get('HERE', os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from ggufw import TYPES, read  # noqa: E402
 
