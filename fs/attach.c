@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,26 +24,24 @@ static const char container_hint[] =
 
 int attach_check(struct log *terminal)
 {
-    int fd, r;
+    int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+    int r = fd < 0 ? -errno : 0;
+    struct stat st;
 
-    if (access(DEVICE, F_OK) != 0) {
+    if (r == 0 && (fstat(fd, &st) != 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(10, 229)))
+        r = -ENODEV;
+    if (fd >= 0)
+        (void)close(fd);
+    if (r == -ENOENT)
         log_line(terminal, LOG_LEVEL_ERROR,
                  "there is no " DEVICE ", so nothing can be mounted: modprobe fuse; %s",
                  container_hint);
-        return -ENOENT;
-    }
-    fd = open(DEVICE, O_RDWR | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)close(fd);
-        return 0;
-    }
-    r = -errno;
-    if (r == -EACCES)
+    else if (r == -EACCES)
         log_line(terminal, LOG_LEVEL_ERROR,
-                 "you may not open " DEVICE ": it should have mode 0666");
-    else
-        log_line(terminal, LOG_LEVEL_ERROR, "cannot open " DEVICE ": %s; %s", strerror(-r),
-                 container_hint);
+                 "you may not open " DEVICE "; it should have mode 0666");
+    else if (r < 0)
+        log_line(terminal, LOG_LEVEL_ERROR, DEVICE " cannot be used: %s; modprobe fuse; %s",
+                 strerror(-r), container_hint);
     return r;
 }
 
@@ -186,11 +185,11 @@ static int mount_by_helper(const struct attach *attach, struct log *terminal, in
     }
     if (r < 0)
         log_line(terminal, LOG_LEVEL_ERROR, HELPER " did not mount on %s (why: above)%s%s",
-                 attach->path,
-                 attach->allow_other ? "; -o allow_other needs the line user_allow_other in "
-                                       "/etc/fuse.conf, written by root"
-                                     : "; ",
-                 attach->allow_other ? "" : container_hint);
+                 attach->path, getuid() == 0 || attach->allow_other ? "; " : "",
+                 getuid() == 0 ? container_hint
+                 : attach->allow_other
+                     ? "-o allow_other needs the line user_allow_other in /etc/fuse.conf"
+                     : "");
 out:
     if (sockets[0] >= 0)
         (void)close(sockets[0]);

@@ -52,25 +52,21 @@ static void do_nothing(int signal)
 }
 
 /*
- * Before any thread starts: all that would end the process is blocked, for sigtimedwait() of one
- * thread. What was ignored stays so in the foreground (nohup). SIGUSR2 stays open: it wakes the
- * loop's thread.
+ * Before any thread starts: what would end the process is blocked, for sigwait() of one thread. An
+ * ignored SIGHUP stays so in the foreground (nohup); an ignored SIGINT does not, since a shell
+ * script gives that to whatever it starts with '&'. SIGUSR2 stays open: it wakes the loop's thread.
  */
 static void block_signals(struct mount *mount)
 {
-    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = SIG_IGN};
+    struct sigaction action = {.sa_handler = SIG_IGN}, hangup = {.sa_handler = SIG_DFL};
 
+    (void)sigaction(SIGHUP, NULL, &hangup);
     (void)sigemptyset(&mount->signals);
     (void)sigaddset(&mount->signals, SIGUSR1);
-    for (size_t i = 0; i < sizeof(ending) / sizeof(*ending); i++) {
-        struct sigaction old;
-
-        if (mount->options.foreground && sigaction(ending[i], NULL, &old) == 0 &&
-            old.sa_handler == SIG_IGN)
-            continue;
-        (void)sigaddset(&mount->signals, ending[i]);
-    }
+    (void)sigaddset(&mount->signals, SIGINT);
+    (void)sigaddset(&mount->signals, SIGTERM);
+    if (!mount->options.foreground || hangup.sa_handler != SIG_IGN)
+        (void)sigaddset(&mount->signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &mount->signals, NULL);
     (void)sigaction(SIGPIPE, &action, NULL);
     action.sa_handler = do_nothing; /* without SA_RESTART: a wait comes back */
@@ -350,13 +346,13 @@ static int run(struct mount *mount, int ready)
     if (r < 0)
         goto out;
     r = run_loop(mount);
-    if (r == 0)
-        log_line(mount->log, LOG_LEVEL_INFO, "%s is unmounted", mount->place.path);
-    else
+    if (r != 0)
         log_line(mount->log, LOG_LEVEL_ERROR, "%s: the loop has ended: %s", mount->place.path,
                  strerror(r < 0 ? -r : r));
 out:
     take_down(mount);
+    if (mount->attached)
+        log_line(mount->log, LOG_LEVEL_INFO, "%s is unmounted", mount->place.path);
     return r;
 }
 

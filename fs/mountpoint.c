@@ -62,8 +62,9 @@ static int find_above(const char *path, struct mountinfo *mount, char **at)
     return r;
 }
 
-/* `path` cannot be looked at. 0: it was a dead mount of ours, which is gone now. */
-static int clear_dead(const char *path, int error, struct log *terminal)
+/* `path`, which the user calls `word`, cannot be looked at. 0: it was a dead mount of ours, which
+ * is gone now. */
+static int clear_dead(const char *word, const char *path, int error, struct log *terminal)
 {
     struct mountinfo mount;
     char *at = NULL;
@@ -73,25 +74,25 @@ static int clear_dead(const char *path, int error, struct log *terminal)
         r = attach_detach(path);
         if (r == 0)
             log_line(terminal, LOG_LEVEL_INFO,
-                     "%s: a dead mount of quantfs (%s) was there and is detached", path,
+                     "%s: a dead mount of quantfs (%s) was there and is detached", word,
                      mount.source);
         else
             log_line(terminal, LOG_LEVEL_ERROR,
-                     "%s: a dead mount of quantfs (%s) is there and cannot be detached: %s", path,
+                     "%s: a dead mount of quantfs (%s) is there and cannot be detached: %s", word,
                      mount.source, strerror(-r));
     } else if (r == 1 && error == -ENOTCONN) {
         log_line(terminal, LOG_LEVEL_ERROR,
-                 "%s: a dead mount (%s of %s) is at %s; it is left alone: fusermount3 -uz %s", path,
+                 "%s: a dead mount (%s of %s) is at %s; it is left alone: fusermount3 -uz %s", word,
                  mount.type, mount.source, at, at);
         r = error;
     } else if (r == 1 && error == -EACCES && mount.user >= 0 &&
                (unsigned long)mount.user != getuid()) {
         log_line(terminal, LOG_LEVEL_ERROR,
-                 "%s: already mounted by user %ld, who lets nobody else in (%s of %s at %s)", path,
+                 "%s: already mounted by user %ld, who lets nobody else in (%s of %s at %s)", word,
                  mount.user, mount.type, mount.source, at);
         r = error;
     } else {
-        log_line(terminal, LOG_LEVEL_ERROR, "%s: %s", path, strerror(-error));
+        log_line(terminal, LOG_LEVEL_ERROR, "%s: %s", word, strerror(-error));
         r = error;
     }
     mountinfo_clear(&mount);
@@ -99,14 +100,15 @@ static int clear_dead(const char *path, int error, struct log *terminal)
     return r;
 }
 
-static int check_live(const char *path, const struct stat *st, struct log *terminal)
+static int check_live(const char *word, const char *path, const struct stat *st,
+                      struct log *terminal)
 {
     struct mountinfo mount;
     int r = mountinfo_find(MOUNTINFO_TABLE, path, &mount);
 
     if (r == 1 && mount.device == st->st_dev && mountinfo_is_ours(&mount)) {
         log_line(terminal, LOG_LEVEL_ERROR,
-                 "%s: already mounted (quantfs of %s); fusermount3 -u %s unmounts it", path,
+                 "%s: already mounted (quantfs of %s); fusermount3 -u %s unmounts it", word,
                  mount.source, path);
         r = -EBUSY;
     } else if (r < 0) {
@@ -137,11 +139,11 @@ static int look_at(const char *path, struct log *terminal, struct mountpoint *mo
     for (int i = 0; i < DEAD_MAX; i++) {
         if (stat(mountpoint->path, st) == 0) {
             if (S_ISDIR(st->st_mode))
-                return check_live(mountpoint->path, st, terminal);
+                return check_live(path, mountpoint->path, st, terminal);
             log_line(terminal, LOG_LEVEL_ERROR, "%s: %s", path, strerror(ENOTDIR));
             return -ENOTDIR;
         }
-        r = clear_dead(mountpoint->path, -errno, terminal);
+        r = clear_dead(path, mountpoint->path, -errno, terminal);
         if (r < 0)
             return r;
     }
@@ -186,33 +188,33 @@ static bool path_below(const char *path, const char *above)
     return strncmp(path, above, length) == 0 && path[length] == '/';
 }
 
-static int keep_apart(const struct mountpoint *mountpoint, const struct stat *st,
+static int keep_apart(const char *models_word, const char *path_word,
+                      const struct mountpoint *mountpoint, const struct stat *st,
                       struct log *terminal)
 {
     int fd = open(mountpoint->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct stat models;
-    const char *what = NULL;
-    int r = 0;
+    int r = -EINVAL;
 
     if (fd < 0 || fstat(mountpoint->models, &models) != 0) {
         r = -errno;
-        log_line(terminal, LOG_LEVEL_ERROR, "%s: %s", mountpoint->path, strerror(-r));
-        goto out;
-    }
-    if (models.st_dev == st->st_dev && models.st_ino == st->st_ino)
-        what = "MODELS and MOUNTPOINT are the same directory";
-    else if (path_below(mountpoint->path, mountpoint->models_path) || lies_below(fd, &models))
-        what = "MOUNTPOINT lies inside MODELS";
-    else if (path_below(mountpoint->models_path, mountpoint->path) ||
-             lies_below(mountpoint->models, st))
-        what = "MODELS lies inside MOUNTPOINT";
-    if (what) {
+        log_line(terminal, LOG_LEVEL_ERROR, "%s: %s", path_word, strerror(-r));
+    } else if (models.st_dev == st->st_dev && models.st_ino == st->st_ino) {
         log_line(terminal, LOG_LEVEL_ERROR,
-                 "%s: %s on %s; a mount would show itself. Choose a directory elsewhere", what,
-                 mountpoint->models_path, mountpoint->path);
-        r = -EINVAL;
+                 "MODELS '%s' and MOUNTPOINT '%s' are one directory; mount it elsewhere",
+                 models_word, path_word);
+    } else if (path_below(mountpoint->path, mountpoint->models_path) || lies_below(fd, &models)) {
+        log_line(terminal, LOG_LEVEL_ERROR,
+                 "MOUNTPOINT '%s' (%s) lies inside MODELS '%s' (%s); mount it elsewhere", path_word,
+                 mountpoint->path, models_word, mountpoint->models_path);
+    } else if (path_below(mountpoint->models_path, mountpoint->path) ||
+               lies_below(mountpoint->models, st)) {
+        log_line(terminal, LOG_LEVEL_ERROR,
+                 "MODELS '%s' (%s) lies inside MOUNTPOINT '%s' (%s); mount it elsewhere",
+                 models_word, mountpoint->models_path, path_word, mountpoint->path);
+    } else {
+        r = 0;
     }
-out:
     if (fd >= 0)
         (void)close(fd);
     return r;
@@ -229,7 +231,7 @@ int mountpoint_open(const char *models, const char *path, struct log *terminal,
     if (r == 0)
         r = look_at(path, terminal, mountpoint, &st);
     if (r == 0)
-        r = keep_apart(mountpoint, &st, terminal);
+        r = keep_apart(models, path, mountpoint, &st, terminal);
     return r;
 }
 
