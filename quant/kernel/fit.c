@@ -55,61 +55,77 @@ INLINE void signed_levels(unsigned count, const float *x, float factor, float li
         level[i] = (uint8_t)(int)(limit + fit_clamp(fit_nearest(factor * x[i]), -limit, limit - 1));
 }
 
-/* The sums of one candidate: weight * x * level and weight * level^2. */
-INLINE void signed_sums(unsigned count, const float *x, const float *weight, const float *weighted,
-                        float factor, float limit, float *sum_lx, float *sum_l2)
+enum {
+    SIGNED_STEPS = 9,                         /* candidates on each side of the middle one */
+    SIGNED_TRIES = 2 * SIGNED_STEPS + 1,      /* all */
+    SIGNED_FOURS = (SIGNED_TRIES + 3) / FOUR, /* the last lane is idle */
+};
+
+/* For each candidate the sums of weight * x * level and weight * level^2. */
+struct signed_sums {
+    float lx[FOUR * SIGNED_FOURS];
+    float l2[FOUR * SIGNED_FOURS];
+};
+
+/* The factor of a candidate: x to level. */
+INLINE float signed_factor(int candidate, float most, float limit)
 {
-    float lx[FIT_MAX], l2[FIT_MAX], level;
+    return -(limit + 0.1f * (float)(candidate - SIGNED_STEPS)) / most;
+}
+
+INLINE void signed_try(unsigned count, const float *x, const float *weight, float most, float limit,
+                       struct signed_sums *sums)
+{
+    four numbers[FIT_MAX], weights[FIT_MAX], products[FIT_MAX], factor, level, lx, l2;
 
     for (unsigned i = 0; i < count; i++) {
-        level = fit_clamp(fit_nearest(factor * x[i]), -limit, limit - 1);
-        lx[i] = weighted[i] * level;
-        l2[i] = weight[i] * level * level;
+        numbers[i] = four_all(x[i]);
+        weights[i] = weight ? four_all(weight[i]) : numbers[i] * numbers[i];
+        products[i] = weights[i] * numbers[i];
     }
-    *sum_lx = *sum_l2 = 0;
-    for (unsigned i = 0; i < count; i++) {
-        *sum_lx += lx[i];
-        *sum_l2 += l2[i];
+    for (int first = 0; first < SIGNED_TRIES; first += FOUR) {
+        lx = l2 = (four){0};
+        for (int t = 0; t < FOUR; t++)
+            factor[t] = signed_factor(first + t, most, limit);
+        for (unsigned i = 0; i < count; i++) {
+            level = four_clamp(four_nearest(factor * numbers[i]), -limit, limit - 1);
+            lx += products[i] * level;
+            l2 += weights[i] * level * level;
+        }
+        memcpy(sums->lx + first, &lx, sizeof(lx));
+        memcpy(sums->l2 + first, &l2, sizeof(l2));
     }
 }
 
-INLINE float signed_body(unsigned count, const float *x, const float *weight, float limit,
-                         uint8_t *level)
+/* The middle candidate is taken unless others, in their order, are better. */
+INLINE float signed_search(unsigned count, const float *x, const float *weight, float limit,
+                           uint8_t *level)
 {
-    float most = fit_extreme(count, x), squares[FIT_MAX], weighted[FIT_MAX], factor, winner;
-    float sum_lx, sum_l2, scale, best;
+    float most = fit_extreme(count, x), scale, best;
+    struct signed_sums sums;
+    int winner = SIGNED_STEPS;
 
     if (fabsf(most) < FIT_EPSILON) {
         memset(level, 0, count);
         return 0;
     }
-    for (unsigned i = 0; i < count; i++) {
-        squares[i] = weight ? weight[i] : x[i] * x[i];
-        weighted[i] = squares[i] * x[i];
-    }
-    winner = -limit / most;
-    signed_sums(count, x, squares, weighted, winner, limit, &sum_lx, &sum_l2);
-    scale = sum_l2 != 0 ? sum_lx / sum_l2 : 0;
-    best = scale * sum_lx;
-    for (int step = -9; step <= 9; step++) {
-        if (step == 0)
-            continue;
-        factor = -(limit + 0.1f * (float)step) / most;
-        signed_sums(count, x, squares, weighted, factor, limit, &sum_lx, &sum_l2);
-        if (sum_l2 > 0 && sum_lx * sum_lx > best * sum_l2) {
-            winner = factor;
-            scale = sum_lx / sum_l2;
-            best = scale * sum_lx;
+    signed_try(count, x, weight, most, limit, &sums);
+    scale = sums.l2[winner] != 0 ? sums.lx[winner] / sums.l2[winner] : 0;
+    best = scale * sums.lx[winner];
+    for (int i = 0; i < SIGNED_TRIES; i++)
+        if (i != SIGNED_STEPS && sums.l2[i] > 0 && sums.lx[i] * sums.lx[i] > best * sums.l2[i]) {
+            winner = i;
+            scale = sums.lx[i] / sums.l2[i];
+            best = scale * sums.lx[i];
         }
-    }
-    signed_levels(count, x, winner, limit, level);
+    signed_levels(count, x, signed_factor(winner, most, limit), limit, level);
     return scale;
 }
 
 float fit_signed(unsigned count, const float *x, const float *weight, float limit, uint8_t *level)
 {
-    return count == 16 ? signed_body(16, x, weight, limit, level)
-                       : signed_body(32, x, weight, limit, level);
+    return count == 16 ? signed_search(16, x, weight, limit, level)
+                       : signed_search(32, x, weight, limit, level);
 }
 
 /* --- between two ends --------------------------------------------------------------------------
