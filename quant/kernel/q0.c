@@ -1,5 +1,4 @@
 /* The types with blocks of 32: Q4_0, Q5_0, Q5_1, Q8_0. */
-#include <float.h>
 #include <math.h>
 
 #include "quant/kernel/block.h"
@@ -71,12 +70,19 @@ static void pack_low(const uint8_t *level, uint8_t *qs)
         qs[i] = (uint8_t)((level[i] & 15) | level[i + 16] << 4);
 }
 
+/*
+ * Eight fifth bits at once, which lie 8 apart in `bits`, the one of level i at 8 i. The factor has
+ * bits at 56 - 7 j: of the products' bits 8 i + 56 - 7 j no two are equal, so nothing carries, and
+ * 56 + i, where i = j, are the upper eight.
+ */
 static void pack_fifth(const uint8_t *level, uint8_t *qh)
 {
+    uint64_t bits;
+
     for (int byte = 0; byte < 4; byte++, level += 8) {
-        qh[byte] = 0;
-        for (int i = 0; i < 8; i++)
-            qh[byte] = (uint8_t)(qh[byte] | (level[i] >> 4 & 1) << i);
+        memcpy(&bits, level, sizeof(bits));
+        bits = bits >> 4 & 0x0101010101010101;
+        qh[byte] = (uint8_t)(bits * 0x0102040810204080 >> 56);
     }
 }
 
@@ -130,20 +136,40 @@ void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, siz
     }
 }
 
-/* Levels of (x - low) / d, from 0 to 31. Returns d. */
-static float range_levels(const float *x, uint8_t *level, float *low_end)
+/*
+ * The least and the largest number. Floats whose bits below the sign are flipped where they are
+ * negative are ordered as integers are; these may be compared in any order, several at once. Only
+ * zeros need a second look, since the two are equal as floats: the first of them counts.
+ */
+static void ends(const float *x, float *low, float *high)
 {
-    float low = FLT_MAX, high = -FLT_MAX, d, inverse;
+    int32_t bits, least = INT32_MAX, most = INT32_MIN;
 
     for (int i = 0; i < BLOCK_SMALL; i++) {
-        low = x[i] < low ? x[i] : low;
-        high = x[i] > high ? x[i] : high;
+        bits = (int32_t)float_bits(x[i]);
+        bits ^= bits >> 31 & INT32_MAX;
+        least = bits < least ? bits : least;
+        most = bits > most ? bits : most;
     }
-    d = (high - low) / 31;
+    *low = bits_float((uint32_t)(least ^ (least >> 31 & INT32_MAX)));
+    *high = bits_float((uint32_t)(most ^ (most >> 31 & INT32_MAX)));
+    if (*low == 0) {
+        for (int i = BLOCK_SMALL - 1; i >= 0; i--)
+            *low = x[i] == 0 ? x[i] : *low;
+        *high = *high == 0 ? *low : *high;
+    }
+}
+
+/* Levels of (x - low) / d, from 0 to 31. Returns d. */
+static float range_levels(const float *x, uint8_t *level, float *low)
+{
+    float high, d, inverse;
+
+    ends(x, low, &high);
+    d = (high - *low) / 31;
     inverse = d != 0 ? 1 / d : 0;
     for (int i = 0; i < BLOCK_SMALL; i++)
-        level[i] = (uint8_t)cut((x[i] - low) * inverse + 0.5f);
-    *low_end = low;
+        level[i] = (uint8_t)cut((x[i] - *low) * inverse + 0.5f);
     return d;
 }
 
