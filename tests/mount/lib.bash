@@ -24,9 +24,9 @@ until_true() {
     done
 }
 # Whether something is mounted on DIR, without asking it. mountinfo writes blanks as \040; our paths have none.
-mounted() { awk -v point="$(realpath -s "$1")" '$5 == point { found = 1 } END { exit !found }' /proc/self/mountinfo; }
+mounted() { awk -v point="$(realpath -sm "$1")" '$5 == point { found = 1 } END { exit !found }' /proc/self/mountinfo; }
 not_mounted() { ! mounted "$1"; }
-kind_of_mount() { awk -v point="$(realpath -s "$1")" '$5 == point { for (i = 7; $i != "-"; i++); print $(i + 1) }' /proc/self/mountinfo | tail -n 1; }
+kind_of_mount() { awk -v point="$(realpath -sm "$1")" '$5 == point { for (i = 7; $i != "-"; i++); print $(i + 1) }' /proc/self/mountinfo | tail -n 1; }
 alive() { kill -0 "$1" 2>/dev/null; }
 ended() { ! alive "$1" || [ "$(ps -o stat= -p "$1" 2>/dev/null | cut -c1)" = Z ]; }
 
