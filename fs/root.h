@@ -1,0 +1,42 @@
+#ifndef FS_ROOT_H
+#define FS_ROOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "config.h"
+
+/*
+ * The tree on disk. Every access is by a path from its root, which was opened before mounting.
+ * Paths are relative, without "." and ".." parts; "" is the root itself. Directories on the way
+ * must be real ones: -ESTALE where one has become a symlink. What lies in the mount itself is
+ * -ELOOP.
+ */
+struct root {
+    int fd;               /* O_PATH; not owned */
+    bool beneath;         /* symlinks are followed beneath the root only; else -EXDEV */
+    atomic_ullong device; /* of the mount itself; 0: not known yet */
+};
+
+/* The entry itself: a symlink is not followed. Fast where the filesystem is. */
+MUST_USE int root_stat(const struct root *root, const char *path, struct stat *st);
+
+/* A directory, for reading or with O_PATH. Returns a descriptor. */
+MUST_USE int root_open_directory(const struct root *root, const char *path, int flags);
+
+/* The target of a symlink; returns its length. */
+MUST_USE int root_read_link(const struct root *root, const char *path, char *target, size_t size);
+
+/* Through symlinks. They may lead anywhere, so this is for worker threads. */
+MUST_USE int root_follow(const struct root *root, const char *path, struct stat *st);
+
+/*
+ * Opens a regular file for reading (O_NONBLOCK, O_CLOEXEC) and fills *st from the descriptor.
+ * `follow`: through symlinks. Nothing but a regular file is ever opened: -EISDIR a directory,
+ * -ENXIO something special, -ELOOP a symlink without `follow`. Returns a descriptor.
+ */
+MUST_USE int root_open(const struct root *root, const char *path, bool follow, struct stat *st);
+
+#endif
