@@ -1,0 +1,86 @@
+#ifndef FS_TREE_H
+#define FS_TREE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "quant/source.h"
+
+/*
+ * The nodes that the kernel knows: plain values in a table, so that a number from the kernel is
+ * never a pointer, and a fresh process could take the table over. Safe from any thread. A node
+ * lives as long as the kernel has looked it up more often than forgotten it, or has children.
+ * Numbers are never used twice.
+ */
+struct tree;
+
+#define TREE_ROOT 1
+
+enum tree_kind {
+    TREE_DIRECTORY,
+    TREE_FILE, /* mirrored: a regular file or something special */
+    TREE_SYMLINK,
+    TREE_VIEW,
+};
+
+/* What stat shows of a view. It belongs to one version of all inputs and never changes. */
+struct tree_attr {
+    uint64_t inode;
+    uint64_t size; /* bytes */
+    struct timespec mtime, ctime;
+    mode_t mode; /* permissions only */
+    uid_t uid;
+    gid_t gid;
+};
+
+/*
+ * One node, or what one is looked for by. Two are the same if parent, kind, name, source and
+ * versions are. A directory has no version: what stands under its name is that directory. A
+ * mirrored file's or symlink's one version holds device and inode alone: a file that has taken
+ * another's place is another node, so that no open file's pages mix with its pages; one that is
+ * changed in place is the same, as on any passthrough.
+ */
+struct tree_node {
+    uint64_t id;
+    uint64_t parent;
+    enum tree_kind kind;
+    struct tree_attr attr;  /* of a view */
+    struct version opened;  /* state at the last open; zeros: none to be trusted */
+    const char *name;       /* of a view: canonical */
+    const char *source;     /* of a view: name of its source's first file, a neighbour; else "" */
+    unsigned version_count; /* of a view: the files of its source, in order */
+    const struct version *versions;
+};
+
+MUST_USE int tree_new(struct tree **tree);
+void tree_free(struct tree *tree);
+
+/*
+ * The number of the node that is like *node (its id is not looked at), made if there is none; it
+ * counts as looked up once more. -ESTALE: no such parent. -ENOMEM.
+ */
+MUST_USE int tree_look_up(struct tree *tree, const struct tree_node *node, uint64_t *id);
+/* The kernel has forgotten `count` lookups. */
+void tree_forget(struct tree *tree, uint64_t id, uint64_t count);
+
+/* A copy of a node, for free(); NULL if there is none or no memory. */
+struct tree_node *tree_copy(struct tree *tree, uint64_t id);
+/* The same by name: the view made last under it. */
+struct tree_node *tree_copy_view(struct tree *tree, uint64_t parent, const char *name);
+
+/* The path of a node from the root, "" for the root. -ESTALE: no such node. -ENAMETOOLONG. */
+MUST_USE int tree_path(struct tree *tree, uint64_t id, char *path, size_t size);
+
+/*
+ * Tells that the node is opened in that state. True: pages kept from before are still right.
+ * `young`: the state is too young to be told from the next one.
+ */
+bool tree_opened(struct tree *tree, uint64_t id, const struct version *state, bool young);
+
+size_t tree_count(struct tree *tree);
+
+#endif
