@@ -1,0 +1,95 @@
+#ifndef FS_MODEL_H
+#define FS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fs/probe.h"
+#include "quant/view.h"
+
+/*
+ * What is known and kept of models, with its reference counts. Each kind owns the next:
+ *
+ *   record  a place in one version of its files: verdict, sizes of variants. Small; thousands are
+ *           kept, the last used longest.
+ *   model   a parsed source with its descriptors; at most one for a record. When the files change
+ *           the record goes, and its model lives as long as its views.
+ *   view    one variant of a model.
+ *
+ * A model is used by its views and by whoever was handed it, a view by its references. What has no
+ * user is idle: it is kept while there is room for it, and can be found again. Safe from any
+ * thread; no system call on the tree is made under the shelf's lock.
+ */
+struct model_shelf;
+struct model;
+struct model_view;
+
+/* What was found out about one variant. */
+struct model_result {
+    struct variant variant;
+    int r;
+    uint64_t size;
+};
+
+struct model_record {
+    /* constant */
+    const char *path; /* of the first file, from the root */
+    struct probe_files files;
+    /* of whoever works on the place: one at a time */
+    bool judged;
+    bool young; /* when it was judged: to be judged again when it is not any more */
+    bool told, told_variant; /* the log has it */
+    int verdict;
+    size_t result_count;
+    struct model_result *results;
+};
+
+MUST_USE int model_shelf_new(struct model_shelf **shelf);
+/* Nothing may be in use any more. */
+void model_shelf_free(struct model_shelf *shelf);
+/* Frees all that is idle, and its descriptors. */
+void model_shelf_clear(struct model_shelf *shelf);
+
+/* The record of `path` with those files, made if need be, instead of one with others. Takes *files
+ * over, also on -ENOMEM. To be put back. */
+MUST_USE int model_record_get(struct model_shelf *shelf, const char *path,
+                              struct probe_files *files, struct model_record **record);
+void model_record_put(struct model_shelf *shelf, struct model_record *record);
+/* Nothing stands at `path` any more. */
+void model_record_drop(struct model_shelf *shelf, const char *path);
+
+/* The record's model, or NULL. To be put back. */
+struct model *model_get(struct model_shelf *shelf, struct model_record *record);
+void model_put(struct model_shelf *shelf, struct model *model);
+/* Gives the record its model: takes `source` over, also on -ENOMEM. As of model_get(). */
+MUST_USE int model_set(struct model_shelf *shelf, struct model_record *record,
+                       struct source *source, const struct arch_facts *facts, struct model **model);
+/* The record lets go of its model. */
+void model_unset(struct model_shelf *shelf, struct model_record *record);
+
+const struct source *model_source(const struct model *model);
+const struct arch_facts *model_facts(const struct model *model);
+
+/* The model's view of a variant, or NULL: a reference. */
+struct model_view *model_view_find(struct model_shelf *shelf, struct model *model,
+                                   const struct variant *variant);
+/* The same by place and version. NULL also if that model was judged while it was young, and is not
+ * any more. */
+struct model_view *model_view_find_at(struct model_shelf *shelf, const char *path,
+                                      unsigned version_count, const struct version *versions,
+                                      const struct variant *variant);
+/* Takes `view` over, also on -ENOMEM. A reference. */
+MUST_USE int model_view_new(struct model_shelf *shelf, struct model *model,
+                            const struct variant *variant, struct view *view,
+                            struct model_view **model_view);
+
+struct model_view *model_view_ref(struct model_view *view);
+void model_view_unref(struct model_view *view);
+const struct view *model_view_get(const struct model_view *view);
+/* Path of a shard from the root. */
+void model_view_path(const struct model_view *view, unsigned shard, char *path, size_t size);
+
+bool model_variants_equal(const struct variant *a, const struct variant *b);
+
+#endif

@@ -1,0 +1,449 @@
+#include "fs/models.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/probe.h"
+#include "fs/shard.h"
+#include "quant/recipe.h"
+
+/* Fewer than the pool runs jobs that do not convert. */
+#define FLIGHTS_MAX 4
+/* So often files may change under a flight before it gives up. */
+#define TRIES_MAX 4
+/* Variants of one model whose sizes are kept. */
+#define RESULTS_MAX 32
+
+/*
+ * A flight is waiting, then running, then gone:
+ *   find_flight() makes it, waiting; start_flights() hands it to the pool; take_questions() takes
+ *   what has been asked so far, again and again, and frees it when there is nothing left. So every
+ *   question is answered by a look at the disk that began after it was asked.
+ */
+struct flight {
+    struct pool_job job; /* must be first */
+    struct models *models;
+    struct flight *prev, *next; /* in models->flights; waiting ones in the order they will run */
+    bool running;
+    bool urgent;
+    struct models_question *first, *last;
+    const char *directory, *name; /* behind the flight, as is the path */
+    char path[];                  /* of the first file, from the root: the flight's key */
+};
+
+/* Lock order: models, then the pool's. The shelf's is taken alone. None is held across a look at
+ * the disk, a parse, the making of a recipe, or an answer. */
+struct models {
+    struct models_config config;
+    struct model_shelf *shelf;
+    pthread_mutex_t lock;
+    /* protected by lock */
+    struct flight *first, *last;
+    unsigned running;
+    uint64_t parses;
+};
+
+int models_new(const struct models_config *config, struct models **out)
+{
+    struct models *models = calloc(1, sizeof(*models));
+    int r;
+
+    if (!models)
+        return -ENOMEM;
+    r = model_shelf_new(&models->shelf);
+    if (r < 0) {
+        free(models);
+        return r;
+    }
+    pthread_mutex_init(&models->lock, NULL);
+    models->config = *config;
+    *out = models;
+    return 0;
+}
+
+void models_free(struct models *models)
+{
+    if (!models)
+        return;
+    model_shelf_free(models->shelf);
+    pthread_mutex_destroy(&models->lock);
+    free(models);
+}
+
+void models_log_path(const struct models *models, const char *path, char *out, size_t size)
+{
+    const char *root = models->config.root_path;
+    size_t length = strlen(root);
+
+    (void)snprintf(out, size, "%s%s%s", root, length > 0 && root[length - 1] == '/' ? "" : "/",
+                   path);
+}
+
+/* ---- the log ---- */
+
+/* Incomplete files are looked at again later. */
+static enum log_level level_of(int r)
+{
+    return r == -ENODATA || r == -EAGAIN || r == -ENOENT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
+static void log_refused(struct models *models, const struct flight *flight, int r,
+                        enum log_level level, const struct defect *defect)
+{
+    char file[SHARD_NAME_MAX], path[PATH_MAX], line[2 * PATH_MAX];
+    struct defect shown = *defect;
+
+    if (shown.text[0] == '\0')
+        (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
+    shard_name(flight->name, shown.shard, file);
+    (void)snprintf(path, sizeof(path), "%s%s%s", flight->directory, *flight->directory ? "/" : "",
+                   file);
+    models_log_path(models, path, line, sizeof(line));
+    log_defect(models->config.log, level, line, &shown);
+}
+
+static void log_no_variant(struct models *models, struct model_record *record,
+                           const struct variant *variant, const struct defect *defect)
+{
+    char text[VARIANT_TEXT_MAX], line[2 * PATH_MAX];
+
+    if (record->told_variant)
+        return;
+    record->told_variant = true;
+    models_log_path(models, record->path, line, sizeof(line));
+    variant_format(variant, text, sizeof(text));
+    log_line(models->config.log, LOG_LEVEL_INFO, "%s: no variant %s: %s", line, text, defect->text);
+}
+
+/* ---- one question ---- */
+
+/* Errors that say something about the files in this version, so that they stay true. */
+static bool is_verdict(int r)
+{
+    return r == 0 || r == -ENOEXEC || r == -EINVAL || r == -ENOTSUP || r == -ENODATA ||
+           r == -EACCES || r == -EPERM;
+}
+
+static int parse(struct models *models, const struct flight *flight, struct model_record *record,
+                 struct model **model)
+{
+    struct source *source = NULL;
+    struct arch_facts facts;
+    struct defect defect;
+    int r;
+
+    pthread_mutex_lock(&models->lock);
+    models->parses++;
+    pthread_mutex_unlock(&models->lock);
+    record->young = probe_files_young(&record->files);
+    r = probe_source(models->config.root, flight->directory, flight->name, &record->files, &source,
+                     &facts, &defect);
+    if (r == -EMFILE || r == -ENFILE) {
+        model_shelf_clear(models->shelf);
+        r = probe_source(models->config.root, flight->directory, flight->name, &record->files,
+                         &source, &facts, &defect);
+    }
+    record->judged = is_verdict(r);
+    record->verdict = r;
+    if (r < 0) {
+        /* Files that are no models are nobody's mistake. */
+        if (!record->told && r != -ENOEXEC)
+            log_refused(models, flight, r, level_of(r), &defect);
+        record->told = record->judged;
+        return r;
+    }
+    return model_set(models->shelf, record, source, &facts, model);
+}
+
+/* What was found out while the files were young may have been about other bytes. */
+static void doubt_young(struct models *models, struct model_record *record)
+{
+    if (!record->judged || !record->young || probe_files_young(&record->files))
+        return;
+    record->judged = false;
+    record->result_count = 0;
+    model_unset(models->shelf, record);
+}
+
+static const struct model_result *find_result(const struct model_record *record,
+                                              const struct variant *variant)
+{
+    for (size_t i = 0; i < record->result_count; i++)
+        if (model_variants_equal(&record->results[i].variant, variant))
+            return &record->results[i];
+    return NULL;
+}
+
+/* Without memory it is found out again the next time. */
+static void keep_result(struct model_record *record, const struct model_result *result)
+{
+    struct model_result *results;
+
+    if (record->result_count == RESULTS_MAX)
+        record->result_count = 0;
+    results = realloc(record->results, (record->result_count + 1) * sizeof(*results));
+    if (!results)
+        return;
+    record->results = results;
+    results[record->result_count++] = *result;
+}
+
+static int make_view(struct models *models, struct model_record *record, struct model *model,
+                     const struct variant *variant, struct model_view **out)
+{
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct recipe *recipe = NULL;
+    struct view *view = NULL;
+    int r;
+
+    *out = model_view_find(models->shelf, model, variant);
+    if (*out)
+        return 0;
+    r = recipe_make(model_source(model), model_facts(model), variant, &recipe, &defect);
+    if (r == 0)
+        r = view_make(model_source(model), recipe, &view, &defect);
+    recipe_free(recipe);
+    if (r == -EINVAL || r == -ENOTSUP) {
+        log_no_variant(models, record, variant, &defect);
+        return -ENOENT;
+    }
+    return r < 0 ? r : model_view_new(models->shelf, model, variant, view, out);
+}
+
+/* The size of one variant; its view too, unless `view` is NULL. */
+static int find_out(struct models *models, struct model_record *record, struct model *model,
+                    const struct variant *variant, uint64_t *size, struct model_view **view)
+{
+    const struct model_result *known = find_result(record, variant);
+    struct model_view *made = NULL;
+    int r;
+
+    if (known && (known->r < 0 || !view)) {
+        *size = known->size;
+        return known->r;
+    }
+    r = make_view(models, record, model, variant, &made);
+    *size = r == 0 ? model_view_get(made)->size : 0;
+    if (!known && (r == 0 || r == -ENOENT))
+        keep_result(record, &(struct model_result){.variant = *variant, .r = r, .size = *size});
+    if (view)
+        *view = made;
+    else
+        model_view_unref(made);
+    return r;
+}
+
+/* Can it be answered without a parsed model? */
+static bool is_known(const struct model_record *record, const struct models_question *question)
+{
+    const struct model_result *result;
+
+    for (size_t i = 0; i < question->variant_count; i++) {
+        result = find_result(record, &question->variants[i]);
+        if (!result || (question->want_view && i == 0 && result->r == 0))
+            return false;
+    }
+    return true;
+}
+
+static void fill_answer(struct models *models, struct model_record *record, struct model *model,
+                        struct models_question *question)
+{
+    const struct variant *variants = question->variants;
+    uint64_t size;
+
+    question->view = NULL;
+    question->version_count = record->files.count;
+    question->versions = record->files.versions;
+    question->young = probe_files_young(&record->files);
+    for (size_t i = 0; i < question->variant_count; i++) {
+        question->results[i] = find_out(models, record, model, &variants[i], &size,
+                                        question->want_view && i == 0 ? &question->view : NULL);
+        question->attrs[i] = probe_attr(&record->files, &variants[i], size);
+    }
+}
+
+/* -EAGAIN: not answered, the files have changed since they were looked at. */
+static int answer(struct models *models, const struct flight *flight, struct model_record *record,
+                  struct models_question *question, bool last)
+{
+    struct model *model = NULL;
+    int r = 0;
+
+    doubt_young(models, record);
+    if (record->judged && record->verdict < 0) {
+        r = record->verdict;
+    } else if (!record->judged || !is_known(record, question)) {
+        model = model_get(models->shelf, record);
+        if (!model)
+            r = parse(models, flight, record, &model);
+    }
+    if (r == -EAGAIN && !last)
+        return r;
+    if (r == 0)
+        fill_answer(models, record, model, question);
+    question->answer(question, r);
+    if (model)
+        model_put(models->shelf, model);
+    return 0;
+}
+
+/* ---- flights ---- */
+
+/* Answers questions from one look at the files; returns those that need another. */
+static struct models_question *answer_some(struct models *models, const struct flight *flight,
+                                           struct models_question *questions, bool last)
+{
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct model_record *record = NULL;
+    struct probe_files files;
+    int r;
+
+    r = probe_files(models->config.root, flight->directory, flight->name, &files);
+    if (r < 0)
+        model_record_drop(models->shelf, flight->path);
+    if (r < 0 && r != -ENOENT)
+        log_refused(models, flight, r, LOG_LEVEL_DEBUG, &defect);
+    if (r == 0)
+        r = model_record_get(models->shelf, flight->path, &files, &record);
+    while (questions) {
+        /* The struct is its owner's again once it is answered. */
+        struct models_question *next = questions->next;
+
+        if (r < 0)
+            questions->answer(questions, r);
+        else if (answer(models, flight, record, questions, last) == -EAGAIN)
+            break;
+        questions = next;
+    }
+    if (record)
+        model_record_put(models->shelf, record);
+    return questions;
+}
+
+static void start_flights(struct models *models);
+
+static struct models_question *take_questions(struct flight *flight)
+{
+    struct models *models = flight->models;
+    struct models_question *questions;
+
+    pthread_mutex_lock(&models->lock);
+    questions = flight->first;
+    flight->first = flight->last = NULL;
+    if (!questions) {
+        *(flight->prev ? &flight->prev->next : &models->first) = flight->next;
+        *(flight->next ? &flight->next->prev : &models->last) = flight->prev;
+        models->running--;
+        start_flights(models);
+    }
+    pthread_mutex_unlock(&models->lock);
+    return questions;
+}
+
+static void flight_run(struct pool_job *job)
+{
+    struct flight *flight = (struct flight *)job;
+    struct models_question *questions;
+
+    while ((questions = take_questions(flight)) != NULL)
+        for (unsigned tries = 1; questions; tries++)
+            questions = answer_some(flight->models, flight, questions, tries >= TRIES_MAX);
+    free(flight);
+}
+
+/* Called with the lock. Those that somebody waits for come first. */
+static void start_flights(struct models *models)
+{
+    while (models->running < FLIGHTS_MAX) {
+        struct flight *next = NULL;
+
+        for (struct flight *flight = models->first; flight; flight = flight->next)
+            if (!flight->running && (!next || (flight->urgent && !next->urgent)))
+                next = flight;
+        if (!next)
+            return;
+        next->running = true;
+        models->running++;
+        pool_add(models->config.pool, &next->job, POOL_READY);
+    }
+}
+
+static struct flight *new_flight(struct models *models, const char *directory, const char *name)
+{
+    size_t directory_size = strlen(directory) + 1, name_size = strlen(name) + 1;
+    struct flight *flight = malloc(sizeof(*flight) + 2 * (directory_size + name_size));
+    char *tail;
+
+    if (!flight)
+        return NULL;
+    *flight = (struct flight){.job.run = flight_run, .models = models};
+    (void)snprintf(flight->path, directory_size + name_size, "%s%s%s", directory,
+                   *directory ? "/" : "", name);
+    tail = flight->path + directory_size + name_size;
+    memcpy(tail, directory, directory_size);
+    flight->directory = tail;
+    memcpy(tail + directory_size, name, name_size);
+    flight->name = tail + directory_size;
+    return flight;
+}
+
+/* Called with the lock. The flight of that place, made if there is none; NULL without memory. */
+static struct flight *find_flight(struct models *models, const char *directory, const char *name)
+{
+    struct flight *flight = models->first;
+
+    while (flight && (strcmp(flight->directory, directory) != 0 || strcmp(flight->name, name) != 0))
+        flight = flight->next;
+    if (flight)
+        return flight;
+    flight = new_flight(models, directory, name);
+    if (!flight)
+        return NULL;
+    flight->prev = models->last;
+    *(models->last ? &models->last->next : &models->first) = flight;
+    models->last = flight;
+    return flight;
+}
+
+void models_ask(struct models *models, struct models_question *question)
+{
+    struct flight *flight;
+
+    question->next = NULL;
+    pthread_mutex_lock(&models->lock);
+    flight = find_flight(models, question->directory, question->name);
+    if (flight) {
+        *(flight->last ? &flight->last->next : &flight->first) = question;
+        flight->last = question;
+        flight->urgent |= question->urgent;
+        start_flights(models);
+    }
+    pthread_mutex_unlock(&models->lock);
+    if (!flight)
+        question->answer(question, -ENOMEM);
+}
+
+struct model_view *models_find_view(struct models *models, const char *directory, const char *name,
+                                    unsigned version_count, const struct version *versions,
+                                    const struct variant *variant)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s%s%s", directory, *directory ? "/" : "", name);
+    return model_view_find_at(models->shelf, path, version_count, versions, variant);
+}
+
+uint64_t models_parse_count(struct models *models)
+{
+    uint64_t parses;
+
+    pthread_mutex_lock(&models->lock);
+    parses = models->parses;
+    pthread_mutex_unlock(&models->lock);
+    return parses;
+}

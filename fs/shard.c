@@ -1,0 +1,52 @@
+#include "fs/shard.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DIGITS 5
+#define TAIL_LENGTH (sizeof("-00001-of-00001.gguf") - 1)
+
+static bool parse_digits(const char *text, unsigned *value)
+{
+    *value = 0;
+    for (unsigned i = 0; i < DIGITS; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *value = *value * 10 + (unsigned)(text[i] - '0');
+    }
+    return true;
+}
+
+bool shard_parse(const char *name, size_t *stem_length, unsigned *number, unsigned *count)
+{
+    size_t length = strlen(name);
+    const char *tail;
+
+    if (length <= TAIL_LENGTH)
+        return false;
+    tail = name + length - TAIL_LENGTH;
+    *stem_length = length - TAIL_LENGTH;
+    return tail[0] == '-' && parse_digits(tail + 1, number) &&
+           strncmp(tail + 1 + DIGITS, "-of-", 4) == 0 && parse_digits(tail + 5 + DIGITS, count) &&
+           strcmp(tail + 5 + 2 * DIGITS, ".gguf") == 0 && *number >= 1 && *number <= *count;
+}
+
+void shard_name(const char *name, unsigned index, char out[SHARD_NAME_MAX])
+{
+    size_t stem_length = 0;
+    unsigned number = 1, count = 1;
+
+    if (shard_parse(name, &stem_length, &number, &count))
+        (void)snprintf(out, SHARD_NAME_MAX, "%.*s-%05u-of-%05u.gguf", (int)stem_length, name,
+                       index + 1, count);
+    else
+        (void)snprintf(out, SHARD_NAME_MAX, "%s", name);
+}
+
+unsigned shard_count(const char *name)
+{
+    size_t stem_length = 0;
+    unsigned number = 1, count = 1;
+
+    return shard_parse(name, &stem_length, &number, &count) ? count : 1;
+}
