@@ -1,0 +1,529 @@
+#include "fs/listing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/shard.h"
+
+/* Questions of one listing under way: a few, so that those of others get their turn. */
+#define QUESTIONS_MAX 4
+
+/* Who wins if two things claim one name: the lower one. */
+enum claim {
+    CLAIM_REAL,
+    CLAIM_FILE,
+    CLAIM_SET,
+};
+
+struct item {
+    struct listing_entry entry; /* must be first */
+    uint64_t hash;
+    enum claim claim;
+    size_t source; /* index + 1; sources move while they become more */
+};
+
+struct listing {
+    atomic_uint users;
+    uint64_t inode, parent_inode;
+    size_t count, capacity;
+    struct listing_entry *entries; /* once it is made */
+    size_t source_count, source_capacity;
+    struct listing_source *sources;
+};
+
+/* A model that may be asked about. */
+struct candidate {
+    char *name;
+    size_t stem_length;
+    unsigned shards; /* 0: no shard */
+};
+
+struct making;
+
+struct slot {
+    struct models_question question; /* must be first */
+    struct making *making;
+    size_t candidate;
+    int *results;
+    struct tree_attr *attrs;
+};
+
+struct making {
+    struct listing_config config;
+    char (*texts)[VARIANT_TEXT_MAX];
+    struct listing *listing;
+    size_t candidate_count, candidate_capacity;
+    struct candidate *candidates;
+    pthread_mutex_t lock;
+    /* protected by lock, as are listing and items while slots are at work */
+    struct item *items;
+    size_t item_count, item_capacity;
+    size_t next; /* candidate */
+    unsigned at_work;
+    int r;
+    struct slot slots[QUESTIONS_MAX];
+};
+
+/* Room for one element more in an array. */
+static int make_room(void *array, size_t count, size_t *capacity, size_t size)
+{
+    size_t more = *capacity ? 2 * *capacity : 16;
+    void *larger, *old;
+
+    if (count < *capacity)
+        return 0;
+    memcpy(&old, array, sizeof(old));
+    larger = realloc(old, more * size);
+    if (!larger)
+        return -ENOMEM;
+    memcpy(array, &larger, sizeof(larger));
+    *capacity = more;
+    return 0;
+}
+
+/* The same for ever and everywhere: a position outlives the process. */
+static uint64_t hash_name(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+    hash ^= hash >> 32;
+    hash *= 0xd6e8feb86659fd93u;
+    hash ^= hash >> 32;
+    /* Far from both ends, so that moving up meets neither. */
+    return (hash >> 2) + LISTING_FIRST;
+}
+
+static int add_item(struct making *making, const char *name, enum claim claim,
+                    const struct listing_entry *entry, size_t source)
+{
+    struct item *item;
+    int r = make_room(&making->items, making->item_count, &making->item_capacity,
+                      sizeof(*making->items));
+
+    if (r < 0)
+        return r;
+    item = &making->items[making->item_count];
+    *item =
+        (struct item){.entry = *entry, .hash = hash_name(name), .claim = claim, .source = source};
+    item->entry.name = strdup(name);
+    if (!item->entry.name)
+        return -ENOMEM;
+    making->item_count++;
+    return 0;
+}
+
+/* ---- reading the directory ---- */
+
+static int add_candidate(struct making *making, const struct dirent *entry)
+{
+    size_t length = strlen(entry->d_name);
+    struct candidate candidate = {.stem_length = length - 5};
+    unsigned number = 1, count = 0;
+    int r;
+
+    if (entry->d_type != DT_REG && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
+        return 0;
+    if (length < 6 || strcmp(entry->d_name + length - 5, ".gguf") != 0)
+        return 0;
+    if (shard_parse(entry->d_name, &candidate.stem_length, &number, &count))
+        candidate.shards = count;
+    if (number != 1)
+        return 0;
+    r = make_room(&making->candidates, making->candidate_count, &making->candidate_capacity,
+                  sizeof(*making->candidates));
+    if (r < 0)
+        return r;
+    candidate.name = strdup(entry->d_name);
+    if (!candidate.name)
+        return -ENOMEM;
+    making->candidates[making->candidate_count++] = candidate;
+    return 0;
+}
+
+static int add_dirent(struct making *making, const struct dirent *entry)
+{
+    struct listing_entry shown = {.inode = entry->d_ino, .type = entry->d_type};
+    int r;
+
+    if (strcmp(entry->d_name, ".") == 0) {
+        making->listing->inode = entry->d_ino;
+        return 0;
+    }
+    if (strcmp(entry->d_name, "..") == 0) {
+        making->listing->parent_inode = entry->d_ino;
+        return 0;
+    }
+    r = add_item(making, entry->d_name, CLAIM_REAL, &shown, 0);
+    return r < 0 ? r : add_candidate(making, entry);
+}
+
+static int open_stream(const struct root *root, const char *directory, DIR **stream)
+{
+    int fd = root_open_directory(root, directory, O_RDONLY);
+
+    if (fd < 0)
+        return fd;
+    *stream = fdopendir(fd);
+    if (*stream)
+        return 0;
+    (void)close(fd);
+    return -ENOMEM;
+}
+
+static int read_directory(struct making *making)
+{
+    const struct dirent *entry;
+    DIR *stream;
+    int r = open_stream(making->config.root, making->config.directory, &stream);
+
+    if (r < 0)
+        return r;
+    do {
+        errno = 0;
+        entry = readdir(stream);
+        r = entry ? add_dirent(making, entry) : -errno;
+    } while (entry && r == 0);
+    (void)closedir(stream);
+    return r;
+}
+
+int listing_find_set(const struct root *root, const char *directory, const char *stem,
+                     size_t stem_length, char name[NAME_MAX + 1])
+{
+    const struct dirent *entry;
+    unsigned number, count, least = 0;
+    size_t length;
+    DIR *stream;
+    int r = open_stream(root, directory, &stream);
+
+    if (r < 0)
+        return r;
+    while ((entry = readdir(stream)) != NULL) {
+        if (!shard_parse(entry->d_name, &length, &number, &count) || number != 1 ||
+            length != stem_length || memcmp(entry->d_name, stem, length) != 0)
+            continue;
+        if (least == 0 || count < least) {
+            least = count;
+            (void)snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
+        }
+    }
+    (void)closedir(stream);
+    return least > 0 ? 0 : -ENOENT;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    size_t length = x->stem_length < y->stem_length ? x->stem_length : y->stem_length;
+    int order = memcmp(x->name, y->name, length);
+
+    if (order == 0 && x->stem_length != y->stem_length)
+        order = x->stem_length < y->stem_length ? -1 : 1;
+    return order != 0 ? order : (x->shards > y->shards) - (x->shards < y->shards);
+}
+
+/* Of two sets of one stem the one with fewer files is taken, as in listing_find_set(). */
+static void drop_double_sets(struct making *making)
+{
+    size_t kept = 0;
+
+    if (making->candidate_count > 0)
+        qsort(making->candidates, making->candidate_count, sizeof(*making->candidates),
+              compare_candidates);
+    for (size_t i = 0; i < making->candidate_count; i++) {
+        struct candidate *this = &making->candidates[i];
+        const struct candidate *last = kept > 0 ? &making->candidates[kept - 1] : NULL;
+
+        if (last && last->shards > 0 && this->shards > 0 &&
+            last->stem_length == this->stem_length &&
+            memcmp(last->name, this->name, this->stem_length) == 0)
+            free(this->name);
+        else
+            making->candidates[kept++] = *this;
+    }
+    making->candidate_count = kept;
+}
+
+/* ---- asking ---- */
+
+static int add_source(struct making *making, const struct slot *slot)
+{
+    const struct models_question *question = &slot->question;
+    struct listing *listing = making->listing;
+    size_t size = question->version_count * sizeof(struct version);
+    struct listing_source source = {.version_count = question->version_count};
+    int r = make_room(&listing->sources, listing->source_count, &listing->source_capacity,
+                      sizeof(*listing->sources));
+
+    if (r < 0)
+        return r;
+    source.name = strdup(question->name);
+    source.versions = malloc(size);
+    if (!source.name || !source.versions) {
+        free(source.name);
+        free(source.versions);
+        return -ENOMEM;
+    }
+    memcpy(source.versions, question->versions, size);
+    listing->sources[listing->source_count++] = source;
+    return 0;
+}
+
+/* Called with the lock. The views of one model. */
+static int add_views(struct making *making, const struct slot *slot)
+{
+    const struct candidate *candidate = &making->candidates[slot->candidate];
+    bool have_source = false;
+    char name[NAME_MAX + 1];
+    int r = 0;
+
+    for (size_t i = 0; i < making->config.variant_count && r == 0; i++) {
+        struct listing_entry shown = {.type = DT_REG};
+        int length = snprintf(name, sizeof(name), "%.*s@%s.gguf", (int)candidate->stem_length,
+                              candidate->name, making->texts[i]);
+
+        if (slot->results[i] < 0 || length > NAME_MAX)
+            continue;
+        if (!have_source)
+            r = add_source(making, slot);
+        have_source = true;
+        shown.attr = slot->attrs[i];
+        shown.inode = shown.attr.inode;
+        if (r == 0)
+            r = add_item(making, name, candidate->shards ? CLAIM_SET : CLAIM_FILE, &shown,
+                         making->listing->source_count);
+    }
+    return r;
+}
+
+static void finish(struct making *making);
+
+/* Asks about the next candidate, or ends the slot's work, and with the last one's all. */
+static void ask_next(struct slot *slot)
+{
+    struct making *making = slot->making;
+    bool ask, last;
+
+    pthread_mutex_lock(&making->lock);
+    ask = making->next < making->candidate_count && making->r == 0 &&
+          !atomic_load(making->config.stop);
+    if (ask)
+        slot->candidate = making->next++;
+    else
+        making->at_work--;
+    last = making->at_work == 0;
+    pthread_mutex_unlock(&making->lock);
+    if (ask) {
+        slot->question.name = making->candidates[slot->candidate].name;
+        models_ask(making->config.models, &slot->question);
+    } else if (last) {
+        finish(making);
+    }
+}
+
+static void answered(struct models_question *question, int r)
+{
+    struct slot *slot = (struct slot *)question;
+    struct making *making = slot->making;
+
+    if (r == 0) {
+        pthread_mutex_lock(&making->lock);
+        r = add_views(making, slot);
+        if (r < 0)
+            making->r = r;
+        pthread_mutex_unlock(&making->lock);
+    }
+    ask_next(slot);
+}
+
+/* ---- the outcome ---- */
+
+static int compare_items(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    int order;
+
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    order = strcmp(x->entry.name, y->entry.name);
+    return order != 0 ? order : (x->claim > y->claim) - (x->claim < y->claim);
+}
+
+/* Sorts, drops who claims a name in vain, and gives positions. */
+static int settle(struct making *making)
+{
+    struct listing *listing = making->listing;
+    uint64_t position = LISTING_FIRST - 1;
+
+    if (making->item_count == 0)
+        return 0;
+    listing->entries = malloc(making->item_count * sizeof(*listing->entries));
+    if (!listing->entries)
+        return -ENOMEM;
+    qsort(making->items, making->item_count, sizeof(*making->items), compare_items);
+    for (size_t i = 0; i < making->item_count; i++) {
+        struct item *item = &making->items[i];
+        struct listing_entry *entry = &listing->entries[listing->count];
+
+        if (i > 0 && listing->count > 0 &&
+            strcmp(item->entry.name, listing->entries[listing->count - 1].name) == 0) {
+            log_line(making->config.log, LOG_LEVEL_DEBUG, "%s%s%s: the name is taken already",
+                     making->config.directory, *making->config.directory ? "/" : "",
+                     item->entry.name);
+            continue;
+        }
+        position = item->hash > position ? item->hash : position + 1;
+        *entry = item->entry;
+        entry->position = position;
+        if (item->source > 0)
+            entry->source = &listing->sources[item->source - 1];
+        item->entry.name = NULL;
+        listing->count++;
+    }
+    return 0;
+}
+
+static void free_making(struct making *making)
+{
+    for (size_t i = 0; i < making->item_count; i++)
+        free(making->items[i].entry.name);
+    for (size_t i = 0; i < making->candidate_count; i++)
+        free(making->candidates[i].name);
+    for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+        free(making->slots[i].results);
+        free(making->slots[i].attrs);
+    }
+    free(making->items);
+    free(making->candidates);
+    free(making->texts);
+    listing_unref(making->listing);
+    pthread_mutex_destroy(&making->lock);
+    free(making);
+}
+
+static void finish(struct making *making)
+{
+    struct listing_config config = making->config;
+    struct listing *listing = NULL;
+    int r = making->r;
+
+    if (r == 0)
+        r = settle(making);
+    if (r == 0)
+        listing = listing_ref(making->listing);
+    free_making(making);
+    config.done(config.context, r, listing);
+}
+
+static int prepare(struct making *making)
+{
+    size_t count = making->config.variant_count;
+
+    making->texts = calloc(count + 1, sizeof(*making->texts));
+    making->listing = calloc(1, sizeof(*making->listing));
+    if (!making->texts || !making->listing)
+        return -ENOMEM;
+    atomic_init(&making->listing->users, 1);
+    for (size_t i = 0; i < count; i++)
+        variant_format(&making->config.variants[i], making->texts[i], sizeof(making->texts[i]));
+    for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+        struct slot *slot = &making->slots[i];
+
+        slot->making = making;
+        slot->results = calloc(count + 1, sizeof(*slot->results));
+        slot->attrs = calloc(count + 1, sizeof(*slot->attrs));
+        if (!slot->results || !slot->attrs)
+            return -ENOMEM;
+        slot->question = (struct models_question){
+            .directory = making->config.directory,
+            .variants = making->config.variants,
+            .variant_count = count,
+            .answer = answered,
+            .results = slot->results,
+            .attrs = slot->attrs,
+        };
+    }
+    return 0;
+}
+
+void listing_make(const struct listing_config *config)
+{
+    struct making *making = calloc(1, sizeof(*making));
+    int r;
+
+    if (!making) {
+        config->done(config->context, -ENOMEM, NULL);
+        return;
+    }
+    making->config = *config;
+    pthread_mutex_init(&making->lock, NULL);
+    r = prepare(making);
+    if (r == 0)
+        r = read_directory(making);
+    drop_double_sets(making);
+    making->r = r;
+    if (r < 0 || making->candidate_count == 0 || config->variant_count == 0) {
+        finish(making);
+        return;
+    }
+    /* Until the last slot has asked, none of them is the last at work. */
+    making->at_work = QUESTIONS_MAX;
+    for (size_t i = 0; i < QUESTIONS_MAX; i++)
+        ask_next(&making->slots[i]);
+}
+
+struct listing *listing_ref(struct listing *listing)
+{
+    atomic_fetch_add(&listing->users, 1);
+    return listing;
+}
+
+void listing_unref(struct listing *listing)
+{
+    if (!listing || atomic_fetch_sub(&listing->users, 1) > 1)
+        return;
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->entries[i].name);
+    for (size_t i = 0; i < listing->source_count; i++) {
+        free(listing->sources[i].name);
+        free(listing->sources[i].versions);
+    }
+    free(listing->entries);
+    free(listing->sources);
+    free(listing);
+}
+
+const struct listing_entry *listing_after(const struct listing *listing, uint64_t position,
+                                          size_t *count)
+{
+    size_t low = 0, high = listing->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (listing->entries[middle].position > position)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    *count = listing->count - low;
+    return listing->entries + low;
+}
+
+uint64_t listing_inode(const struct listing *listing)
+{
+    return listing->inode;
+}
+
+uint64_t listing_parent_inode(const struct listing *listing)
+{
+    return listing->parent_inode;
+}
