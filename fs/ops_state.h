@@ -1,0 +1,97 @@
+#ifndef FS_OPS_STATE_H
+#define FS_OPS_STATE_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fs/engine.h"
+#include "fs/listing.h"
+#include "fs/models.h"
+#include "fs/opens.h"
+#include "fs/ops.h"
+#include "fs/root.h"
+#include "fs/tree.h"
+
+/* What the files ops*.c share. */
+
+/* The struct of that type of which `pointer` is the member. */
+#define OPS_OUTER(pointer, type, member)                                                           \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/*
+ * A request that is answered late. From ops_hold() to ops_let_go() it stands in a list;
+ * ops_finish() answers those there. Whoever wants to answer takes the request first: who comes
+ * second gets none.
+ */
+struct ops_held {
+    struct ops *ops;
+    fuse_req_t req; /* NULL: taken. Under ops->lock, as are the next three */
+    bool replying;  /* taken by its owner */
+    struct ops_held *prev, *next;
+};
+
+/* Lock order: ops, then the opens'. All others are taken alone. */
+struct ops {
+    struct ops_config config;
+    struct root root;
+    struct tree *tree;
+    struct models *models;
+    struct opens *opens;
+    struct engine *engine;
+    atomic_bool stop; /* nothing new is begun */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* protected by lock */
+    struct ops_held *held;
+    unsigned replying;
+};
+
+/* -ENODEV: the mount ends; the request is still the caller's to answer. */
+MUST_USE int ops_hold(struct ops *ops, struct ops_held *held, fuse_req_t req);
+/* The request, or NULL if it has been answered. ops_let_go() must follow soon. */
+fuse_req_t ops_take(struct ops_held *held);
+/* The struct is its owner's again. */
+void ops_let_go(struct ops_held *held);
+/* Wakes who waits for idleness: a file was closed. */
+void ops_notify(struct ops *ops);
+
+/* "DIRECTORY/NAME". -ENAMETOOLONG. */
+MUST_USE int ops_join(const char *directory, const char *name, char path[PATH_MAX]);
+
+bool ops_young(const struct version *versions, unsigned count);
+
+/* Are the files of a view still in the state that its node stands for, as far as can be told at
+ * once? False also if a worker has to look. */
+bool ops_inputs_same(struct ops *ops, const char *directory, const struct tree_node *node);
+
+/* A node to look for or to make; its strings and versions stay the caller's. */
+void ops_describe_mirrored(uint64_t parent, const char *name, const struct stat *st,
+                           struct version *identity, struct tree_node *node);
+bool ops_is_mirrored_as(const struct tree_node *node, const struct stat *st);
+
+void ops_view_stat(const struct tree_attr *attr, struct stat *st);
+
+/* Looks a node up for the kernel and fills what it is told; to be forgotten if the kernel is not
+ * told. `st` is the mirrored entry's, or NULL. */
+MUST_USE int ops_fill_entry(struct ops *ops, const struct tree_node *node, const struct stat *st,
+                            struct fuse_entry_param *entry);
+
+/* What a user may be told of an error met while a model was looked at. */
+int ops_lookup_error(int r);
+
+/* ops_lookup.c */
+void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+/* ops_file.c */
+void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* ops_dir.c */
+void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                 struct fuse_file_info *fi);
+void ops_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                     struct fuse_file_info *fi);
+void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+#endif
