@@ -34,12 +34,13 @@ static inline uint16_t half_from_float(float value)
     const int32_t least = (127 - 14) << 23, most = (127 + 16) << 23;
     uint32_t bits = float_bits(value);
     int32_t magnitude = bits & 0x7fffffff, capped = magnitude < most ? magnitude : most;
-    int32_t power = capped & 0x7f800000, half;
+    int32_t power = capped & 0x7f800000, half, nan;
 
     power = power > least ? power : least;
     half = (power - least) >> 13;
     half += float_bits(bits_float(power + (13 << 23)) + bits_float(capped)) & 0xfff;
-    return (uint16_t)((bits >> 16 & 0x8000) | (magnitude > 0x7f800000 ? 0x7e00 : half));
+    nan = -(magnitude > 0x7f800000);
+    return (uint16_t)((bits >> 16 & 0x8000) | (0x7e00 & nan) | (half & ~nan));
 }
 
 /*
@@ -49,11 +50,12 @@ static inline uint16_t half_from_float(float value)
  */
 static inline float half_to_float(uint16_t half)
 {
-    uint32_t shifted = (uint32_t)(half & 0x7fff) << 13;
+    int32_t shifted = (half & 0x7fff) << 13, small = -(shifted < 0x400 << 13);
     float normal = bits_float(shifted + ((255 - 31) << 23)) * 0x1p-112f;
     float denormal = bits_float((126 << 23) | (half & 0x7fff)) - 0.5f;
-    uint32_t bits = shifted < 0x400 << 13 ? float_bits(denormal) : float_bits(normal);
+    uint32_t bits = (float_bits(denormal) & small) | (float_bits(normal) & ~small);
 
+    /* A mask, not a branch: both sides are cheap, and several can be made at once. */
     return bits_float(bits | (uint32_t)(half & 0x8000) << 16);
 }
 
