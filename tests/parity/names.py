@@ -1,0 +1,23 @@
+"""What a row of cases.tsv is called in a mount. Used by `live` and by tests/mount/parity-models.sh."""
+import shlex
+
+FLAGS = {'--pure': 'pure', '--leave-output-tensor': 'leave-output'}
+TYPE_OPTIONS = {'--output-tensor-type': 'output', '--token-embedding-type': 'token-embd'}
+
+
+def name_of(case):
+    """STEM@VARIANT.gguf, or None where the mount has no name for what the row asks."""
+    words, text = shlex.split(case[2]), case[3].lower()
+    if text.isdigit():
+        return None
+    while words:
+        word = words.pop(0)
+        if word in FLAGS:
+            text += '+' + FLAGS[word]
+        elif word in TYPE_OPTIONS:
+            text += '+%s=%s' % (TYPE_OPTIONS[word], words.pop(0).lower())
+        else:
+            return None
+    stem = case[1][:-5] if case[1].endswith('.gguf') else case[1]
+    at = stem.find('-00001-of-')
+    return '%s@%s.gguf' % (stem if at < 0 else stem[:at], text)
