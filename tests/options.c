@@ -79,8 +79,10 @@ static void test_defaults(void)
 {
     struct mount_options options;
     char text[VARIANT_TEXT_MAX];
+    int r; /* the words must live longer than a check */
 
-    CHECK_EQ(parse(&options, WORDS((char[]){"m"}, (char[]){"n"})), 0);
+    r = parse(&options, WORDS((char[]){"m"}, (char[]){"n"}));
+    CHECK_EQ(r, 0);
     CHECK_STR(options.models, "m");
     CHECK_STR(options.mountpoint, "n");
     CHECK(!options.foreground && !options.verbose && !options.debug && !options.noexec);
@@ -97,17 +99,19 @@ static void test_defaults(void)
 static void test_places_and_letters(void)
 {
     struct mount_options options;
+    int r; /* the words must live longer than a check */
 
-    CHECK_EQ(parse(&options, WORDS((char[]){"-fv"}, (char[]){"m"}, (char[]){"-ottl=3"},
-                                   (char[]){"--"}, (char[]){"-n"})),
-             0);
+    r = parse(&options, WORDS((char[]){"-fv"}, (char[]){"m"}, (char[]){"-ottl=3"}, (char[]){"--"},
+                              (char[]){"-n"}));
+    CHECK_EQ(r, 0);
     CHECK_STR(options.models, "m");
     CHECK_STR(options.mountpoint, "-n");
     CHECK(options.foreground && options.verbose && !options.debug);
     CHECK(options.ttl == 3.0);
     options_free(&options);
 
-    CHECK_EQ(parse(&options, WORDS((char[]){"m"}, (char[]){"n"}, (char[]){"-d"})), 0);
+    r = parse(&options, WORDS((char[]){"m"}, (char[]){"n"}, (char[]){"-d"}));
+    CHECK_EQ(r, 0);
     CHECK(options.debug && options.foreground);
     options_free(&options);
 
