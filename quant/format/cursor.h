@@ -134,10 +134,15 @@ static inline void cursor_take(struct cursor *cursor, void *data, size_t size)
 
 static inline uint64_t cursor_number(struct cursor *cursor, size_t size)
 {
+    uint64_t ahead = cursor->offset - cursor->start, value = 0;
     uint8_t bytes[8];
-    uint64_t value = 0;
 
-    cursor_take(cursor, bytes, size);
+    if (cursor->error == 0 && ahead < cursor->filled && cursor->filled - ahead >= size) {
+        memcpy(bytes, cursor->window + ahead, size); /* a vocabulary has a million lengths */
+        cursor->offset += size;
+    } else {
+        cursor_take(cursor, bytes, size);
+    }
     for (size_t i = size; i-- > 0;)
         value = value << 8 | bytes[i];
     return value;

@@ -108,33 +108,42 @@ static int read_length(struct parser *p, uint64_t *length)
     return 0;
 }
 
+/* How many of the next `length` bytes stand before a zero byte. Stays where it is. */
+static uint64_t find_zero(struct cursor *cursor, uint64_t length)
+{
+    uint64_t begin = cursor->offset, size = 0, n;
+    const uint8_t *data, *zero = NULL;
+
+    while (size < length && !zero && cursor->error == 0) {
+        n = length - size;
+        data = cursor_peek(cursor, &n);
+        zero = memchr(data, 0, (size_t)n);
+        size += zero ? (uint64_t)(zero - data) : n;
+        cursor->offset = begin + size;
+    }
+    cursor->offset = begin;
+    return size;
+}
+
 /* A name of a key or tensor; *whole is false if a zero byte ends it early. What stands behind that
- * is not even read. */
+ * is neither read nor given room. */
 static int read_name(struct parser *p, uint64_t length, const char **name, bool *whole)
 {
-    char *text = take_name(p->gguf, (size_t)length + 1);
-    const uint8_t *data, *zero = NULL;
-    uint64_t n;
+    uint64_t size = find_zero(&p->cursor, length);
+    char *text;
 
+    if (p->cursor.error)
+        return unread(p);
+    text = take_name(p->gguf, (size_t)size + 1);
     if (!text)
         return -ENOMEM;
+    cursor_take(&p->cursor, text, (size_t)size);
+    cursor_skip(&p->cursor, length - size);
+    if (p->cursor.error)
+        return unread(p);
+    text[size] = '\0';
     *name = text;
-    while (length > 0 && !zero) {
-        n = length;
-        data = cursor_peek(&p->cursor, &n);
-        if (p->cursor.error)
-            return unread(p);
-        zero = memchr(data, 0, (size_t)n);
-        if (zero)
-            n = (uint64_t)(zero - data);
-        memcpy(text, data, (size_t)n);
-        text += n;
-        length -= n;
-        cursor_skip(&p->cursor, n);
-    }
-    *text = '\0';
-    *whole = !zero;
-    cursor_skip(&p->cursor, length);
+    *whole = size == length;
     return 0;
 }
 
