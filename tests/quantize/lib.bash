@@ -32,14 +32,13 @@ need_reference() {
     rm -f reference.err
 }
 reference() { # PROGRAM ARGUMENTS...
-    local libs=$reference_root/usr/lib/x86_64-linux-gnu program=$1 status=0
+    local libs=$reference_root/usr/lib/x86_64-linux-gnu program=$1
     shift
-    GGML_BACKEND_PATH=$libs/ggml/backends0/libggml-cpu-x64.so "$reference_root/usr/lib64/ld-linux-x86-64.so.2" \
-        --library-path "$libs:$libs/llama" --argv0 "$program" "$reference_root/usr/bin/$program" "$@" </dev/null 2> >(
-            sed -e /ggml_backend_load/d >&2
-        ) || status=$?
-    wait $!
-    return "$status"
+    {
+        GGML_BACKEND_PATH=$libs/ggml/backends0/libggml-cpu-x64.so "$reference_root/usr/lib64/ld-linux-x86-64.so.2" \
+            --library-path "$libs:$libs/llama" --argv0 "$program" "$reference_root/usr/bin/$program" "$@" \
+            </dev/null 2>&1 >&3 3>&- | sed -e /ggml_backend_load/d -e /^load_backend:/d >&2 3>&-
+    } 3>&1
 }
 
 # patch FILE OFFSET HEX: a negative offset counts from the end.

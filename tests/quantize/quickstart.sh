@@ -15,6 +15,7 @@ sum=$(sha256sum <expected.gguf | cut -d' ' -f1)
 cat >nofuse.sh <<'INSIDE'
 mkdir dev && mount -t tmpfs tmpfs dev
 for node in null zero urandom; do touch dev/$node && mount --bind /dev/$node dev/$node; done
+ln -s /proc/self/fd dev/fd
 mount --move dev /dev
 tree/fs/quickstart >plain.out 2>&1
 INSIDE
