@@ -297,7 +297,7 @@ static void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *f
         ops_view_stat(&node->attr, &st);
     else
         r = stat_mirrored(ops, node, &st);
-    if (r == 0 && node->kind == TREE_VIEW && ops_young(node->versions, node->version_count))
+    if (r == 0 && ops_is_passing(node, &st))
         ttl = 0;
     free(node);
     if (r < 0)

@@ -108,6 +108,17 @@ void ops_view_stat(const struct tree_attr *attr, struct stat *st)
     };
 }
 
+bool ops_is_passing(const struct tree_node *node, const struct stat *st)
+{
+    struct version now;
+
+    if (node->kind == TREE_VIEW)
+        return ops_young(node->versions, node->version_count);
+    /* A file that is being written. */
+    now = version_of(st);
+    return node->kind == TREE_FILE && ops_young(&now, 1);
+}
+
 int ops_fill_entry(struct ops *ops, const struct tree_node *node, const struct stat *st,
                    struct fuse_entry_param *entry)
 {
@@ -122,7 +133,7 @@ int ops_fill_entry(struct ops *ops, const struct tree_node *node, const struct s
         entry->attr = *st;
     else
         ops_view_stat(&node->attr, &entry->attr);
-    if (node->kind == TREE_VIEW && ops_young(node->versions, node->version_count))
+    if (ops_is_passing(node, &entry->attr))
         entry->attr_timeout = entry->entry_timeout = 0;
     return 0;
 }

@@ -72,6 +72,9 @@ bool ops_is_mirrored_as(const struct tree_node *node, const struct stat *st);
 
 void ops_view_stat(const struct tree_attr *attr, struct stat *st);
 
+/* Is what stat shows young, so that the kernel shall ask again each time? */
+bool ops_is_passing(const struct tree_node *node, const struct stat *st);
+
 /* Looks a node up for the kernel and fills what it is told; to be forgotten if the kernel is not
  * told. `st` is the mirrored entry's, or NULL. */
 MUST_USE int ops_fill_entry(struct ops *ops, const struct tree_node *node, const struct stat *st,
