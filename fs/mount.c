@@ -362,9 +362,9 @@ out:
 static void clear_after_child(const struct mount *mount)
 {
     struct mountinfo found;
-    struct stat st;
+    struct statfs st;
 
-    if (stat(mount->place.path, &st) == 0 || errno != ENOTCONN)
+    if (statfs(mount->place.path, &st) == 0 || errno != ENOTCONN)
         return;
     if (mountinfo_find(MOUNTINFO_TABLE, mount->place.path, &found) == 1 &&
         mountinfo_is_ours(&found))
