@@ -585,14 +585,12 @@ static const struct arch archs[] = {
     {"maincoder", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
     {"maion-coder", false, false, (const struct arch_key[]){
-        NEED_AS("expert_used_count", GGUF_U32, FORM_LAYERS),
-        SAYS("expert_count", GGUF_U32, FORM_SCALAR, "maion-coder requires a positive MoE layer step, latent size and expert count"),
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
         NEED_AS("expert_feed_forward_length", GGUF_U32, FORM_LAYERS),
         NEED("interleave_moe_layer_step", GGUF_U32), NEED("moe_latent_size", GGUF_U32),
-        SAYS("attention.sliding_window", GGUF_U32, FORM_SCALAR, "maion-coder requires a positive sliding window and a sliding window pattern for each layer"),
-        SAYS("attention.sliding_window_pattern", GGUF_U32, FORM_COUNTED, "maion-coder requires a positive sliding window and a sliding window pattern for each layer"),
-        END}},
+        SAYS("expert_count", GGUF_U32, FORM_SCALAR, "maion-coder requires a positive MoE layer step, latent size and expert count"),
+        NEED("attention.sliding_window", GGUF_U32),
+        NEED_AS("attention.sliding_window_pattern", GGUF_U32, FORM_COUNTED), END}},
     {"mamba", false, false, (const struct arch_key[]){
         NEED("ssm.conv_kernel", GGUF_U32), NEED("ssm.inner_size", GGUF_U32),
         NEED("ssm.state_size", GGUF_U32), NEED("ssm.time_step_rank", GGUF_U32),
@@ -730,7 +728,8 @@ static const struct arch archs[] = {
     {"plamo2", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), NEED("ssm.conv_kernel", GGUF_U32),
         NEED("ssm.inner_size", GGUF_U32), NEED("ssm.state_size", GGUF_U32),
-        NEED("ssm.time_step_rank", GGUF_U32), NEED("ssm.group_count", GGUF_U32), END}},
+        NEED("ssm.time_step_rank", GGUF_U32), NEED("ssm.group_count", GGUF_U32),
+        MAY("attention.key_length", GGUF_U32), MAY("attention.value_length", GGUF_U32), END}},
     {"plamo3", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
         MAY("attention.sliding_window", GGUF_U32), END}},
@@ -783,44 +782,63 @@ static const struct arch archs[] = {
         NEED_AS("rope.dimension_sections", GGUF_I32, FORM_FOUR),
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
     {"qwen3vl", false, false, (const struct arch_key[]){
-        NEED("rope.dimension_sections", GGUF_I32),
+        MAY("n_deepstack_layers", GGUF_U32),
+        NEED_AS("rope.dimension_sections", GGUF_I32, FORM_FOUR),
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
     {"qwen3vlmoe", false, false, (const struct arch_key[]){
-        NEED("rope.dimension_sections", GGUF_I32),
+        MAY("n_deepstack_layers", GGUF_U32),
+        NEED_AS("rope.dimension_sections", GGUF_I32, FORM_FOUR),
+        MAY_AS("expert_feed_forward_length", GGUF_U32, FORM_LAYERS),
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
     {"qwen4exp", false, false, (const struct arch_key[]){
+        MAY_AS("expert_feed_forward_length", GGUF_U32, FORM_LAYERS),
+        MAY("expert_shared_feed_forward_length", GGUF_U32),
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
-        NEED("rope.dimension_sections", GGUF_I32), NEED("ssm.conv_kernel", GGUF_U32),
+        NEED_AS("rope.dimension_sections", GGUF_I32, FORM_FOUR), NEED("ssm.conv_kernel", GGUF_U32),
         NEED("ssm.inner_size", GGUF_U32), NEED("ssm.state_size", GGUF_U32),
         NEED("ssm.time_step_rank", GGUF_U32), NEED("ssm.group_count", GGUF_U32),
         NEED("hyper_connection.count", GGUF_U32), NEED("hyper_connection.low_rank", GGUF_U32),
         NEED("attention.indexer.head_count", GGUF_U32),
         NEED("attention.indexer.key_length", GGUF_U32), NEED("attention.indexer.top_k", GGUF_U32),
-        END}},
+        MAY_AS("attention.compress_ratios", GGUF_U32, FORM_LAYERS),
+        MAY_AS("ple.layers", GGUF_U32, FORM_COUNTED),
+        MAY_AS("attention.recurrent_layers", GGUF_U32, FORM_LAYERS),
+        MAY("full_attention_interval", GGUF_U32), END}},
     {"refact", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
     {"rnd1", false, false, (const struct arch_key[]){
+        MAY_AS("expert_feed_forward_length", GGUF_U32, FORM_LAYERS),
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
     {"rwkv6", false, false, (const struct arch_key[]){
-        NEED("wkv.head_size", GGUF_U32), NEED("time_mix_extra_dim", GGUF_U32),
-        NEED("time_decay_extra_dim", GGUF_U32), END}},
+        MAY("attention.layer_norm_epsilon", GGUF_F32),
+        MAY("attention.layer_norm_rms_epsilon", GGUF_F32), NEED("wkv.head_size", GGUF_U32),
+        NEED("time_mix_extra_dim", GGUF_U32), NEED("time_decay_extra_dim", GGUF_U32),
+        MAY("rescale_every_n_layers", GGUF_U32), MAY("token_shift_count", GGUF_U32), END}},
     {"rwkv6qwen2", false, false, (const struct arch_key[]){
-        NEED("wkv.head_size", GGUF_U32), NEED("time_mix_extra_dim", GGUF_U32),
-        NEED("time_decay_extra_dim", GGUF_U32), END}},
+        MAY("attention.layer_norm_epsilon", GGUF_F32),
+        MAY("attention.layer_norm_rms_epsilon", GGUF_F32), NEED("wkv.head_size", GGUF_U32),
+        NEED("time_mix_extra_dim", GGUF_U32), NEED("time_decay_extra_dim", GGUF_U32),
+        MAY("rescale_every_n_layers", GGUF_U32), MAY("token_shift_count", GGUF_U32), END}},
     {"rwkv7", false, false, (const struct arch_key[]){
-        NEED("wkv.head_size", GGUF_U32), NEED("attention.decay_lora_rank", GGUF_U32),
-        NEED("attention.iclr_lora_rank", GGUF_U32),
-        NEED("attention.value_residual_mix_lora_rank", GGUF_U32), END}},
+        MAY("attention.layer_norm_epsilon", GGUF_F32),
+        MAY("attention.layer_norm_rms_epsilon", GGUF_F32), NEED("wkv.head_size", GGUF_U32),
+        NEED("attention.decay_lora_rank", GGUF_U32), NEED("attention.iclr_lora_rank", GGUF_U32),
+        NEED("attention.value_residual_mix_lora_rank", GGUF_U32),
+        MAY("attention.gate_lora_rank", GGUF_U32), MAY("token_shift_count", GGUF_U32), END}},
     {"seed_oss", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
     {"smallthinker", false, false, (const struct arch_key[]){
-        NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
+        MAY("attention.sliding_window", GGUF_U32),
+        MAY_AS("expert_feed_forward_length", GGUF_U32, FORM_LAYERS),
+        NEED("attention.layer_norm_rms_epsilon", GGUF_F32), MAY("expert_gating_func", GGUF_U32),
+        END}},
     {"smollm3", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32), END}},
     {"spark2_5", false, false, (const struct arch_key[]){
-        NEED("attention.sliding_window_pattern", GGUF_BOOL),
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
-        NEED("attention.sliding_window", GGUF_U32), END}},
+        NEED("attention.sliding_window", GGUF_U32),
+        NEED_AS("attention.sliding_window_pattern", GGUF_U32, FORM_ARRAY),
+        MAY("rope.freq_base_swa", GGUF_F32), END}},
     {"stablelm", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_epsilon", GGUF_F32), END}},
     {"starcoder", false, false, (const struct arch_key[]){
@@ -828,13 +846,18 @@ static const struct arch archs[] = {
     {"starcoder2", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_epsilon", GGUF_F32), END}},
     {"step35", false, false, (const struct arch_key[]){
-        NEED("attention.sliding_window_pattern", GGUF_BOOL),
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
-        NEED("expert_feed_forward_length", GGUF_U32), NEED("attention.sliding_window", GGUF_U32),
-        END}},
+        NEED_AS("expert_feed_forward_length", GGUF_U32, FORM_LAYERS),
+        MAY("expert_shared_feed_forward_length", GGUF_U32), MAY("expert_gating_func", GGUF_U32),
+        MAY("expert_weights_scale", GGUF_F32), MAY("expert_weights_norm", GGUF_BOOL),
+        NEED("attention.sliding_window", GGUF_U32), MAY("rope.freq_base_swa", GGUF_F32),
+        NEED_AS("attention.sliding_window_pattern", GGUF_U32, FORM_ARRAY),
+        MAY_AS("swiglu_clamp_exp", GGUF_F32, FORM_LAYERS),
+        MAY_AS("swiglu_clamp_shexp", GGUF_F32, FORM_LAYERS), END}},
     {"t5", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
-        NEED("attention.relative_buckets_count", GGUF_U32), END}},
+        NEED("attention.relative_buckets_count", GGUF_U32),
+        MAY("decoder_start_token_id", GGUF_U32), MAY("decoder_block_count", GGUF_U32), END}},
     {"t5encoder", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
         NEED("attention.relative_buckets_count", GGUF_U32), END}},
