@@ -126,7 +126,7 @@ static enum gguf_type type_of(const char *name, size_t length)
         if (strlen(gguf_type_name((enum gguf_type)i)) == length &&
             strncmp(gguf_type_name((enum gguf_type)i), name, length) == 0)
             return (enum gguf_type)i;
-    CHECK(!"a type that GGUF has");
+    CHECK(false); /* no such type in GGUF */
     return GGUF_TYPE_COUNT;
 }
 
