@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "fs/cmd.h"
@@ -36,8 +38,21 @@ static void print_help(FILE *stream)
                 "recipe: which tensor gets which type, and where. Each has a --help of its own.\n");
 }
 
+/* Or a file that we open would become standard output, and be written to as such. */
+static void open_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    open_streams();
     if (argc > 0 && strcmp(base_name(argv[0]), "llama-quantize") == 0)
         return cmd_quantize("llama-quantize", argc, argv);
     if (argc < 2) {

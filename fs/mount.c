@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,7 +26,8 @@
 #define CORES_MAX 1024
 #define LOOP_THREADS 10
 #define WAIT_SECONDS 10.0 /* for what is open, after the first signal */
-#define WAIT_STEP 0.1     /* seconds between two looks at whether a second one has come */
+#define IDLE_SECONDS 1.0
+#define WAIT_STEP 0.1 /* seconds between two looks at whether a second one has come */
 
 /* One mount from the first word to the last byte. */
 struct mount {
@@ -126,20 +128,34 @@ static bool is_hurried(struct mount *mount)
     return true;
 }
 
-/* The first signal: nobody new comes in; whoever is in may finish, for a while. */
+/*
+ * The first signal: nobody new comes in; whoever is in may finish, for a while. Once the last file
+ * is closed the kernel ends the connection, and so the loop. It does not while somebody has the
+ * tree as working directory; then it has to be idle for a second, since a reader who is about to
+ * open a file is not seen here.
+ */
 static void wind_down(struct mount *mount, int signal)
 {
-    double end = seconds_now() + WAIT_SECONDS;
     const struct timespec pause = {.tv_nsec = 20000000};
+    double now = seconds_now(), end = now + WAIT_SECONDS, busy = now;
 
     log_line(mount->log, LOG_LEVEL_INFO, "%s: signal %d: unmounting", mount->place.path, signal);
     detach(mount);
-    while (!is_hurried(mount) && !ops_wait_idle(mount->ops, WAIT_STEP)) {
-        if (seconds_now() < end)
-            continue;
-        log_line(mount->log, LOG_LEVEL_INFO, "%s: still in use after %.0f s: ending",
-                 mount->place.path, WAIT_SECONDS);
-        break;
+    while (!is_hurried(mount)) {
+        bool idle = ops_wait_idle(mount->ops, WAIT_STEP);
+
+        now = seconds_now();
+        if (!idle)
+            busy = now;
+        if (now - busy >= IDLE_SECONDS)
+            break;
+        if (now >= end) {
+            log_line(mount->log, LOG_LEVEL_INFO, "%s: still in use after %.0f s: ending",
+                     mount->place.path, WAIT_SECONDS);
+            break;
+        }
+        if (idle)
+            (void)nanosleep(&pause, NULL);
     }
     fuse_session_exit(mount->session);
     /* The loop's thread sleeps until something wakes it, and may have looked just before. */
@@ -188,8 +204,8 @@ static void raise_limits(void)
     }
 }
 
-/* Tells the waiting parent, and lets go of its terminal. -EPIPE: it is gone, and nobody wants the
- * mount. */
+/* Tells the waiting parent, and lets go of it and its terminal. -EPIPE: it is gone, and nobody
+ * wants the mount. */
 static int tell_ready(int ready)
 {
     ssize_t n;
@@ -205,6 +221,7 @@ static int tell_ready(int ready)
         (void)dup2(fd, i);
     if (fd > 2)
         (void)close(fd);
+    (void)close(ready);
     return 0;
 }
 
@@ -425,9 +442,7 @@ static int run_in_background(struct mount *mount)
     }
     (void)close(ends[0]);
     (void)setsid();
-    r = chdir("/") == 0 ? run(mount, ends[1]) : -errno;
-    (void)close(ends[1]);
-    return r;
+    return chdir("/") == 0 ? run(mount, ends[1]) : -errno; /* at an error the end closes the pipe */
 }
 
 /* Everything that can be refused before anything has been done. */
@@ -440,6 +455,8 @@ static int prepare(struct mount *mount, int argc, char **argv)
     r = options_parse(argc, argv, mount->terminal, &mount->options);
     if (r < 0)
         return r;
+    if (!mount->options.foreground) /* a daemon keeps no lock or pipe of its caller's */
+        (void)close_range(STDERR_FILENO + 1, UINT_MAX, 0);
     r = kernel_select(wish, &mount->kernels);
     if (r < 0) {
         log_line(mount->terminal, LOG_LEVEL_ERROR, "QUANTFS_CPU=%s: no such kernels here",

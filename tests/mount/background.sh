@@ -2,7 +2,11 @@
 # If this failed, a mount in the background would return before it answers, lose its errors, or keep the terminal.
 . "$(dirname "$0")/lib.bash"
 # Returns when it answers, and holds none of the caller's descriptors: the pipe ends.
+exec 9>lock
+flock 9
 "$QUANTFS" models mnt -o log="$work/log" 2>err | cat >out
+exec 9>&-
+flock -n lock true || fail "it keeps a lock of its caller's"
 equal "standard output" "$(cat out)" ""
 equal "standard error" "$(cat err)" ""
 mounted mnt || fail "not mounted when the command returns"
@@ -27,3 +31,7 @@ fusermount3 -u mnt
 # The exit status is that of the mount, not of the first process.
 refuses timeout 20 "$QUANTFS" none mnt
 grep -q none err || fail "no message: $(cat err)"
+# Without any stream it does not take a file of its own for one.
+"$QUANTFS" models mnt -o log="$work/log" <&- >&- 2>&-
+same mnt/a@q4_k_m.gguf expected
+fusermount3 -u mnt

@@ -34,6 +34,17 @@ for signal in TERM INT; do
     wait "$daemon" || true
     daemon=
 done
+# A working directory in it holds nothing up.
+start
+(cd mnt && exec sleep 30) &
+sleeper=$!
+inside() { [ "$(readlink "/proc/$sleeper/cwd")" = "$work/mnt" ]; }
+until_true 5 inside || fail "nobody is in the mount"
+kill -TERM "$daemon"
+until_true 5 ended "$daemon" || fail "a working directory holds it up"
+kill "$sleeper"
+wait "$sleeper" || true
+reap
 # Nobody closes: after 10 s it ends all the same.
 start
 exec 5<mnt/a@q4_k_m.gguf
