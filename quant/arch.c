@@ -314,7 +314,7 @@ static int find_arch(const struct checker *checker, const struct arch **arch)
     if ((*arch)->refused)
         return defect_set(checker->defect, EINVAL, DEFECT_NOWHERE,
                           "unsupported model architecture: '%s'", name);
-    (void)snprintf(checker->facts->name, sizeof(checker->facts->name), "%s", name);
+    (void)snprintf(checker->facts->name, sizeof(checker->facts->name), "%s", (*arch)->name);
     return 0;
 }
 

@@ -302,8 +302,8 @@ static const struct {
     {TYPE_Q5_0, 8},    {TYPE_Q5_1, 9},     {TYPE_Q8_0, 7},   {TYPE_Q2_K, 10},    {TYPE_Q3_K, 12},
     {TYPE_Q4_K, 15},   {TYPE_Q5_K, 17},    {TYPE_Q6_K, 18},  {TYPE_IQ2_XXS, 19}, {TYPE_IQ2_XS, 20},
     {TYPE_IQ2_S, 28},  {TYPE_IQ3_XXS, 23}, {TYPE_IQ1_S, 24}, {TYPE_IQ1_M, 31},   {TYPE_IQ4_NL, 25},
-    {TYPE_IQ4_XS, 30}, {TYPE_IQ3_S, 26},   {TYPE_TQ1_0, 36}, {TYPE_TQ2_0, 37},   {TYPE_MXFP4, 38},
-    {TYPE_NVFP4, 39},  {TYPE_Q1_0, 40},    {TYPE_Q2_0, 41},
+    {TYPE_IQ4_XS, 30}, {TYPE_IQ3_S, 26},   {TYPE_TQ1_0, 36}, {TYPE_TQ2_0, 37},   {TYPE_NVFP4, 39},
+    {TYPE_Q1_0, 40},   {TYPE_Q2_0, 41},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -420,6 +420,9 @@ static void test_number(void)
     (void)add(&source, "f", TYPE_I16, 256, 1, 1);
     (void)add(&source, "g", TYPE_I16, 256, 1, 1);
     CHECK_EQ(number(&source, "COPY"), 1024);
+    for (int i = 0; i < 4; i++)
+        (void)add(&source, "h", TYPE_MXFP4, 256, 1, 1);
+    CHECK_EQ(number(&source, "COPY"), 1024); /* the tool has no file type for it */
     source.has_ftype = true;
     source.ftype = 77;
     CHECK_EQ(number(&source, "COPY"), 77);
