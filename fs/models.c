@@ -41,6 +41,7 @@ struct models {
     struct models_config config;
     struct model_shelf *shelf;
     pthread_mutex_t lock;
+    pthread_cond_t idle;
     /* protected by lock */
     struct flight *first, *last;
     unsigned running;
@@ -60,6 +61,7 @@ int models_new(const struct models_config *config, struct models **out)
         return r;
     }
     pthread_mutex_init(&models->lock, NULL);
+    pthread_cond_init(&models->idle, NULL);
     models->config = *config;
     *out = models;
     return 0;
@@ -69,7 +71,13 @@ void models_free(struct models *models)
 {
     if (!models)
         return;
+    /* All questions are answered, but their flights may still put back what they used. */
+    pthread_mutex_lock(&models->lock);
+    while (models->first)
+        pthread_cond_wait(&models->idle, &models->lock);
+    pthread_mutex_unlock(&models->lock);
     model_shelf_free(models->shelf);
+    pthread_cond_destroy(&models->idle);
     pthread_mutex_destroy(&models->lock);
     free(models);
 }
@@ -340,6 +348,8 @@ static struct models_question *take_questions(struct flight *flight)
         *(flight->next ? &flight->next->prev : &models->last) = flight->prev;
         models->running--;
         start_flights(models);
+        if (!models->first)
+            pthread_cond_broadcast(&models->idle);
     }
     pthread_mutex_unlock(&models->lock);
     return questions;
