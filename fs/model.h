@@ -18,8 +18,9 @@
  *   view    one variant of a model.
  *
  * A model is used by its views and by whoever was handed it, a view by its references. What has no
- * user is idle: it is kept while there is room for it, and can be found again. Safe from any
- * thread; no system call on the tree is made under the shelf's lock.
+ * user is idle: it is kept for some seconds while there is room for it, and can be found again.
+ * (Not for longer: a file that has been removed keeps its room on the disk as long as it is open.)
+ * Safe from any thread; no system call on the tree is made under the shelf's lock.
  */
 struct model_shelf;
 struct model;
@@ -38,7 +39,7 @@ struct model_record {
     struct probe_files files;
     /* of whoever works on the place: one at a time */
     bool judged;
-    bool young; /* when it was judged: to be judged again when it is not any more */
+    bool young;              /* when it was judged: to be judged again when it is not any more */
     bool told, told_variant; /* the log has it */
     int verdict;
     size_t result_count;
@@ -87,6 +88,8 @@ MUST_USE int model_view_new(struct model_shelf *shelf, struct model *model,
 struct model_view *model_view_ref(struct model_view *view);
 void model_view_unref(struct model_view *view);
 const struct view *model_view_get(const struct model_view *view);
+/* True the first time: the log is told once that a view's source has changed. */
+bool model_view_tell(struct model_view *view);
 /* Path of a shard from the root. */
 void model_view_path(const struct model_view *view, unsigned shard, char *path, size_t size);
 

@@ -306,12 +306,12 @@ static int answer(struct models *models, const struct flight *flight, struct mod
 static struct models_question *answer_some(struct models *models, const struct flight *flight,
                                            struct models_question *questions, bool last)
 {
-    struct defect defect = {.offset = DEFECT_NOWHERE};
     struct model_record *record = NULL;
     struct probe_files files;
+    struct defect defect;
     int r;
 
-    r = probe_files(models->config.root, flight->directory, flight->name, &files);
+    r = probe_files(models->config.root, flight->directory, flight->name, &files, &defect);
     if (r < 0)
         model_record_drop(models->shelf, flight->path);
     if (r < 0 && r != -ENOENT)

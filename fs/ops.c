@@ -136,6 +136,8 @@ static void log_failed(void *context, void *owner, int r, const struct defect *d
     struct ops *ops = context;
     char path[PATH_MAX], line[2 * PATH_MAX];
 
+    if (r == -ESTALE && !model_view_tell(owner))
+        return;
     if (defect)
         shown = *defect;
     if (shown.text[0] == '\0')

@@ -71,7 +71,7 @@ static int make_room(struct probe_files *files)
 }
 
 int probe_files(const struct root *root, const char *directory, const char *name,
-                struct probe_files *files)
+                struct probe_files *files, struct defect *defect)
 {
     char file[SHARD_NAME_MAX], path[PATH_MAX];
     unsigned count = shard_count(name);
@@ -93,6 +93,10 @@ int probe_files(const struct root *root, const char *directory, const char *name
         if (r == 0) {
             add_file(files, i, &st);
             files->count++;
+        } else {
+            (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s",
+                             r == -ENODATA ? "missing, as yet" : strerror(-r));
+            defect->shard = i;
         }
     }
     if (r < 0)

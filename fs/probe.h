@@ -22,9 +22,9 @@ struct probe_files {
     struct timespec mtime, ctime; /* the newest */
 };
 
-/* -ENOENT: no first file; -ENODATA: another one of its set is missing. */
+/* -ENOENT: no first file; -ENODATA: another one of its set is missing. *defect tells which one. */
 MUST_USE int probe_files(const struct root *root, const char *directory, const char *name,
-                         struct probe_files *files);
+                         struct probe_files *files, struct defect *defect);
 void probe_files_free(struct probe_files *files);
 bool probe_files_young(const struct probe_files *files);
 

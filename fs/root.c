@@ -54,15 +54,19 @@ static int stat_opened(const struct root *root, int fd, struct stat *st)
     return r < 0 ? r : fd;
 }
 
+/* Directories on the way have been ones when the path was made. (O_PATH with O_NOFOLLOW opens a
+ * symlink; so one that is in the way is not the last part.) */
+static int stale_way(int r)
+{
+    return r == -ELOOP || r == -ENOTDIR ? -ESTALE : r;
+}
+
 /* An entry, not followed, as an O_PATH descriptor. Returns it, with *st. */
 static int open_entry(const struct root *root, const char *path, struct stat *st)
 {
     int fd = open_beneath(root->fd, path, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 
-    /* O_PATH with O_NOFOLLOW opens a symlink; so this was one on the way. */
-    if (fd == -ELOOP)
-        return -ESTALE;
-    return stat_opened(root, fd, st);
+    return stat_opened(root, stale_way(fd), st);
 }
 
 int root_stat(const struct root *root, const char *path, struct stat *st)
@@ -80,9 +84,7 @@ int root_open_directory(const struct root *root, const char *path, int flags)
     struct stat st;
     int fd = open_beneath(root->fd, path, flags | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
 
-    if (fd == -ELOOP)
-        return -ESTALE;
-    return stat_opened(root, fd, &st);
+    return stat_opened(root, stale_way(fd), &st);
 }
 
 int root_read_link(const struct root *root, const char *path, char *target, size_t size)

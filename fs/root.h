@@ -11,7 +11,7 @@
 /*
  * The tree on disk. Every access is by a path from its root, which was opened before mounting.
  * Paths are relative, without "." and ".." parts; "" is the root itself. Directories on the way
- * must be real ones: -ESTALE where one has become a symlink. What lies in the mount itself is
+ * must be real ones: -ESTALE where one has become something else. What lies in the mount itself is
  * -ELOOP.
  */
 struct root {

@@ -85,9 +85,11 @@ static void test_entries(const struct root *root)
     CHECK(S_ISLNK(st.st_mode));
     CHECK_EQ(root_stat(root, "dangling", &st), 0);
     CHECK_EQ(root_stat(root, "missing", &st), -ENOENT);
-    /* A directory that has become a symlink is not entered. */
+    /* A directory that has become something else is not entered. */
     CHECK_EQ(root_stat(root, "link/file", &st), -ESTALE);
     CHECK_EQ(root_open_directory(root, "link", O_PATH), -ESTALE);
+    CHECK_EQ(root_stat(root, "sub/file/x", &st), -ESTALE);
+    CHECK_EQ(root_open_directory(root, "sub/file", O_RDONLY), -ESTALE);
     CHECK_EQ(root_read_link(root, "near", target, sizeof(target)), 8);
     CHECK_STR(target, "sub/file");
     CHECK(root_read_link(root, "sub/file", target, sizeof(target)) < 0);
