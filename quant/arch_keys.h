@@ -21,6 +21,7 @@ struct arch_key {
     enum form form;
     bool needed;
     bool whole;          /* the name stands alone, without "ARCH." */
+    bool experts;        /* looked at only if there are experts */
     const char *missing; /* what the tool says then; NULL: "key not found in model: ..." */
 };
 
@@ -45,25 +46,29 @@ struct arch_limit {
 
 #define NEED_AS(name, type, form)                                                                  \
     {                                                                                              \
-        name, type, form, true, false, NULL                                                        \
+        name, type, form, true, false, false, NULL                                                 \
     }
 #define MAY_AS(name, type, form)                                                                   \
     {                                                                                              \
-        name, type, form, false, false, NULL                                                       \
+        name, type, form, false, false, false, NULL                                                \
     }
 #define SAYS(name, type, form, missing)                                                            \
     {                                                                                              \
-        name, type, form, true, false, missing                                                     \
+        name, type, form, true, false, false, missing                                              \
     }
 #define WHOLE(name, type, form, needed)                                                            \
     {                                                                                              \
-        name, type, form, needed, true, NULL                                                       \
+        name, type, form, needed, true, false, NULL                                                \
     }
 #define NEED(name, type) NEED_AS(name, type, FORM_SCALAR)
 #define MAY(name, type) MAY_AS(name, type, FORM_SCALAR)
+#define EXPERTS(name, type, form, needed)                                                          \
+    {                                                                                              \
+        name, type, form, needed, false, true, NULL                                                \
+    }
 #define END                                                                                        \
     {                                                                                              \
-        NULL, GGUF_U32, FORM_SCALAR, false, false, NULL                                            \
+        NULL, GGUF_U32, FORM_SCALAR, false, false, false, NULL                                     \
     }
 
 /*
@@ -529,7 +534,15 @@ static const struct arch archs[] = {
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
         MAY("attention.group_norm_groups", GGUF_U32),
         MAY("attention.value_expert_count", GGUF_U32),
-        MAY("attention.value_expert_used_count", GGUF_U32), END}},
+        MAY("attention.value_expert_used_count", GGUF_U32),
+        EXPERTS("expert_feed_forward_length", GGUF_U32, FORM_LAYERS, true),
+        EXPERTS("leading_dense_block_count", GGUF_U32, FORM_SCALAR, false),
+        EXPERTS("moe_every_n_layers", GGUF_U32, FORM_SCALAR, false),
+        EXPERTS("expert_shared_count", GGUF_U32, FORM_SCALAR, false),
+        EXPERTS("expert_shared_feed_forward_length", GGUF_U32, FORM_SCALAR, false),
+        EXPERTS("expert_weights_scale", GGUF_F32, FORM_SCALAR, false),
+        EXPERTS("expert_weights_norm", GGUF_BOOL, FORM_SCALAR, false),
+        EXPERTS("expert_gating_func", GGUF_U32, FORM_SCALAR, false), END}},
     {"kimi-k3", false, false, (const struct arch_key[]){
         NEED("attention.layer_norm_rms_epsilon", GGUF_F32),
         NEED("attention.key_length_mla", GGUF_U32), NEED("attention.value_length_mla", GGUF_U32),

@@ -376,6 +376,32 @@ static void test_numbers(void)
               "OK");
 }
 
+/* One architecture asks for more where there are experts. */
+static void test_more_with_experts(void)
+{
+    struct model *model = calloc(1, sizeof(*model));
+    struct arch_facts facts;
+    char text[512];
+
+    CHECK(model);
+    model->arch = "k2-horizon";
+    model->keys[0] = key_of("k2-horizon.context_length", "u32", "128");
+    model->keys[1] = key_of("k2-horizon.embedding_length", "u32", "256");
+    model->keys[2] = key_of("k2-horizon.block_count", "u32", "4");
+    model->keys[3] = key_of("k2-horizon.attention.layer_norm_rms_epsilon", "f32", "1e-05");
+    model->count = 4;
+    CHECK_STR(says(model, &facts, text), "OK");
+    model->keys[4] = key_of("k2-horizon.expert_count", "u32", "8");
+    model->keys[5] = key_of("k2-horizon.expert_used_count", "u32", "2");
+    model->count = 6;
+    CHECK_STR(says(model, &facts, text),
+              "key not found in model: k2-horizon.expert_feed_forward_length");
+    model->keys[6] = key_of("k2-horizon.expert_feed_forward_length", "u32", "2");
+    model->count = 7;
+    CHECK_STR(says(model, &facts, text), "OK");
+    free(model);
+}
+
 static void test_architecture(void)
 {
     struct model *model = calloc(1, sizeof(*model));
@@ -404,6 +430,7 @@ int main(int argc, char **argv)
     test_facts();
     test_arrays();
     test_numbers();
+    test_more_with_experts();
     test_architecture();
     return 0;
 }
