@@ -409,6 +409,14 @@ static int gather_chunk(struct request *request, const struct piece *piece, uint
     return r < 0 ? r : 0;
 }
 
+/* A source that was cut cannot be read, but the reason is that it has changed. */
+static int gather_copy(const struct view *view, const struct piece *piece, uint8_t *data)
+{
+    int r = source_read(view->source, piece->copy.shard, piece->copy.offset, data, piece->size);
+
+    return r == -EIO && source_unchanged(view->source, piece->copy.shard) < 0 ? -ESTALE : r;
+}
+
 static int gather_piece(struct request *request, const struct piece *piece, uint8_t *data)
 {
     switch (piece->kind) {
@@ -419,8 +427,7 @@ static int gather_piece(struct request *request, const struct piece *piece, uint
         memcpy(data, piece->patch, piece->size);
         return 0;
     case PIECE_COPY:
-        return source_read(request->view->source, piece->copy.shard, piece->copy.offset, data,
-                           piece->size);
+        return gather_copy(request->view, piece, data);
     case PIECE_CHUNK:
         return gather_chunk(request, piece, data);
     }

@@ -224,6 +224,7 @@ static int convert(struct flight *flight, struct defect *defect)
 {
     const struct flights *flights = flight->flights;
     const struct view *view = flight->view;
+    unsigned shard = view->extents[flight->tensor].tensor->shard;
     struct buffer weights = {0};
     int r;
 
@@ -232,9 +233,10 @@ static int convert(struct flight *flight, struct defect *defect)
         r = buffer_get(flights->buffers, flight->chunk.size, &flight->result);
     if (r == 0)
         r = convert_load(view, flight->tensor, &flight->chunk, weights.data);
-    /* Before they are used: bytes of another version must not be found under this one's key. */
-    if (r == 0)
-        r = source_unchanged(view->source, view->extents[flight->tensor].tensor->shard);
+    /* Before they are used: bytes of another version must not be found under this one's key. A
+     * source that was cut cannot be read, but the reason is that it has changed. */
+    if ((r == 0 || r == -EIO) && source_unchanged(view->source, shard) < 0)
+        r = -ESTALE;
     if (r == 0)
         r = convert_run(&flights->engine->kernels, view, flight->tensor, &flight->chunk,
                         weights.data, flight->result.data, defect);
