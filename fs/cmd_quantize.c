@@ -16,6 +16,7 @@
 #include "fs/output.h"
 #include "fs/progress.h"
 #include "fs/transfer.h"
+#include "quant/convert.h"
 
 #define CORES_MAX 1024
 
@@ -286,6 +287,7 @@ static bool said_as_it_is(const char *text)
         "unknown model architecture",
         "key not found in model",
         "key ",
+        "missing key ",
         "llama_model_loader:",
     };
 
@@ -323,22 +325,6 @@ static int failed_open(const struct quantize *quantize, const struct cmd_source 
     return failed(quantize, message);
 }
 
-/* The tool's own words in a text of ours about weights, which says besides where they are. */
-static void tool_message(const char *text, char *message, size_t size)
-{
-    static const char validation[] = "quantized data validation failed";
-    static const char invalid[] = "has invalid data";
-    const char *end = strstr(text, invalid), *begin = text;
-
-    if (strstr(text, validation))
-        (void)snprintf(message, size, "%s", validation);
-    else if (end && (begin = strstr(text, "tensor '")) && begin < end)
-        (void)snprintf(message, size, "%.*s", (int)(end - begin + (ptrdiff_t)strlen(invalid)),
-                       begin);
-    else
-        (void)snprintf(message, size, "%s", text);
-}
-
 static int failed_data(const struct quantize *quantize, const struct cmd_source *model,
                        const struct defect *defect, int r)
 {
@@ -348,7 +334,25 @@ static int failed_data(const struct quantize *quantize, const struct cmd_source 
         return failed(quantize, r == -ESTALE ? "the source has changed" : strerror(-r));
     cmd_source_describe(quantize->input, model, defect, text, sizeof(text));
     (void)fprintf(stderr, "%s\n", text);
-    tool_message(defect->text, message, sizeof(message));
+    (void)snprintf(message, sizeof(message), "%.*s", (int)convert_message_length(defect->text),
+                   defect->text);
+    return failed(quantize, message);
+}
+
+/* No such variant: what else there is to say stands before the tool's words. */
+static int failed_recipe(const struct quantize *quantize, const struct cmd_source *model,
+                         const struct defect *defect, int r)
+{
+    char text[8192], message[sizeof(defect->text)];
+    size_t length = recipe_message_length(defect->text);
+
+    if (length == 0)
+        return failed(quantize, strerror(-r));
+    if (defect->text[length] != '\0') {
+        cmd_source_describe(quantize->input, model, defect, text, sizeof(text));
+        (void)fprintf(stderr, "%s\n", text);
+    }
+    (void)snprintf(message, sizeof(message), "%.*s", (int)length, defect->text);
     return failed(quantize, message);
 }
 
@@ -518,7 +522,7 @@ static int run(const struct quantize *quantize)
     if (r == 0)
         r = view_make(model.source, recipe, &view, &defect);
     if (r < 0) {
-        r = failed(quantize, defect.text[0] ? defect.text : strerror(-r));
+        r = failed_recipe(quantize, &model, &defect, r);
         goto out;
     }
     if (quantize->dry_run)

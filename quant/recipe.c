@@ -731,3 +731,11 @@ void recipe_free(struct recipe *recipe)
 {
     free(recipe);
 }
+
+size_t recipe_message_length(const char *text)
+{
+    const char *advice = strstr(text, "): take ");
+    const char *end = strstr(text, " (tensor '");
+
+    return advice && end ? (size_t)(end - text) : strlen(text);
+}

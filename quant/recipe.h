@@ -32,4 +32,7 @@ MUST_USE int recipe_make(const struct source *source, const struct arch_facts *f
                          struct defect *defect);
 void recipe_free(struct recipe *recipe);
 
+/* How much of a text that recipe_make() made is the tool's own message. */
+size_t recipe_message_length(const char *text);
+
 #endif
