@@ -20,15 +20,19 @@ static bool parse_digits(const char *text, unsigned *value)
 bool shard_parse(const char *name, size_t *stem_length, unsigned *number, unsigned *count)
 {
     size_t length = strlen(name);
+    unsigned n = 0, of = 0;
     const char *tail;
 
     if (length <= TAIL_LENGTH)
         return false;
     tail = name + length - TAIL_LENGTH;
+    if (tail[0] != '-' || !parse_digits(tail + 1, &n) || strncmp(tail + 6, "-of-", 4) != 0 ||
+        !parse_digits(tail + 10, &of) || strcmp(tail + 15, ".gguf") != 0 || n < 1 || n > of)
+        return false;
     *stem_length = length - TAIL_LENGTH;
-    return tail[0] == '-' && parse_digits(tail + 1, number) &&
-           strncmp(tail + 1 + DIGITS, "-of-", 4) == 0 && parse_digits(tail + 5 + DIGITS, count) &&
-           strcmp(tail + 5 + 2 * DIGITS, ".gguf") == 0 && *number >= 1 && *number <= *count;
+    *number = n;
+    *count = of;
+    return true;
 }
 
 void shard_name(const char *name, unsigned index, char out[SHARD_NAME_MAX])

@@ -9,7 +9,8 @@
 /* The longest name of a file, with its end. */
 #define SHARD_NAME_MAX 256
 
-/* Has a file's name that form? Then the length of STEM, the number from 1, and N. */
+/* Has a file's name that form? Then the length of STEM, the number from 1, and N; else nothing is
+ * changed. */
 bool shard_parse(const char *name, size_t *stem_length, unsigned *number, unsigned *count);
 
 /* The file `index` (from 0) of the model whose first file is `name`. */
