@@ -1,5 +1,7 @@
 #include "quant/arch.h"
 
+#include <assert.h>
+
 #include "quant/arch_keys.h"
 
 #define LAYERS_MAX 512
@@ -39,8 +41,10 @@ static int read_number(const struct checker *checker, const struct gguf_key *key
 {
     size_t size = gguf_type_size(key->subtype);
     uint8_t bytes[4] = {0};
-    int r = source_read(checker->source, 0, key->value + index * size, bytes, size);
+    int r;
 
+    assert(size <= sizeof(bytes)); /* its type was checked */
+    r = source_read(checker->source, 0, key->value + index * size, bytes, size);
     *value =
         bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
     return r;
