@@ -3,10 +3,11 @@
 . "$(dirname "$0")/lib.bash"
 start
 cut=0
-for part in 1 3 4 5 20 24 100 5000 20000 100000 1000000 2000000; do
+for part in 3 4 20 100 5000 20000 100000 1000000 2000000; do
     head -c $part source.gguf | tail -c +$((cut + 1)) >>models/new.gguf
     cut=$part
-    equal "mirrored size at $part bytes" "$(size mnt/new.gguf)" "$part"
+    grown() { [ "$(size mnt/new.gguf)" -eq "$part" ]; }
+    until_true 5 grown || fail "the mirrored file has $(size mnt/new.gguf) bytes, not $part"
     equal "variants at $part bytes" "$(variants mnt)" "a@q4_k_m.gguf a@q4_k_s.gguf a@q8_0.gguf"
     absent mnt/new@q4_k_m.gguf || fail "a variant at $part bytes"
 done

@@ -15,7 +15,7 @@ goes_on() { # NAME COMMAND...: the change is explained, so an open view reads on
     equal "$name: the start before" "$(head_of 5 | cut -c1-8)" 47475546
     "$@" || fail "$name: the change itself failed"
     equal "$name: the end afterwards" "$(tail_of 5 "$whole")" "$(bytes_of_tail expected)"
-    cmp /dev/fd/5 expected || fail "$name: the whole view afterwards"
+    cmp - expected <&5 || fail "$name: the whole view afterwards"
     exec 5<&-
 }
 start

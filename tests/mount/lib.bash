@@ -65,6 +65,7 @@ at_exit() {
     local status=$? end=0
     trap - EXIT
     set +e
+    exec 5<&- 6<&- # what the test holds open
     if [ -n "$daemon" ]; then
         { mounted mnt && fusermount3 -uz mnt; } 2>/dev/null
         until_true 15 ended "$daemon" || kill -KILL "$daemon"

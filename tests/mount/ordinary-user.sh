@@ -9,6 +9,7 @@ chown -R 65534:65534 models mnt
 touch log out.log
 chown 65534 . log out.log
 chmod 711 "$work"
+[ -z "${TMPDIR:-}" ] || chmod 711 "$TMPDIR"
 chmod 755 program
 cp source.gguf models/secret.gguf
 chmod 600 models/secret.gguf # root's

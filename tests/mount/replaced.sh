@@ -21,7 +21,7 @@ equal "sizes" "$(size expected)" "$whole"
 until_true 5 cmp -s "$view" expected || fail "the new version does not appear"
 [ "$(inode "$view")" != "$before" ] || fail "the inode number stays"
 # The old file lives on behind the open descriptor.
-cmp /dev/fd/5 expected.old || fail "the open view is no longer the old version"
+cmp - expected.old <&5 || fail "the open view is no longer the old version"
 exec 5<&-
 # Another size.
 cp source.gguf models/.new
