@@ -14,7 +14,7 @@ for type in q4_k_m q8_0; do
     [ "$(wc -c <from-file)" -gt 20 ] || fail "it says nothing: $(cat from-file)"
     speak mnt/a@$type.gguf >from-view
     diff from-file from-view || fail "other words from the view of $type"
-    speak mnt/a@$type.gguf --no-mmap >from-view
+    speak mnt/a@$type.gguf --load-mode none >from-view
     diff from-file from-view || fail "other words from the view of $type without mmap"
 done
 stop
