@@ -226,6 +226,25 @@ static int check_experts(const struct checker *checker)
     return 0;
 }
 
+static int check_scaling(const struct checker *checker)
+{
+    static const char *const known[] = {"none", "linear", "yarn", "longrope"};
+    char name[192], value[32];
+    int r;
+
+    full_name(checker, &(struct arch_key){.name = "rope.scaling.type"}, name);
+    r = source_key_string(checker->source, name, value, sizeof(value));
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0 && r != -E2BIG)
+        return r;
+    for (size_t i = 0; r == 0 && i < COUNT(known); i++)
+        if (strcmp(value, known[i]) == 0)
+            return 0;
+    return defect_set(checker->defect, EINVAL, gguf_find(source_gguf(checker->source), name)->value,
+                      "key %s says a kind of scaling that is not known", name);
+}
+
 /* Where there are heads, their size must be that of the rotation for some architectures. */
 static int check_heads(const struct checker *checker, const struct arch *arch)
 {
@@ -343,6 +362,8 @@ int arch_check(const struct source *source, struct arch_facts *facts, struct def
         r = check_keys(&checker, model_keys);
     if (r == 0)
         r = check_experts(&checker);
+    if (r == 0)
+        r = check_scaling(&checker);
     if (r == 0)
         r = check_heads(&checker, arch);
     if (r == 0)

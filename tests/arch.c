@@ -402,6 +402,31 @@ static void test_more_with_experts(void)
     free(model);
 }
 
+static void test_scaling(void)
+{
+    struct model *model = calloc(1, sizeof(*model));
+    struct arch_facts facts;
+    char text[512];
+
+    CHECK(model);
+    model->arch = "llama";
+    model->keys[0] = key_of("llama.context_length", "u32", "128");
+    model->keys[1] = key_of("llama.embedding_length", "u32", "256");
+    model->keys[2] = key_of("llama.block_count", "u32", "4");
+    model->keys[3] = key_of("llama.attention.layer_norm_rms_epsilon", "f32", "1e-05");
+    model->keys[4] = key_of("llama.rope.scaling.type", "str", "0");
+    model->count = 5;
+    model->keys[4].text = "yarn";
+    CHECK_STR(says(model, &facts, text), "OK");
+    model->keys[4].text = "yarns";
+    CHECK_STR(says(model, &facts, text),
+              "key llama.rope.scaling.type says a kind of scaling that is not known");
+    model->keys[4].text = "none, and more than any name of a kind is long";
+    CHECK_STR(says(model, &facts, text),
+              "key llama.rope.scaling.type says a kind of scaling that is not known");
+    free(model);
+}
+
 static void test_architecture(void)
 {
     struct model *model = calloc(1, sizeof(*model));
@@ -431,6 +456,7 @@ int main(int argc, char **argv)
     test_arrays();
     test_numbers();
     test_more_with_experts();
+    test_scaling();
     test_architecture();
     return 0;
 }
