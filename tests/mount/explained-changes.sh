@@ -24,5 +24,5 @@ goes_on ln ln models/x.gguf models/y.gguf
 goes_on mv mv models/x.gguf models/y.gguf
 goes_on "mv into a directory" eval 'mkdir models/sub && mv models/x.gguf models/sub'
 goes_on rm rm models/x.gguf
-absent mnt/x@q4_k_m.gguf || fail "the variant of a removed model is still there"
+until_true 5 absent mnt/x@q4_k_m.gguf || fail "the variant of a removed model is still there"
 stop
