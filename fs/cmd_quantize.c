@@ -276,22 +276,16 @@ static enum parsed parse(struct quantize *quantize, const char *program, int arg
 /* ---- what went wrong ---- */
 
 /* The reference tool has two kinds of messages about a file: what its GGUF reader found is printed
- * before and then called "failed to load model"; the others are said as they are. */
-static bool said_as_it_is(const char *text)
+ * before and then called "failed to load model"; the others are said as they are: those about the
+ * architecture, and those about a split set. */
+static bool said_as_it_is(const struct cmd_source *model, const char *text)
 {
     static const char *const beginnings[] = {
-        "illegal split file",
-        "invalid split file",
-        "corrupted model",
-        "invalid model",
-        "unknown model architecture",
-        "key not found in model",
-        "key ",
-        "missing key ",
-        "llama_model_loader:",
+        "illegal split file", "invalid split file",  "corrupted model", "invalid model", "key ",
+        "missing key ",       "llama_model_loader:",
     };
 
-    if (strstr(text, "data is not within the file bounds"))
+    if (model->source || strstr(text, "data is not within the file bounds"))
         return true;
     for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
         if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
@@ -318,7 +312,7 @@ static int failed_open(const struct quantize *quantize, const struct cmd_source 
 
     cmd_source_describe(quantize->input, model, defect, text, sizeof(text));
     (void)fprintf(stderr, "%s\n", text);
-    if (said_as_it_is(defect->text))
+    if (said_as_it_is(model, defect->text))
         return failed(quantize, defect->text);
     (void)snprintf(message, sizeof(message), "llama_model_loader: failed to load model from %s",
                    quantize->input);

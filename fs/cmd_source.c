@@ -59,8 +59,6 @@ int cmd_source_open(const char *path, struct cmd_source *model, struct defect *d
         r = arch_check(model->source, &model->facts, defect);
     if (r < 0 && defect->text[0] == '\0')
         (void)snprintf(defect->text, sizeof(defect->text), "%s", strerror(-r));
-    if (r < 0)
-        cmd_source_close(model);
     return r;
 }
 

@@ -13,7 +13,8 @@ struct cmd_source {
 
 /*
  * Opens the model at `path` (a GGUF file or the first shard of a set) and checks that the reference
- * tool would load it. -errno with *defect, whose text is never empty.
+ * tool would load it. -errno with *defect, whose text is never empty; model->source is set then if
+ * the files could be read but the architecture was refused. To be closed in any case.
  */
 MUST_USE int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect);
 void cmd_source_close(struct cmd_source *model);

@@ -23,6 +23,8 @@ changed inf.gguf -2 007c
 changed nan-norm.gguf -786436 0000c07f          # the last of blk.1.ffn_norm.weight, which is only copied
 changed arch.gguf "$(($(grep -abo llama source.gguf | head -n 1 | cut -d: -f1)))" 6c616d6d61
 changed key.gguf "$(($(grep -abo block_count source.gguf | head -n 1 | cut -d: -f1)))" 58
+after() { echo $(($(grep -abo "$1" source.gguf | head -n 1 | cut -d: -f1) + ${#1})); } # the offset behind a key's name
+changed rope.gguf $(($(after llama.rope.dimension_count) + 4)) 1f000000
 changed magic.gguf 0 58
 changed version.gguf 4 01000000
 changed bigendian.gguf 4 00000003
@@ -33,6 +35,6 @@ head -c 100 source.gguf >header.gguf
 for source in nan inf nan-norm; do compare "$source.gguf" Q4_K_M; done
 compare nan-norm.gguf COPY
 compare nan.gguf COPY
-for source in arch key magic version bigendian cut header empty missing; do compare "$source.gguf" Q8_0; done
+for source in arch key rope magic version bigendian cut header empty missing; do compare "$source.gguf" Q8_0; done
 "$QUANTFS" quantize source.gguf q8.gguf Q8_0 >/dev/null 2>&1
 compare q8.gguf Q4_K_M
