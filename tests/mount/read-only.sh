@@ -34,6 +34,18 @@ refused("symlink", os.symlink, "x", "mnt/link")
 refused("mknod", os.mkfifo, "mnt/fifo")
 refused("rename a directory", os.rename, "mnt/sub", "mnt/bus")
 assert not os.access("mnt/a.gguf", os.W_OK)
+# Locks of readers are no writes; that there are no attributes is said once for all.
+import fcntl
+with open("mnt/a@q4_k_m.gguf", "rb") as file:
+    fcntl.flock(file, fcntl.LOCK_SH)
+    fcntl.lockf(file, fcntl.LOCK_SH)
+for name in ("user.quantfs.type", "security.selinux", "system.posix_acl_access"):
+    try:
+        os.getxattr("mnt/a@q4_k_m.gguf", name)
+    except OSError as error:
+        assert error.errno in (errno.ENOTSUP, errno.ENODATA), "getxattr %s: %s" % (name, error)
+    else:
+        raise SystemExit("there is an attribute " + name)
 PYTHON
 stop
 find models -printf '%p %s %T@ %i\n' | sort >after
