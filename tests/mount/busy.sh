@@ -11,7 +11,10 @@ def run(number):
     fd = os.open("mnt/big@q6_k.gguf", os.O_RDONLY | os.O_DIRECT)
     buffer = mmap.mmap(-1, 4096)
     for at in range(number * 860160, whole - 4096, 64 * 860160):
-        os.preadv(fd, [buffer], at // 4096 * 4096)
+        try:
+            os.preadv(fd, [buffer], at // 4096 * 4096)
+        except OSError:
+            return
 threads = [threading.Thread(target=run, args=(number,)) for number in range(64)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
@@ -35,8 +38,8 @@ assert worst < 1, "a look took %.1f s" % worst
 PYTHON
 # They were at work all the while, or nothing was shown.
 alive "$readers" || fail "the readers were through before the looking was: no load"
-[ "$(stats conversions)" -gt "$before" ] || fail "nothing was converted meanwhile"
-# A reader of what is at hand is served at once, too.
+more() { [ "$(stats conversions)" -gt "$before" ]; }
+until_true 10 more || fail "nothing was converted meanwhile"
 kill "$readers"
 wait "$readers" 2>/dev/null || true
 stop
