@@ -13,14 +13,17 @@ sum=$(sha256sum <expected.gguf | cut -d' ' -f1)
 
 # Without /dev/fuse: it says so and writes the file.
 cat >nofuse.sh <<'INSIDE'
-mkdir dev && mount -t tmpfs tmpfs dev
-for node in null zero urandom; do touch dev/$node && mount --bind /dev/$node dev/$node; done
+mkdir dev && mount -t tmpfs tmpfs dev || exit 77
+for node in null zero urandom; do touch dev/$node && mount --bind /dev/$node dev/$node || exit 77; done
 ln -s /proc/self/fd dev/fd
-mount --move dev /dev
+mount --move dev /dev || exit 77
 tree/fs/quickstart >plain.out 2>&1
 INSIDE
-if unshare -rm mount -t tmpfs tmpfs tree 2>/dev/null; then
-    unshare -rm bash -e nofuse.sh || fail "without /dev/fuse: $(cat plain.out)"
+status=0
+unshare -rm bash -e nofuse.sh 2>unshare.err || status=$?
+# A machine may not let its users do that.
+if [ "$status" -ne 77 ] && ! grep -q unshare: unshare.err; then
+    equal "without /dev/fuse ($(cat plain.out))" "$status" 0
     grep -q 'no usable /dev/fuse' plain.out || fail "no word of /dev/fuse"
     same "$demo/demo-q4_k_m.gguf" expected.gguf
 fi
