@@ -1,0 +1,417 @@
+#include "cache/object.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lz4.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/*
+ * The format of a file, version 1. All numbers are little-endian.
+ *
+ *   OFFSET  SIZE  DESCRIPTION
+ *        0     8  magic: "qfscache"
+ *        8     4  version of the format: CACHE_FORMAT
+ *       12     4  kind: enum object_kind
+ *       16     4  codec: 0 raw, 1 LZ4 (one block)
+ *       20     4  P: where the payload begins, 72 or 4096
+ *       24     8  size of the payload
+ *       32     8  S: size of the payload as stored; equal to the former if raw
+ *       40    32  seal over the file's own name, the 40 bytes above, and the fingerprint of the
+ *                 payload as stored (key.h)
+ *       72  P-72  zeros
+ *        P     S  the payload as stored; the file ends with it
+ *
+ * A raw payload of a page or more begins on a page, so that pages can be spliced from it whole.
+ */
+struct header {
+    char magic[8];
+    uint32_t format;
+    uint32_t kind;
+    uint32_t codec;
+    uint32_t offset;
+    uint64_t size;
+    uint64_t stored;
+    uint8_t seal[32];
+};
+
+_Static_assert(sizeof(struct header) == 72, "on disk");
+_Static_assert(offsetof(struct header, magic) == 0, "on disk");
+_Static_assert(offsetof(struct header, format) == 8, "on disk");
+_Static_assert(offsetof(struct header, kind) == 12, "on disk");
+_Static_assert(offsetof(struct header, codec) == 16, "on disk");
+_Static_assert(offsetof(struct header, offset) == 20, "on disk");
+_Static_assert(offsetof(struct header, size) == 24, "on disk");
+_Static_assert(offsetof(struct header, stored) == 32, "on disk");
+_Static_assert(offsetof(struct header, seal) == 40, "on disk");
+
+enum { CODEC_RAW = 0, CODEC_LZ4 = 1 };
+
+#define HEADER_SEALED offsetof(struct header, seal)
+#define PAGE 4096
+#define READ_SIZE ((size_t)64 << 10)
+/* Compressed if that saves an eighth: what saves less costs its reader more than the disk gains. */
+#define SAVING 8
+
+static const char magic[8] = {'q', 'f', 's', 'c', 'a', 'c', 'h', 'e'};
+
+/* ---- writing ---- */
+
+/* The payload as LZ4 if that pays, else NULL. Ends early where it does not pay. */
+static char *compress_payload(const void *data, size_t size, size_t *stored)
+{
+    size_t limit = size - size / SAVING;
+    char *out;
+    int count;
+
+    /* Within one page of the file there is nothing to save. */
+    if (size <= PAGE - sizeof(struct header))
+        return NULL;
+    out = malloc(limit);
+    if (!out)
+        return NULL;
+    count = LZ4_compress_default(data, out, (int)size, (int)limit);
+    if (count <= 0) {
+        free(out);
+        return NULL;
+    }
+    *stored = (size_t)count;
+    return out;
+}
+
+static int write_whole(int fd, struct iovec *iov, int count)
+{
+    while (count > 0) {
+        ssize_t written = writev(fd, iov, count);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return written < 0 ? -errno : -EIO;
+        for (; count > 0 && (size_t)written >= iov->iov_len; iov++, count--)
+            written -= (ssize_t)iov->iov_len;
+        if (count > 0) {
+            iov->iov_base = (char *)iov->iov_base + written;
+            iov->iov_len -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+static int write_temporary(int directory, char *temporary, size_t size, unsigned flags,
+                           struct iovec *iov, int count)
+{
+    uint64_t number;
+    int fd, r;
+
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+        return -EIO;
+    (void)snprintf(temporary, size, "tmp/%016llx", (unsigned long long)number);
+    fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    r = write_whole(fd, iov, count);
+    if (r == 0 && (flags & OBJECT_WRITEBACK))
+        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    /* A network filesystem tells of a full disk here. */
+    if (close(fd) < 0 && r == 0)
+        r = -errno;
+    if (r < 0)
+        (void)unlinkat(directory, temporary, 0);
+    return r;
+}
+
+static int make_header(struct key *key, enum object_kind kind, const struct name *name, size_t size,
+                       const void *stored, size_t stored_size, bool compressed,
+                       struct header *header)
+{
+    bool paged = !compressed && size >= PAGE;
+    struct fingerprint fingerprint;
+    struct seal seal;
+    int r = fingerprint_make(key, stored, stored_size, &fingerprint);
+
+    if (r < 0)
+        return r;
+    memcpy(header->magic, magic, sizeof(magic));
+    header->format = htole32(CACHE_FORMAT);
+    header->kind = htole32((uint32_t)kind);
+    header->codec = htole32(compressed ? CODEC_LZ4 : CODEC_RAW);
+    header->offset = htole32(paged ? PAGE : (uint32_t)sizeof(*header));
+    header->size = htole64(size);
+    header->stored = htole64(stored_size);
+    r = seal_make(key, name, header, HEADER_SEALED, &fingerprint, &seal);
+    if (r == 0)
+        memcpy(header->seal, seal.bytes, sizeof(header->seal));
+    return r;
+}
+
+int object_write(struct key *key, int directory, const char *path, enum object_kind kind,
+                 const struct name *name, const void *data, size_t size, unsigned flags,
+                 uint64_t *on_disk)
+{
+    struct {
+        struct header header;
+        uint8_t zeros[PAGE - sizeof(struct header)];
+    } head = {0};
+    char temporary[32];
+    struct iovec iov[2];
+    size_t stored = size;
+    char *compressed;
+    int r;
+
+    assert(kind >= OBJECT_CHUNK && kind <= OBJECT_COUNTERS);
+    if (size > OBJECT_SIZE_MAX)
+        return -EFBIG;
+    compressed = compress_payload(data, size, &stored);
+    iov[1].iov_base = compressed;
+    if (!compressed)
+        memcpy(&iov[1].iov_base, &data, sizeof(data)); /* iovecs know no const */
+    iov[1].iov_len = stored;
+    r = make_header(key, kind, name, size, iov[1].iov_base, stored, compressed != NULL,
+                    &head.header);
+    if (r < 0)
+        goto out;
+    iov[0] = (struct iovec){&head, le32toh(head.header.offset)};
+    *on_disk = iov[0].iov_len + stored;
+    r = write_temporary(directory, temporary, sizeof(temporary), flags, iov, 2);
+    if (r < 0)
+        goto out;
+    if (renameat(directory, temporary, directory, path) < 0) {
+        r = -errno;
+        (void)unlinkat(directory, temporary, 0);
+    }
+out:
+    free(compressed);
+    return r;
+}
+
+/* ---- reading ---- */
+
+/* What lies before the payload, as it lies there and in numbers, checked against the file's size.
+ */
+static int read_header(int fd, uint64_t file_size, enum object_kind kind, struct header *raw,
+                       struct header *header)
+{
+    union {
+        struct header header;
+        uint8_t bytes[PAGE];
+    } head;
+    ssize_t count = pread(fd, &head, sizeof(head), 0);
+
+    if (count < 0)
+        return -errno;
+    if ((size_t)count < sizeof(head.header))
+        return -EBADMSG;
+    *raw = *header = head.header;
+    header->format = le32toh(header->format);
+    header->kind = le32toh(header->kind);
+    header->codec = le32toh(header->codec);
+    header->offset = le32toh(header->offset);
+    header->size = le64toh(header->size);
+    header->stored = le64toh(header->stored);
+    if (memcmp(header->magic, magic, sizeof(magic)) != 0 || header->format != CACHE_FORMAT ||
+        header->kind < OBJECT_CHUNK || header->kind > OBJECT_COUNTERS ||
+        (kind != 0 && header->kind != (uint32_t)kind) || header->codec > CODEC_LZ4 ||
+        header->size > OBJECT_SIZE_MAX || header->stored > OBJECT_SIZE_MAX)
+        return -EBADMSG;
+    if ((header->offset != sizeof(*header) && header->offset != PAGE) ||
+        header->offset > (size_t)count || header->offset + header->stored != file_size ||
+        (header->codec == CODEC_RAW && header->size != header->stored))
+        return -EBADMSG;
+    for (size_t i = sizeof(*header); i < header->offset; i++)
+        if (head.bytes[i] != 0)
+            return -EBADMSG;
+    return 0;
+}
+
+static int read_whole(int fd, uint64_t offset, void *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t count = pread(fd, (char *)data + done, size - done, (off_t)(offset + done));
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return count < 0 ? -errno : -EBADMSG;
+        done += (size_t)count;
+    }
+    return 0;
+}
+
+/* The fingerprint of what is stored; the bytes are left in `keep` unless that is NULL. */
+static int read_stored(struct key *key, int fd, const struct header *header, uint8_t *keep,
+                       struct fingerprint *fingerprint)
+{
+    uint8_t *buffer = keep ? keep : malloc(READ_SIZE);
+    struct digest digest;
+    int r = 0, ended;
+
+    if (!buffer)
+        return -ENOMEM;
+    fingerprint_begin(&digest, key);
+    for (uint64_t done = 0; r == 0 && done < header->stored;) {
+        size_t size = header->stored - done < READ_SIZE ? header->stored - done : READ_SIZE;
+        uint8_t *at = keep ? keep + done : buffer;
+
+        r = read_whole(fd, header->offset + done, at, size);
+        if (r == 0)
+            fingerprint_add(&digest, at, size);
+        done += size;
+    }
+    ended = fingerprint_end(&digest, fingerprint);
+    if (!keep)
+        free(buffer);
+    return r < 0 ? r : ended;
+}
+
+static int check_seal(struct key *key, const struct name *name, const struct header *raw,
+                      const struct fingerprint *fingerprint)
+{
+    struct seal expected, found;
+    int r = seal_make(key, name, raw, HEADER_SEALED, fingerprint, &expected);
+
+    memcpy(found.bytes, raw->seal, sizeof(found.bytes));
+    return r == 0 && !seal_equal(&expected, &found) ? -EBADMSG : r;
+}
+
+static int decompress(const struct header *header, const uint8_t *stored, void **out)
+{
+    /* LZ4 makes at most 255 bytes of one. */
+    if (header->size == 0 || header->size / 255 > header->stored)
+        return -EBADMSG;
+    *out = malloc(header->size);
+    if (!*out)
+        return -ENOMEM;
+    if (LZ4_decompress_safe((const char *)stored, *out, (int)header->stored, (int)header->size) ==
+        (int)header->size)
+        return 0;
+    free(*out);
+    *out = NULL;
+    return -EBADMSG;
+}
+
+/* Verifies the file; `data` (unless NULL) gets the payload of a compressed one. */
+static int verify(struct key *key, int fd, enum object_kind kind, const struct name *name,
+                  struct header *header, void **data)
+{
+    struct fingerprint fingerprint;
+    uint8_t *stored = NULL;
+    struct header raw;
+    struct stat st;
+    int r;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EBADMSG;
+    r = read_header(fd, (uint64_t)st.st_size, kind, &raw, header);
+    if (r < 0)
+        return r;
+    if (header->stored > READ_SIZE)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+    if (data && header->codec == CODEC_LZ4) {
+        stored = malloc(header->stored + 1);
+        if (!stored)
+            return -ENOMEM;
+    }
+    r = read_stored(key, fd, header, stored, &fingerprint);
+    if (r == 0)
+        r = check_seal(key, name, &raw, &fingerprint);
+    if (r == 0 && stored)
+        r = decompress(header, stored, data);
+    free(stored);
+    return r;
+}
+
+static int open_file(int directory, const char *path)
+{
+    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0)
+        return errno == ELOOP || errno == ENXIO ? -EBADMSG : -errno;
+    return fd;
+}
+
+int object_open(struct key *key, int directory, const char *path, enum object_kind kind,
+                const struct name *name, struct object **out)
+{
+    static const struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
+    struct object *object = NULL;
+    struct header header;
+    void *data = NULL;
+    int fd, r;
+
+    fd = open_file(directory, path);
+    if (fd < 0)
+        return fd;
+    r = verify(key, fd, kind, name, &header, &data);
+    if (r < 0)
+        goto out;
+    object = malloc(sizeof(*object));
+    if (!object) {
+        r = -ENOMEM;
+        goto out;
+    }
+    (void)futimens(fd, now);
+    *object = (struct object){.kind = (enum object_kind)header.kind,
+                              .size = header.size,
+                              .fd = data ? -1 : fd,
+                              .offset = header.offset,
+                              .data = data};
+    if (!data)
+        fd = -1;
+    data = NULL;
+    *out = object;
+out:
+    free(data);
+    if (fd >= 0)
+        (void)close(fd);
+    return r;
+}
+
+int object_verify(struct key *key, int directory, const char *path, const struct name *name)
+{
+    struct header header;
+    int r, fd = open_file(directory, path);
+
+    if (fd < 0)
+        return fd;
+    r = verify(key, fd, 0, name, &header, NULL);
+    (void)close(fd);
+    return r;
+}
+
+void object_close(struct object *object)
+{
+    if (!object)
+        return;
+    if (object->fd >= 0)
+        (void)close(object->fd);
+    free(object->data);
+    free(object);
+}
+
+int object_read(const struct object *object, uint64_t offset, void *data, size_t size)
+{
+    assert(offset <= object->size && size <= object->size - offset);
+    if (object->fd >= 0)
+        return read_whole(object->fd, object->offset + offset, data, size);
+    memcpy(data, (const char *)object->data + offset, size);
+    return 0;
+}
+
+bool object_whole(const struct object *object)
+{
+    struct stat st;
+
+    return object->fd < 0 ||
+           (fstat(object->fd, &st) == 0 && (uint64_t)st.st_size == object->offset + object->size);
+}

@@ -1,0 +1,64 @@
+#ifndef CACHE_OBJECT_H
+#define CACHE_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cache/key.h"
+
+/*
+ * One file of the cache: its format (a table in object.c), writing it, and opening it verified.
+ * Paths are relative to a directory that has `tmp/`, on the same filesystem.
+ */
+enum object_kind {
+    OBJECT_CHUNK = 1,    /* "object": a converted chunk */
+    OBJECT_MANIFEST = 2, /* "manifest" */
+    OBJECT_SOURCE = 3,   /* "source": a small record about a source */
+    OBJECT_COUNTERS = 4, /* "counters": what a process has counted */
+};
+
+#define OBJECT_SIZE_MAX ((size_t)256 << 20) /* bytes of payload */
+
+/* Flags of object_write(). */
+#define OBJECT_WRITEBACK 1u /* begin to write it to the disk now, without waiting for it */
+
+/*
+ * Writes an object under a temporary name and renames it over whatever `path` is. *on_disk: the
+ * size of the file. -EFBIG: more than OBJECT_SIZE_MAX. After an error nothing is left.
+ */
+MUST_USE int object_write(struct key *key, int directory, const char *path, enum object_kind kind,
+                          const struct name *name, const void *data, size_t size, unsigned flags,
+                          uint64_t *on_disk);
+
+/*
+ * An object whose seal held when it was opened; immutable, for many threads at once. A raw one is
+ * a descriptor, a compressed one is memory: exactly one of both. The file may be replaced or
+ * unlinked meanwhile, which changes nothing here.
+ */
+struct object {
+    enum object_kind kind;
+    uint64_t size;   /* bytes of payload, decompressed */
+    int fd;          /* -1: in memory */
+    uint64_t offset; /* where the payload begins in fd */
+    void *data;      /* NULL: in fd */
+};
+
+/*
+ * Opens an object and verifies all of it before anything is handed out; its age starts again
+ * (mtime). `kind` 0: any. -ENOENT: no such file. -EBADMSG: damaged, short, of another version,
+ * kind, name or secret, or no regular file. Others: it could not be read.
+ */
+MUST_USE int object_open(struct key *key, int directory, const char *path, enum object_kind kind,
+                         const struct name *name, struct object **object);
+/* The same check without opening and without touching the age. */
+MUST_USE int object_verify(struct key *key, int directory, const char *path,
+                           const struct name *name);
+void object_close(struct object *object);
+
+/* `size` bytes of the payload from `offset` on, within it. -EBADMSG: the file was cut since. */
+MUST_USE int object_read(const struct object *object, uint64_t offset, void *data, size_t size);
+/* Whether the file still has all its bytes; asked before it is answered as a descriptor. */
+bool object_whole(const struct object *object);
+
+#endif
