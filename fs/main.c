@@ -21,6 +21,7 @@ static void print_help(FILE *stream)
         stream, "usage: quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]\n"
                 "       quantfs quantize [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n"
                 "       quantfs recipe SOURCE VARIANT\n"
+                "       quantfs cache stats|verify|trim SIZE|clear [DIR]\n"
                 "       quantfs --help | --version\n\n"
                 "Mounts a directory of GGUF models and shows, beside each full-precision one, its\n"
                 "quantized variants, such as model@q4_k_m.gguf: byte for byte what llama-quantize\n"
@@ -35,7 +36,8 @@ static void print_help(FILE *stream)
                 "  -o allow_other      let other users in\n"
                 "  and the words of mount(8): ro,noatime,_netdev,nofail,user,... see quantfs(1)\n\n"
                 "quantize: one variant to a file, the arguments and bytes of llama-quantize.\n"
-                "recipe: which tensor gets which type, and where. Each has a --help of its own.\n");
+                "recipe: which tensor gets which type, and where. cache: looks after the cache.\n"
+                "Each has a --help of its own.\n");
 }
 
 /* Or a file that we open would become standard output, and be written to as such. */
@@ -63,6 +65,8 @@ int main(int argc, char **argv)
         return cmd_quantize("quantfs quantize", argc - 1, argv + 1);
     if (strcmp(argv[1], "recipe") == 0)
         return cmd_recipe("quantfs recipe", argc - 1, argv + 1);
+    if (strcmp(argv[1], "cache") == 0)
+        return cmd_cache("quantfs cache", argc - 1, argv + 1);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
         return fflush(stdout) == 0 ? 0 : 1;
