@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "cache/cache.h"
 #include "fs/pool.h"
 #include "quant/convert.h"
 #include "quant/view.h"
@@ -20,7 +21,9 @@ struct engine_config {
     unsigned cores;
     uint64_t memory; /* bytes of buffers (design.md, -o memory=); 0: the default for `cores` */
     struct kernel_set kernels;
-    struct pool *pool; /* not owned */
+    struct pool *pool;   /* not owned */
+    struct cache *cache; /* not owned; NULL: none */
+    bool trust_stat;     /* network filesystems tell every change of a file, too */
     void *context;
     /* A flight uses owner's view while nobody waits for it: hold it. Called with no lock held. */
     void (*hold)(void *owner);

@@ -158,6 +158,8 @@ static int make_engine(struct ops *ops)
         .memory = ops->config.memory,
         .kernels = ops->config.kernels,
         .pool = ops->config.pool,
+        .cache = ops->config.cache,
+        .trust_stat = ops->config.trust_stat,
         .context = ops,
         .hold = hold_view,
         .release = release_view,

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache/cache.h"
 #include "fs/log.h"
 #include "fs/pool.h"
 #include "quant/kernel/kernel.h"
@@ -23,6 +24,8 @@ struct ops_config {
     int root;              /* O_PATH descriptor of MODELS, opened before mounting */
     const char *root_path; /* as the user wrote it, for the log */
     struct pool *pool;
+    struct cache *cache; /* NULL: none */
+    bool trust_stat;     /* network filesystems tell every change of a file, too */
     unsigned cores;
     uint64_t memory; /* -o memory=, bytes; 0: the default */
     struct kernel_set kernels;
