@@ -29,7 +29,9 @@ struct quantize {
     bool allow_requantize;
     bool dry_run;
     bool sync;
-    int threads; /* 0 or less: as many as there are cores */
+    bool cached;
+    const char *cache_path; /* NULL: the default place */
+    int threads;            /* 0 or less: as many as there are cores */
 };
 
 static uint64_t now_us(void)
@@ -78,6 +80,7 @@ static int usage(const char *program)
         "  --dry-run                  say what would be done and how big it would be\n"
         "  --max-buffer-size MIB      taken; memory is bounded anyway\n"
         "  --sync                     return when the file is on the disk\n"
+        "  --cache[=DIR]              keep converted chunks, and take those that are there\n"
         "  --help                     this text\n\n"
         "Not supported yet by this version: --imatrix, --include-weights, --exclude-weights,\n"
         "--tensor-type, --tensor-type-file, --prune-layers, --keep-split, --override-kv.\n\n"
@@ -186,9 +189,14 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
         quantize->dry_run = true;
     else if (strcmp(option, "--sync") == 0)
         quantize->sync = true;
-    else if (strcmp(option, "--output-tensor-type") == 0 ||
-             strcmp(option, "--token-embedding-type") == 0 ||
-             strcmp(option, "--max-buffer-size") == 0)
+    else if (strcmp(option, "--cache") == 0)
+        quantize->cached = true;
+    else if (strncmp(option, "--cache=", 8) == 0 && option[8] != '\0') {
+        quantize->cached = true;
+        quantize->cache_path = option + 8;
+    } else if (strcmp(option, "--output-tensor-type") == 0 ||
+               strcmp(option, "--token-embedding-type") == 0 ||
+               strcmp(option, "--max-buffer-size") == 0)
         return parse_valued(quantize, argc, argv, at);
     else if (option_is_later(option)) {
         (void)fprintf(stderr, "llama_quantize: %s is not supported yet by this version\n", option);
@@ -415,6 +423,21 @@ static void print_times(uint64_t started)
     (void)fflush(stdout);
 }
 
+/* NULL: none is asked for, or it cannot be had, which is no reason to fail. */
+static struct cache *open_cache(const struct quantize *quantize)
+{
+    const struct cache_config config = {.path = quantize->cache_path};
+    struct cache *cache = NULL;
+    char reason[CACHE_REASON_SIZE], text[8192];
+
+    if (quantize->cached && cache_new(&config, &cache, reason) < 0) {
+        log_escape(reason, text, sizeof(text));
+        (void)fprintf(stderr, "llama_quantize: no cache: %s\n", text);
+        return NULL;
+    }
+    return cache;
+}
+
 static int write_view(const struct quantize *quantize, const struct cmd_source *model,
                       const struct view *view, const struct kernel_set *kernels)
 {
@@ -422,6 +445,7 @@ static int write_view(const struct quantize *quantize, const struct cmd_source *
     struct transfer_progress hooks;
     struct transfer_failure failure;
     struct output *output = NULL;
+    struct cache *cache;
     uint64_t started = now_us();
     bool quiet;
     int r;
@@ -433,7 +457,9 @@ static int write_view(const struct quantize *quantize, const struct cmd_source *
     quiet = is_stdout(output);
     progress_init(&progress, view, !quiet && wants_bare_progress());
     hooks = progress_hooks(&progress);
-    r = transfer_run(view, kernels, core_count(quantize), output, &hooks, &failure);
+    cache = open_cache(quantize);
+    r = transfer_run(view, kernels, core_count(quantize), cache, output, &hooks, &failure);
+    cache_free(cache);
     progress_clear(&progress);
     if (r < 0 && failure.in_tensor)
         progress_print(view, failure.tensor, PROGRESS_STOPPED);

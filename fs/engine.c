@@ -17,9 +17,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fs/flight.h"
+#include "fs/memory.h"
+#include "fs/store.h"
 #include "fs/stream.h"
 
 #define MIB ((uint64_t)1024 * 1024)
@@ -32,6 +35,7 @@
 /* Copies and mirrored reads: so many at a time, the pool's limit, of a megabyte each. */
 #define COPIES_SIZE (8 * MIB)
 #define AT_HAND_MIN (4 * MIB)
+#define OBJECTS_MAX ((size_t)4096)
 
 static const uint8_t zeros[4096];
 
@@ -59,12 +63,13 @@ struct gap {
     struct flight_waiter waiter;
     struct request *request;
     uint8_t *data;
-    size_t skip, size;
+    struct piece piece;
 };
 
 struct engine {
     struct engine_config config;
     struct buffers *buffers;
+    struct store *store; /* NULL: no cache */
     struct flights *flights;
     struct streams *streams;
     size_t gather_max;
@@ -128,15 +133,15 @@ static void tell_stale(struct engine *engine, void *owner)
 }
 
 /* Answers; returns the bytes for leave(). The last use of the request's view. */
-static uint64_t answer(const struct request *request, int r, const struct iovec *iov, int count)
+static uint64_t answer(const struct request *request, int r, const struct part *parts, int count)
 {
     uint64_t bytes = 0;
 
     if (r < 0)
         count = 0;
     for (int i = 0; i < count; i++)
-        bytes += iov[i].iov_len;
-    request->done(request->context, r, count > 0 ? iov : NULL, count);
+        bytes += parts[i].size;
+    request->done(request->context, r, count > 0 ? parts : NULL, count);
     return bytes;
 }
 
@@ -175,16 +180,6 @@ struct quick {
     size_t missing; /* chunks */
     size_t others;  /* chunks at hand */
 };
-
-/* The bytes of a piece lie in memory: padding, patch, chunk. */
-static void *piece_data(const struct piece *piece, const struct flight *flight)
-{
-    if (piece->kind == PIECE_ZERO)
-        return (void *)(uintptr_t)zeros;
-    if (piece->kind == PIECE_PATCH)
-        return (void *)(uintptr_t)piece->patch;
-    return (void *)(uintptr_t)(flight_data(flight) + piece->chunk.skip);
-}
 
 /* False: there is something to copy, or too many pieces, or too much padding. */
 static bool quick_map(struct quick *quick, const struct view *view, uint64_t offset, size_t size)
@@ -227,26 +222,44 @@ static void quick_put(struct quick *quick, struct engine *engine)
     }
 }
 
-/* All is at hand: answers, and gives the chunks back. Returns the bytes for leave(). */
-static uint64_t quick_reply(struct quick *quick, const struct request *request)
+/* The pieces as parts of an answer. False: a chunk has been lost, so nothing can be answered yet.
+ */
+static bool quick_parts(const struct quick *quick, struct part parts[PIECES_MAX])
 {
-    struct engine *engine = request->engine;
-    struct iovec iov[PIECES_MAX];
-    uint64_t bytes;
-    int r;
+    for (size_t i = 0; i < quick->count; i++) {
+        const struct piece *piece = &quick->pieces[i];
 
-    for (size_t i = 0; i < quick->count; i++)
-        iov[i] = (struct iovec){.iov_base = piece_data(&quick->pieces[i], quick->flights[i]),
-                                .iov_len = quick->pieces[i].size};
-    r = pieces_unchanged(request->view, quick->pieces, quick->count);
-    if (r == -ESTALE)
-        tell_stale(engine, request->owner);
-    bytes = answer(request, r, iov, (int)quick->count);
-    quick_put(quick, engine);
-    return bytes;
+        parts[i] = (struct part){.fd = -1, .size = piece->size};
+        if (piece->kind == PIECE_ZERO)
+            parts[i].data = zeros;
+        else if (piece->kind == PIECE_PATCH)
+            parts[i].data = piece->patch;
+        else if (!flight_part(quick->flights[i], piece->chunk.skip, piece->size, &parts[i]))
+            return false;
+    }
+    return true;
 }
 
-/* --- direct -------------------------------------------------------------------------------------
+/* All is at hand: answers, and gives the chunks back. False: not answered. *bytes is for leave().
+ */
+static bool quick_reply(struct quick *quick, const struct request *request, uint64_t *bytes)
+{
+    struct engine *engine = request->engine;
+    struct part parts[PIECES_MAX];
+    bool whole = quick_parts(quick, parts);
+    int r;
+
+    if (whole) {
+        r = pieces_unchanged(request->view, quick->pieces, quick->count);
+        if (r == -ESTALE)
+            tell_stale(engine, request->owner);
+        *bytes = answer(request, r, parts, (int)quick->count);
+    }
+    quick_put(quick, engine);
+    return whole;
+}
+
+/* --- gather -------------------------------------------------------------------------------------
  */
 
 /* Frees a request that has been answered. */
@@ -258,46 +271,6 @@ static void request_end(struct request *request, uint64_t bytes)
     free(request);
     leave(engine, bytes);
 }
-
-/* The one chunk of a direct request has come; the reference is ours. */
-static void direct_reply(struct request *request, struct flight *flight)
-{
-    struct quick quick;
-    bool mapped = quick_map(&quick, request->view, request->offset, request->size);
-
-    assert(mapped);
-    (void)mapped;
-    for (size_t i = 0; i < quick.count; i++)
-        quick.flights[i] = quick.pieces[i].kind == PIECE_CHUNK ? flight : NULL;
-    request_end(request, quick_reply(&quick, request));
-}
-
-static void direct_landed(struct flight_waiter *waiter, int r, struct flight *flight)
-{
-    struct request *request = (struct request *)((char *)waiter - offsetof(struct request, waiter));
-
-    if (r < 0)
-        request_end(request, answer(request, r, NULL, 0));
-    else
-        direct_reply(request, flight);
-}
-
-static void direct_submit(struct request *request, const struct piece *piece)
-{
-    struct flight *flight;
-    int r;
-
-    request->waiter.landed = direct_landed;
-    r = flights_join(request->engine->flights, request->view, request->owner, piece->chunk.tensor,
-                     piece->chunk.index, &request->waiter, &flight);
-    if (r < 0)
-        request_end(request, answer(request, r, NULL, 0));
-    else if (r > 0) /* it has landed since we looked */
-        direct_reply(request, flight);
-}
-
-/* --- gather -------------------------------------------------------------------------------------
- */
 
 /* Lets waiting requests begin while there is room; one always may. Called with the lock. */
 static void admit(struct engine *engine)
@@ -315,22 +288,10 @@ static void admit(struct engine *engine)
     }
 }
 
-static void gather_submit(struct request *request)
-{
-    struct engine *engine = request->engine;
-
-    pthread_mutex_lock(&engine->lock);
-    request->admitted = true;
-    *engine->admit_end = request;
-    engine->admit_end = &request->admit_next;
-    admit(engine);
-    pthread_mutex_unlock(&engine->lock);
-}
-
 static void gather_finish(struct request *request)
 {
     struct engine *engine = request->engine;
-    struct iovec iov = {.iov_base = request->buffer.data, .iov_len = request->size};
+    const struct part part = {.data = request->buffer.data, .fd = -1, .size = request->size};
     int r = atomic_load(&request->r);
     uint64_t bytes;
 
@@ -338,7 +299,7 @@ static void gather_finish(struct request *request)
         r = range_unchanged(request->view, request->offset, request->size);
     if (r == -ESTALE)
         tell_stale(engine, request->owner);
-    bytes = answer(request, r, &iov, 1);
+    bytes = answer(request, r, &part, 1);
     buffer_put(engine->buffers, &request->buffer);
     if (request->admitted) {
         pthread_mutex_lock(&engine->lock);
@@ -364,10 +325,28 @@ static void gather_note(struct request *request, int r)
         (void)atomic_compare_exchange_strong(&request->r, &expected, r);
 }
 
-static void gap_fill(struct gap *gap, struct flight *flight)
+/* False: the chunk has been lost. */
+static bool gap_fill(struct gap *gap, struct flight *flight)
 {
-    memcpy(gap->data, flight_data(flight) + gap->skip, gap->size);
+    const struct piece *piece = &gap->piece;
+    bool filled = flight_copy(flight, piece->chunk.skip, piece->size, gap->data);
+
     flight_put(gap->request->engine->flights, flight);
+    return filled;
+}
+
+/* 1: it is filled. 0: it waits. -errno. */
+static int gap_ask(struct gap *gap)
+{
+    const struct request *request = gap->request;
+    struct flight *flight;
+    int r;
+
+    do {
+        r = flights_join(request->engine->flights, request->view, request->owner,
+                         gap->piece.chunk.tensor, gap->piece.chunk.index, &gap->waiter, &flight);
+    } while (r > 0 && !gap_fill(gap, flight));
+    return r;
 }
 
 static void gap_landed(struct flight_waiter *waiter, int r, struct flight *flight)
@@ -375,8 +354,11 @@ static void gap_landed(struct flight_waiter *waiter, int r, struct flight *fligh
     struct gap *gap = (struct gap *)((char *)waiter - offsetof(struct gap, waiter));
     struct request *request = gap->request;
 
-    if (r == 0)
-        gap_fill(gap, flight);
+    if (r == 0 && !gap_fill(gap, flight)) {
+        r = gap_ask(gap);
+        if (r == 0)
+            return;
+    }
     free(gap);
     gather_note(request, r);
     gather_count_down(request);
@@ -385,25 +367,16 @@ static void gap_landed(struct flight_waiter *waiter, int r, struct flight *fligh
 static int gather_chunk(struct request *request, const struct piece *piece, uint8_t *data)
 {
     struct gap *gap = malloc(sizeof(*gap));
-    struct flight *flight;
     int r;
 
     if (!gap)
         return -ENOMEM;
     *gap = (struct gap){
-        .waiter = {.landed = gap_landed},
-        .request = request,
-        .data = data,
-        .skip = piece->chunk.skip,
-        .size = piece->size,
-    };
+        .waiter = {.landed = gap_landed}, .request = request, .data = data, .piece = *piece};
     atomic_fetch_add(&request->outstanding, 1);
-    r = flights_join(request->engine->flights, request->view, request->owner, piece->chunk.tensor,
-                     piece->chunk.index, &gap->waiter, &flight);
+    r = gap_ask(gap);
     if (r == 0)
         return 0;
-    if (r > 0)
-        gap_fill(gap, flight);
     free(gap);
     atomic_fetch_sub(&request->outstanding, 1); /* not the last: the worker's own is left */
     return r < 0 ? r : 0;
@@ -472,18 +445,6 @@ static void gather_run(struct pool_job *job)
     gather_count_down(request);
 }
 
-/* --- requests -----------------------------------------------------------------------------------
- */
-
-static struct request *request_new(const struct request *form)
-{
-    struct request *request = malloc(sizeof(*request));
-
-    if (request)
-        *request = *form;
-    return request;
-}
-
 static bool has_chunk(const struct view *view, uint64_t offset, size_t size)
 {
     struct piece pieces[PIECES_MAX];
@@ -503,6 +464,81 @@ static bool has_chunk(const struct view *view, uint64_t offset, size_t size)
     return false;
 }
 
+static void gather_submit(struct request *request)
+{
+    struct engine *engine = request->engine;
+
+    atomic_init(&request->outstanding, 1);
+    request->job.run = gather_run;
+    /* Copies alone hold their buffer only while a worker reads. */
+    if (!has_chunk(request->view, request->offset, request->size)) {
+        pool_add(engine->config.pool, &request->job, POOL_READY);
+        return;
+    }
+    pthread_mutex_lock(&engine->lock);
+    request->admitted = true;
+    *engine->admit_end = request;
+    engine->admit_end = &request->admit_next;
+    admit(engine);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* --- direct -------------------------------------------------------------------------------------
+ */
+
+/* The one chunk of a direct request has come; the reference is ours. */
+static void direct_reply(struct request *request, struct flight *flight)
+{
+    struct quick quick;
+    uint64_t bytes;
+    bool mapped = quick_map(&quick, request->view, request->offset, request->size);
+
+    assert(mapped);
+    (void)mapped;
+    for (size_t i = 0; i < quick.count; i++)
+        quick.flights[i] = quick.pieces[i].kind == PIECE_CHUNK ? flight : NULL;
+    if (quick_reply(&quick, request, &bytes))
+        request_end(request, bytes);
+    else
+        gather_submit(request);
+}
+
+static void direct_landed(struct flight_waiter *waiter, int r, struct flight *flight)
+{
+    struct request *request = (struct request *)((char *)waiter - offsetof(struct request, waiter));
+
+    if (r < 0)
+        request_end(request, answer(request, r, NULL, 0));
+    else
+        direct_reply(request, flight);
+}
+
+static void direct_submit(struct request *request, const struct piece *piece)
+{
+    struct flight *flight;
+    int r;
+
+    request->waiter.landed = direct_landed;
+    r = flights_join(request->engine->flights, request->view, request->owner, piece->chunk.tensor,
+                     piece->chunk.index, &request->waiter, &flight);
+    if (r < 0)
+        request_end(request, answer(request, r, NULL, 0));
+    else if (r > 0) /* it has landed since we looked */
+        direct_reply(request, flight);
+}
+
+/* --- requests -----------------------------------------------------------------------------------
+ */
+
+static struct request *request_new(const struct request *form)
+{
+    struct request *request = malloc(sizeof(*request));
+
+    if (request)
+        *request = *form;
+    return request;
+}
+
 static void submit_slow(const struct request *form, const struct piece *only_chunk)
 {
     struct request *request = request_new(form);
@@ -512,13 +548,7 @@ static void submit_slow(const struct request *form, const struct piece *only_chu
     } else if (only_chunk) {
         direct_submit(request, only_chunk);
     } else {
-        atomic_init(&request->outstanding, 1);
-        request->job.run = gather_run;
-        /* Copies alone hold their buffer only while a worker reads. */
-        if (has_chunk(request->view, request->offset, request->size))
-            gather_submit(request);
-        else
-            pool_add(request->engine->config.pool, &request->job, POOL_READY);
+        gather_submit(request);
     }
 }
 
@@ -545,6 +575,7 @@ void engine_submit(struct engine *engine, const struct view *view, void *owner, 
         .context = context,
     };
     struct quick quick;
+    uint64_t bytes;
 
     if (!enter(engine)) {
         leave(engine, answer(&form, -ENODEV, NULL, 0));
@@ -560,7 +591,10 @@ void engine_submit(struct engine *engine, const struct view *view, void *owner, 
     }
     quick_find(&quick, engine, view);
     if (quick.missing == 0) {
-        leave(engine, quick_reply(&quick, &form));
+        if (quick_reply(&quick, &form, &bytes))
+            leave(engine, bytes);
+        else
+            submit_slow(&form, NULL);
         return;
     }
     quick_put(&quick, engine);
@@ -579,17 +613,14 @@ struct wait {
     size_t size;
 };
 
-static void wait_done(void *context, int r, const struct iovec *iov, int count)
+static void wait_done(void *context, int r, const struct part *parts, int count)
 {
     struct wait *wait = context;
-    size_t have = 0;
 
-    for (int i = 0; i < count; i++) {
-        memcpy(wait->data + have, iov[i].iov_base, iov[i].iov_len);
-        have += iov[i].iov_len;
-    }
+    if (r == 0)
+        r = parts_copy(parts, count, wait->data, wait->size);
     pthread_mutex_lock(&wait->lock);
-    wait->r = r < 0 || have == wait->size ? r : -EINVAL;
+    wait->r = r;
     wait->done = true;
     pthread_cond_signal(&wait->cond);
     pthread_mutex_unlock(&wait->lock);
@@ -637,9 +668,9 @@ static void file_run(struct pool_job *job)
     struct engine *engine = request->engine;
     size_t have = 0;
     int r = stopping(engine) ? -ENODEV : read_file(request, &have);
-    struct iovec iov = {.iov_base = request->buffer.data, .iov_len = have};
+    const struct part part = {.data = request->buffer.data, .fd = -1, .size = have};
 
-    request_end(request, answer(request, r, &iov, 1));
+    request_end(request, answer(request, r, &part, have > 0));
 }
 
 void engine_submit_file(struct engine *engine, int fd, uint64_t offset, size_t size,
@@ -726,10 +757,41 @@ uint64_t engine_default_memory(unsigned cores)
     return (64 + 4 * (uint64_t)cores) * MIB;
 }
 
+/* Files of the cache that are kept open, of those that the process may have. */
+static size_t objects_max(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 64;
+    return limit.rlim_cur / 4 < OBJECTS_MAX ? (size_t)limit.rlim_cur / 4 : OBJECTS_MAX;
+}
+
+static int make_flights(struct engine *engine, size_t at_hand)
+{
+    const struct engine_config *config = &engine->config;
+    const struct store_config store = {
+        .cache = config->cache,
+        .threads = 1 + config->cores / 4,
+        .waiting_max = at_hand / 2,
+        .trust_stat = config->trust_stat,
+        .big = memory_size() / 4,
+    };
+    struct flights_config flights = {
+        .engine = config,
+        .buffers = engine->buffers,
+        .at_hand = at_hand,
+        .objects = objects_max(),
+    };
+    int r = config->cache ? store_new(&store, &engine->store) : 0;
+
+    flights.store = engine->store;
+    return r < 0 ? r : flights_new(&flights, &engine->flights);
+}
+
 int engine_new(const struct engine_config *config, struct engine **out)
 {
     struct engine *engine = calloc(1, sizeof(*engine));
-    struct flights_config flights = {0};
     uint64_t memory, fixed;
     int r;
 
@@ -743,11 +805,9 @@ int engine_new(const struct engine_config *config, struct engine **out)
     engine->gather_max = (size_t)(memory / 8);
     fixed = config->cores * ARENA_PER_CORE + engine->gather_max + COPIES_SIZE;
     r = buffers_new((size_t)(config->cores * ARENA_PER_CORE), &engine->buffers);
-    flights.engine = &engine->config;
-    flights.buffers = engine->buffers;
-    flights.at_hand = (size_t)(memory > fixed + AT_HAND_MIN ? memory - fixed : AT_HAND_MIN);
     if (r == 0)
-        r = flights_new(&flights, &engine->flights);
+        r = make_flights(engine,
+                         (size_t)(memory > fixed + AT_HAND_MIN ? memory - fixed : AT_HAND_MIN));
     if (r == 0)
         r = streams_new(&engine->streams);
     if (r < 0) {
@@ -771,7 +831,11 @@ void engine_free(struct engine *engine)
     while (engine->under_way > 0)
         pthread_cond_wait(&engine->idle, &engine->lock);
     pthread_mutex_unlock(&engine->lock);
+    /* A chunk that waits to be written is used by that. */
+    if (engine->store)
+        store_stop(engine->store);
     flights_free(engine->flights);
+    store_free(engine->store);
     streams_free(engine->streams);
     buffers_free(engine->buffers);
     pthread_cond_destroy(&engine->idle);

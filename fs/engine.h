@@ -3,9 +3,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "cache/cache.h"
+#include "fs/part.h"
 #include "fs/pool.h"
 #include "quant/convert.h"
 #include "quant/view.h"
@@ -39,6 +39,7 @@ struct engine_stats {
     uint64_t conversions;       /* chunks converted */
     uint64_t conversions_ahead; /* of them: begun by read-ahead */
     uint64_t dropped_ahead;     /* queued read-ahead taken back */
+    uint64_t recalled;          /* chunks found in the cache */
     uint64_t converting;        /* conversions that run now */
     uint64_t at_hand;           /* bytes of chunks in memory */
     uint64_t replies;           /* requests finished */
@@ -52,11 +53,11 @@ MUST_USE int engine_new(const struct engine_config *config, struct engine **engi
 void engine_free(struct engine *engine);
 
 /*
- * The outcome of a request: r is 0 and iov holds exactly the bytes asked for (cut at the end of the
- * view), or r is -errno and there are none: -EIO, -ESTALE, -ENOMEM, -ENODEV. The bytes are valid
+ * The outcome of a request: r is 0 and the parts are exactly the bytes asked for (cut at the end of
+ * the view), or r is -errno and there are none: -EIO, -ESTALE, -ENOMEM, -ENODEV. They are valid
  * until done() returns. Called once, from any thread, with no lock held.
  */
-typedef void (*engine_done)(void *context, int r, const struct iovec *iov, int count);
+typedef void (*engine_done)(void *context, int r, const struct part *parts, int count);
 
 /* Asks for [offset, offset + size) of a view. The caller holds the view until done() has been
  * called. */

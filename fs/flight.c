@@ -1,21 +1,26 @@
 /*
  * States of a flight, and the function that makes each transition (all under flights->lock):
  *
- *   (none)  -> AHEAD     flights_ahead()   in the pool's order AHEAD, nobody waits
- *   (none)  -> DEMANDED  flights_join()    in the pool's order DEMANDED
+ *   (none)  -> AHEAD     flights_ahead()   nobody waits
+ *   (none)  -> DEMANDED  flights_join()
  *   AHEAD   -> DEMANDED  flights_join()    the reader has caught up
- *   AHEAD   -> (none)    flights_drop(), flights_stop()
- *   DEMANDED, AHEAD -> RUNNING   flight_run()
- *   RUNNING -> READY     flight_land()     at hand, until evicted: evict()
- *   RUNNING -> FAILED    flight_land()     no longer found; freed when all who waited were told
- *   DEMANDED -> FAILED   flights_stop()
+ *   AHEAD   -> (none)    flights_drop(), flights_stop(), flight_look()
+ *   DEMANDED, AHEAD -> RUNNING   flight_run()    it is being converted
+ *   DEMANDED, AHEAD, RUNNING -> READY   flight_land()   at hand, until evicted: evict(),
+ * flight_lose() DEMANDED, AHEAD, RUNNING -> FAILED  flight_land()   no longer found; freed when all
+ * who waited were told DEMANDED -> FAILED   flights_stop()
  *
- * Locks: flights->lock, then the pool's own. No hook, waiter, read or conversion is called under
- * either.
+ * With a cache a flight is `looking` at first: its job is one of the pool's order READY, which
+ * looks the chunk up without a byte of the source. Not found, the job goes on to the order AHEAD or
+ * DEMANDED.
+ *
+ * Locks: flights->lock, then the pool's own. No hook, waiter, read, conversion or call of the cache
+ * under either.
  */
 #include "fs/flight.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -50,29 +55,39 @@ struct flight {
     struct link order; /* in `queued`, `unread` or `read` of flights */
     enum state state;
     struct flight_waiter *waiters, **waiters_end;
-    unsigned references; /* of those who read it */
+    unsigned references; /* of those who read it, and of the store while it is put */
     bool ahead;          /* nobody has asked for it yet */
+    bool looking;        /* in the cache; not yet to be converted */
+    bool unwanted;       /* dropped while looking */
+    bool found;          /* the hash has it */
     uint64_t stream;
-    /* written by the worker, constant once READY */
+    /* written by the worker, constant once READY: one of both */
     struct buffer result;
+    struct cache_object *object;
+    size_t charge; /* bytes of memory */
+    struct store_put put;
 };
 
 struct flights {
     const struct engine_config *engine;
     struct buffers *buffers;
-    size_t at_hand_max;
+    struct store *store;
+    size_t at_hand_max, objects_max;
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* protected by lock */
     struct flight *buckets[BUCKETS];
-    struct link queued; /* AHEAD and DEMANDED */
-    struct link unread; /* READY, made ahead and not read yet; oldest first */
-    struct link read;   /* READY; least recently used first */
-    size_t at_hand;     /* bytes in unread and read */
-    size_t ahead;       /* bytes of flights that are `ahead`, in any state */
-    unsigned running;
+    struct link queued;  /* AHEAD and DEMANDED */
+    struct link unread;  /* READY, in memory, made ahead and not read yet; oldest first */
+    struct link read;    /* READY, in memory; least recently used first */
+    struct link objects; /* READY, a file of the cache; least recently used first */
+    size_t at_hand;      /* bytes in unread and read */
+    size_t object_count;
+    size_t ahead;     /* bytes of flights that are `ahead`, in any state */
+    unsigned running; /* conversions */
+    unsigned busy;    /* workers with a flight */
     bool stop;
-    uint64_t conversions, conversions_ahead, dropped_ahead;
+    uint64_t conversions, conversions_ahead, dropped_ahead, recalled;
 };
 
 /* --- lists --------------------------------------------------------------------------------------
@@ -150,6 +165,7 @@ static void unhash(struct flights *flights, struct flight *flight)
     while (*at != flight)
         at = &(*at)->hash_next;
     *at = flight->hash_next;
+    flight->found = false;
 }
 
 /* --- chunks at hand ------------------------------------------------------------------------------
@@ -164,13 +180,21 @@ static void take_from_ahead(struct flights *flights, struct flight *flight)
     flights->ahead -= flight->chunk.size;
 }
 
+/* Its place among the chunks at hand. */
+static struct link *home(struct flights *flights, const struct flight *flight)
+{
+    if (flight->charge == 0)
+        return &flights->objects;
+    return flight->ahead ? &flights->unread : &flights->read;
+}
+
 /* A chunk at hand is read: the last to be evicted. Takes a reference. */
 static void touch(struct flights *flights, struct flight *flight)
 {
     assert(flight->state == STATE_READY);
     take_from_ahead(flights, flight);
     link_remove(&flight->order);
-    link_append(&flights->read, &flight->order);
+    link_append(home(flights, flight), &flight->order);
     flight->references++;
 }
 
@@ -183,27 +207,56 @@ static struct flight *first_unused(struct link *list)
     return NULL;
 }
 
-/* Takes out what does not fit the budget; the caller frees the returned chain outside of the lock.
- */
-static struct flight *evict(struct flights *flights, size_t budget)
+/* Takes a chunk at hand out of the table and its list. */
+static void take_out(struct flights *flights, struct flight *flight)
 {
-    struct flight *evicted = NULL;
+    take_from_ahead(flights, flight);
+    unhash(flights, flight);
+    link_remove(&flight->order);
+    flights->at_hand -= flight->charge;
+    flights->object_count -= flight->charge == 0;
+}
 
-    while (flights->at_hand > budget) {
-        struct flight *flight = first_unused(&flights->read);
+/* What goes first where there is too much; NULL: nothing has to go, or nothing can. */
+static struct flight *victim(struct flights *flights, size_t at_hand_max, size_t objects_max)
+{
+    struct flight *flight = NULL;
 
+    if (flights->at_hand > at_hand_max) {
+        flight = first_unused(&flights->read);
         if (!flight)
             flight = first_unused(&flights->unread);
-        if (!flight)
-            break;
-        take_from_ahead(flights, flight);
-        unhash(flights, flight);
-        link_remove(&flight->order);
-        flights->at_hand -= flight->result.capacity;
+    }
+    if (!flight && flights->object_count > objects_max)
+        flight = first_unused(&flights->objects);
+    return flight;
+}
+
+/* Takes out what does not fit the budgets; the caller frees the returned chain outside of the lock.
+ */
+static struct flight *evict(struct flights *flights, size_t at_hand_max, size_t objects_max)
+{
+    struct flight *evicted = NULL, *flight;
+
+    while ((flight = victim(flights, at_hand_max, objects_max))) {
+        take_out(flights, flight);
         flight->hash_next = evicted;
         evicted = flight;
     }
     return evicted;
+}
+
+static struct flight *evict_surplus(struct flights *flights)
+{
+    return evict(flights, flights->at_hand_max, flights->objects_max);
+}
+
+static void free_flight(struct flights *flights, struct flight *flight)
+{
+    if (flight->object)
+        cache_close(flights->engine->cache, flight->object);
+    buffer_put(flights->buffers, &flight->result);
+    free(flight);
 }
 
 static void free_chain(struct flights *flights, struct flight *flight)
@@ -211,8 +264,7 @@ static void free_chain(struct flights *flights, struct flight *flight)
     while (flight) {
         struct flight *next = flight->hash_next;
 
-        buffer_put(flights->buffers, &flight->result);
-        free(flight);
+        free_flight(flights, flight);
         flight = next;
     }
 }
@@ -220,29 +272,90 @@ static void free_chain(struct flights *flights, struct flight *flight)
 /* --- running ------------------------------------------------------------------------------------
  */
 
-static int convert(struct flight *flight, struct defect *defect)
+static struct store_chunk store_chunk_of(const struct flight *flight)
 {
-    const struct flights *flights = flight->flights;
-    const struct view *view = flight->view;
-    unsigned shard = view->extents[flight->tensor].tensor->shard;
-    struct buffer weights = {0};
-    int r;
+    return (struct store_chunk){
+        .view = flight->view,
+        .tensor = flight->tensor,
+        .index = flight->index,
+        .numbers = &flight->chunk,
+    };
+}
 
-    r = buffer_get(flights->buffers, flight->chunk.source_size, &weights);
-    if (r == 0)
-        r = buffer_get(flights->buffers, flight->chunk.size, &flight->result);
-    if (r == 0)
-        r = convert_load(view, flight->tensor, &flight->chunk, weights.data);
-    /* Before they are used: bytes of another version must not be found under this one's key. A
-     * source that was cut cannot be read, but the reason is that it has changed. */
-    if ((r == 0 || r == -EIO) && source_unchanged(view->source, shard) < 0)
+/* The chunk's source bytes. -ESTALE: they may be those of another version. */
+static int load(const struct flight *flight, uint8_t *weights)
+{
+    const struct view *view = flight->view;
+    int r = convert_load(view, flight->tensor, &flight->chunk, weights);
+
+    /* A source that was cut cannot be read, but the reason is that it has changed. */
+    if ((r == 0 || r == -EIO) &&
+        source_unchanged(view->source, view->extents[flight->tensor].tensor->shard) < 0)
         r = -ESTALE;
-    if (r == 0)
-        r = convert_run(&flights->engine->kernels, view, flight->tensor, &flight->chunk,
-                        weights.data, flight->result.data, defect);
-    buffer_put(flights->buffers, &weights);
+    return r;
+}
+
+static void count_conversion(struct flights *flights, const struct flight *flight)
+{
+    pthread_mutex_lock(&flights->lock);
+    flights->conversions++;
+    flights->conversions_ahead += flight->ahead;
+    pthread_mutex_unlock(&flights->lock);
+}
+
+static int convert(struct flight *flight, const uint8_t *weights, struct defect *defect)
+{
+    struct flights *flights = flight->flights;
+    int r = buffer_get(flights->buffers, flight->chunk.size, &flight->result);
+
+    if (r < 0)
+        return r;
+    count_conversion(flights, flight);
+    r = convert_run(&flights->engine->kernels, flight->view, flight->tensor, &flight->chunk,
+                    weights, flight->result.data, defect);
+    flight->charge = flight->result.capacity;
     if (r < 0)
         buffer_put(flights->buffers, &flight->result);
+    return r;
+}
+
+/* Rows of a source that is big are read once and leave the page cache to others. */
+static void forget_rows(const struct flight *flight)
+{
+    const struct view *view = flight->view;
+    unsigned shard = view->extents[flight->tensor].tensor->shard;
+
+    (void)posix_fadvise(source_descriptor(view->source, shard), (off_t)flight->chunk.source_offset,
+                        (off_t)flight->chunk.source_size, POSIX_FADV_DONTNEED);
+}
+
+/* Finds the chunk by its source's bytes, or converts it. *put: it is new to the cache. */
+static int make(struct flight *flight, bool *put, struct defect *defect)
+{
+    struct flights *flights = flight->flights;
+    const struct store_chunk chunk = store_chunk_of(flight);
+    struct buffer weights = {0};
+    bool may_note;
+    int r;
+
+    *put = false;
+    r = buffer_get(flights->buffers, flight->chunk.source_size, &weights);
+    may_note = flights->store && store_may_note(flights->store, &chunk);
+    if (r == 0)
+        r = load(flight, weights.data);
+    if (r < 0)
+        goto out;
+    r = flights->store ? store_find(flights->store, &chunk, weights.data, may_note, &flight->put,
+                                    &flight->object)
+                       : -ENOENT;
+    if (r < 0) {
+        *put = flights->store && r == -ENOENT;
+        r = convert(flight, weights.data, defect);
+    }
+    if (flights->store && store_is_big(flights->store, flight->view))
+        forget_rows(flight);
+out:
+    buffer_put(flights->buffers, &weights);
     return r;
 }
 
@@ -257,22 +370,32 @@ static void tell(struct flight_waiter *waiter, int r, struct flight *flight)
     }
 }
 
-/* The conversion has ended. Returns those who wait. */
-static struct flight_waiter *flight_land(struct flight *flight, int r, struct flight **evicted)
+/* The flight has ended. Returns those who wait. */
+static struct flight_waiter *flight_land(struct flight *flight, int r, bool put,
+                                         struct flight **evicted)
 {
     struct flights *flights = flight->flights;
     struct flight_waiter *waiters;
 
+    if (flight->object && cache_object_data(flight->object))
+        flight->charge = flight->chunk.size;
     pthread_mutex_lock(&flights->lock);
     waiters = flight->waiters;
     flight->waiters = NULL;
+    link_remove(&flight->order);
     if (r == 0) {
         flight->state = STATE_READY;
+        flights->recalled += flight->object != NULL;
+        flight->references += put;
         for (struct flight_waiter *waiter = waiters; waiter; waiter = waiter->next)
             flight->references++;
-        flights->at_hand += flight->result.capacity;
-        link_append(flight->ahead ? &flights->unread : &flights->read, &flight->order);
-        *evicted = evict(flights, flights->at_hand_max);
+        /* An open file is no memory that others could do without. */
+        if (flight->charge == 0)
+            take_from_ahead(flights, flight);
+        flights->at_hand += flight->charge;
+        flights->object_count += flight->charge == 0;
+        link_append(home(flights, flight), &flight->order);
+        *evicted = evict_surplus(flights);
     } else {
         flight->state = STATE_FAILED;
         take_from_ahead(flights, flight);
@@ -282,42 +405,114 @@ static struct flight_waiter *flight_land(struct flight *flight, int r, struct fl
     return waiters;
 }
 
-static void flight_run(struct pool_job *job)
+static void put_done(struct store_put *put)
 {
-    struct flight *flight = (struct flight *)((char *)job - offsetof(struct flight, job));
-    struct flights *flights = flight->flights;
+    struct flight *flight = (struct flight *)((char *)put - offsetof(struct flight, put));
+
+    flight_put(flight->flights, flight);
+}
+
+/* A chunk that is new is written to the cache: it stays at hand until then. */
+static void put_result(struct flight *flight)
+{
+    flight->put.data = flight->result.data;
+    flight->put.size = flight->chunk.size;
+    flight->put.done = put_done;
+    if (!store_put(flight->flights->store, &flight->put))
+        flight_put(flight->flights, flight);
+}
+
+/* The end of a worker's part in a flight that has landed; the flight may be gone before. */
+static void finish(struct flights *flights, struct flight *flight, int r, bool put,
+                   const struct defect *defect)
+{
     const struct engine_config *engine = flights->engine;
     void *owner = flight->owner;
-    struct defect defect = {.offset = DEFECT_NOWHERE};
     struct flight *evicted = NULL;
-    struct flight_waiter *waiters;
-    int r;
+    struct flight_waiter *waiters = flight_land(flight, r, put, &evicted);
 
-    pthread_mutex_lock(&flights->lock);
-    flight->state = STATE_RUNNING;
-    link_remove(&flight->order);
-    flights->running++;
-    flights->conversions++;
-    flights->conversions_ahead += flight->ahead;
-    pthread_mutex_unlock(&flights->lock);
-
-    r = convert(flight, &defect);
-    waiters = flight_land(flight, r, &evicted);
     /* From here on a flight that nobody waits for may be evicted by others.
      * The reason is known before anybody is told that there is one; what nobody waits for will fail
      * again. */
     if (r < 0 && waiters && engine->failed)
-        engine->failed(engine->context, owner, r, defect.text[0] ? &defect : NULL);
+        engine->failed(engine->context, owner, r, defect && defect->text[0] ? defect : NULL);
     tell(waiters, r, flight);
+    if (put && r == 0)
+        put_result(flight);
     if (r < 0)
-        free(flight);
+        free_flight(flights, flight);
     free_chain(flights, evicted);
     engine->release(owner);
+}
 
+static void enter_flight(struct flights *flights)
+{
     pthread_mutex_lock(&flights->lock);
-    if (--flights->running == 0)
+    flights->busy++;
+    pthread_mutex_unlock(&flights->lock);
+}
+
+static void leave_flight(struct flights *flights)
+{
+    pthread_mutex_lock(&flights->lock);
+    if (--flights->busy == 0)
         pthread_cond_broadcast(&flights->idle);
     pthread_mutex_unlock(&flights->lock);
+}
+
+static void flight_run(struct pool_job *job)
+{
+    struct flight *flight = (struct flight *)((char *)job - offsetof(struct flight, job));
+    struct flights *flights = flight->flights;
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    bool put;
+    int r;
+
+    enter_flight(flights);
+    pthread_mutex_lock(&flights->lock);
+    flight->state = STATE_RUNNING;
+    link_remove(&flight->order);
+    flights->running++;
+    pthread_mutex_unlock(&flights->lock);
+    r = make(flight, &put, &defect);
+    pthread_mutex_lock(&flights->lock);
+    flights->running--;
+    pthread_mutex_unlock(&flights->lock);
+    finish(flights, flight, r, put && r == 0, &defect);
+    leave_flight(flights);
+}
+
+/* Called with the lock. True: not in the cache, so it is queued to be converted. */
+static bool queue_conversion(struct flights *flights, struct flight *flight)
+{
+    flight->looking = false;
+    if (flights->stop || (flight->unwanted && flight->ahead))
+        return false;
+    flight->job.run = flight_run;
+    pool_add(flights->engine->pool, &flight->job, flight->ahead ? POOL_AHEAD : POOL_DEMANDED);
+    return true;
+}
+
+static void flight_look(struct pool_job *job)
+{
+    struct flight *flight = (struct flight *)((char *)job - offsetof(struct flight, job));
+    struct flights *flights = flight->flights;
+    const struct store_chunk chunk = store_chunk_of(flight);
+    struct cache_object *object;
+    bool queued = false;
+
+    enter_flight(flights);
+    object = store_recall(flights->store, &chunk);
+    pthread_mutex_lock(&flights->lock);
+    flight->object = object;
+    if (!object) {
+        queued = queue_conversion(flights, flight);
+        flights->dropped_ahead += !queued && flight->ahead;
+    }
+    pthread_mutex_unlock(&flights->lock);
+    if (!queued)
+        finish(flights, flight, object ? 0 : -ENODEV, false, NULL);
+    leave_flight(flights);
 }
 
 /* --- beginning ----------------------------------------------------------------------------------
@@ -330,7 +525,8 @@ static struct flight *flight_new(struct flights *flights, const struct view *vie
 
     if (!flight)
         return NULL;
-    flight->job.run = flight_run;
+    flight->looking = flights->store != NULL;
+    flight->job.run = flight->looking ? flight_look : flight_run;
     flight->flights = flights;
     flight->view = view;
     flight->owner = owner;
@@ -350,12 +546,16 @@ static void begin(struct flights *flights, struct flight *flight, bool ahead)
 
     flight->hash_next = *bucket;
     *bucket = flight;
+    flight->found = true;
     flight->state = ahead ? STATE_AHEAD : STATE_DEMANDED;
     flight->ahead = ahead;
     if (ahead)
         flights->ahead += flight->chunk.size;
     link_append(&flights->queued, &flight->order);
-    pool_add(flights->engine->pool, &flight->job, ahead ? POOL_AHEAD : POOL_DEMANDED);
+    if (flight->looking)
+        pool_add(flights->engine->pool, &flight->job, POOL_READY);
+    else
+        pool_add(flights->engine->pool, &flight->job, ahead ? POOL_AHEAD : POOL_DEMANDED);
 }
 
 static void wait_for(struct flights *flights, struct flight *flight, struct flight_waiter *waiter)
@@ -366,7 +566,8 @@ static void wait_for(struct flights *flights, struct flight *flight, struct flig
     take_from_ahead(flights, flight);
     if (flight->state == STATE_AHEAD) {
         flight->state = STATE_DEMANDED;
-        pool_move(flights->engine->pool, &flight->job, POOL_DEMANDED);
+        if (!flight->looking)
+            pool_move(flights->engine->pool, &flight->job, POOL_DEMANDED);
     }
 }
 
@@ -488,7 +689,10 @@ void flights_drop(struct flights *flights, uint64_t stream)
         struct flight *flight = of_link(link);
 
         next = link->next;
-        if (!flight->ahead || flight->stream != stream || !take_back(flights, flight))
+        if (!flight->ahead || flight->stream != stream)
+            continue;
+        flight->unwanted = true;
+        if (!take_back(flights, flight))
             continue;
         flights->dropped_ahead++;
         flight->hash_next = dropped;
@@ -517,12 +721,15 @@ int flights_new(const struct flights_config *config, struct flights **out)
         return -ENOMEM;
     flights->engine = config->engine;
     flights->buffers = config->buffers;
+    flights->store = config->store;
     flights->at_hand_max = config->at_hand;
+    flights->objects_max = config->objects;
     pthread_mutex_init(&flights->lock, NULL);
     pthread_cond_init(&flights->idle, NULL);
     link_init(&flights->queued);
     link_init(&flights->unread);
     link_init(&flights->read);
+    link_init(&flights->objects);
     *out = flights;
     return 0;
 }
@@ -547,7 +754,7 @@ void flights_stop(struct flights *flights)
     release_chain(flights, dropped, -ENODEV);
     pthread_mutex_lock(&flights->lock);
     /* One that a worker has taken from the pool but not begun is still in `queued`. */
-    while (flights->running > 0 || flights->queued.next != &flights->queued)
+    while (flights->busy > 0 || flights->queued.next != &flights->queued)
         pthread_cond_wait(&flights->idle, &flights->lock);
     pthread_mutex_unlock(&flights->lock);
 }
@@ -556,27 +763,65 @@ void flights_free(struct flights *flights)
 {
     if (!flights)
         return;
-    free_chain(flights, evict(flights, 0));
-    assert(flights->at_hand == 0);
+    free_chain(flights, evict(flights, 0, 0));
+    assert(flights->at_hand == 0 && flights->object_count == 0);
     pthread_cond_destroy(&flights->idle);
     pthread_mutex_destroy(&flights->lock);
     free(flights);
 }
 
-const uint8_t *flight_data(const struct flight *flight)
+/* The cache's file was cut under us: the chunk is not found any more. */
+static void flight_lose(struct flight *flight)
 {
-    return flight->result.data;
+    struct flights *flights = flight->flights;
+
+    pthread_mutex_lock(&flights->lock);
+    if (flight->found)
+        take_out(flights, flight);
+    pthread_mutex_unlock(&flights->lock);
+}
+
+bool flight_part(struct flight *flight, size_t skip, size_t size, struct part *part)
+{
+    *part = (struct part){.fd = -1, .size = size};
+    if (!flight->object) {
+        part->data = flight->result.data + skip;
+    } else if (cache_object_data(flight->object)) {
+        part->data = (const uint8_t *)cache_object_data(flight->object) + skip;
+    } else if (cache_object_descriptor(flight->flights->engine->cache, flight->object, &part->fd,
+                                       &part->offset) == 0) {
+        part->offset += skip;
+    } else {
+        flight_lose(flight);
+        return false;
+    }
+    return true;
+}
+
+bool flight_copy(struct flight *flight, size_t skip, size_t size, void *data)
+{
+    if (!flight->object) {
+        memcpy(data, flight->result.data + skip, size);
+    } else if (cache_read(flight->flights->engine->cache, flight->object, skip, data, size) < 0) {
+        flight_lose(flight);
+        return false;
+    }
+    return true;
 }
 
 void flight_put(struct flights *flights, struct flight *flight)
 {
     struct flight *evicted;
+    bool lost;
 
     pthread_mutex_lock(&flights->lock);
     assert(flight->references > 0);
     flight->references--;
-    evicted = evict(flights, flights->at_hand_max);
+    lost = flight->references == 0 && !flight->found;
+    evicted = evict_surplus(flights);
     pthread_mutex_unlock(&flights->lock);
+    if (lost)
+        free_flight(flights, flight);
     free_chain(flights, evicted);
 }
 
@@ -586,6 +831,7 @@ void flights_stats(struct flights *flights, struct engine_stats *stats)
     stats->conversions += flights->conversions;
     stats->conversions_ahead += flights->conversions_ahead;
     stats->dropped_ahead += flights->dropped_ahead;
+    stats->recalled += flights->recalled;
     stats->converting += flights->running;
     stats->at_hand += flights->at_hand;
     pthread_mutex_unlock(&flights->lock);

@@ -6,6 +6,7 @@
 
 #include "fs/buffer.h"
 #include "fs/engine.h"
+#include "fs/store.h"
 
 /*
  * Conversions, one per chunk however many wait for it, and the chunks at hand afterwards. A flight
@@ -28,7 +29,9 @@ struct flight_waiter {
 struct flights_config {
     const struct engine_config *engine; /* outlives the flights: pool, kernels, hooks */
     struct buffers *buffers;            /* not owned */
-    size_t at_hand;                     /* bytes of chunks that are kept */
+    struct store *store;                /* not owned; NULL: no cache */
+    size_t at_hand;                     /* bytes of chunks that are kept in memory */
+    size_t objects;                     /* chunks that are kept as open files of the cache */
 };
 
 MUST_USE int flights_new(const struct flights_config *config, struct flights **flights);
@@ -59,8 +62,14 @@ bool flights_ahead(struct flights *flights, const struct view *view, void *owner
 /* The stream goes elsewhere: what it had queued and nobody wants is taken back. */
 void flights_drop(struct flights *flights, uint64_t stream);
 
-/* The converted bytes of a chunk at hand; valid while the reference is held. */
-const uint8_t *flight_data(const struct flight *flight);
+/*
+ * `size` bytes of a chunk at hand from `skip` on; valid while the reference is held. False: the
+ * cache's file was cut. The flight is not found any more then: give it back and ask for the chunk
+ * again.
+ */
+MUST_USE bool flight_part(struct flight *flight, size_t skip, size_t size, struct part *part);
+/* The same, copied to memory: for workers. */
+MUST_USE bool flight_copy(struct flight *flight, size_t skip, size_t size, void *data);
 void flight_put(struct flights *flights, struct flight *flight);
 
 /* Adds the flights' counters. */

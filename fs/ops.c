@@ -245,13 +245,14 @@ void ops_log_stats(struct ops *ops)
 
     engine_stats(ops->engine, &stats);
     log_line(ops->config.log, LOG_LEVEL_INFO,
-             "stats: conversions=%llu conversions_ahead=%llu dropped_ahead=%llu converting=%llu "
+             "stats: conversions=%llu conversions_ahead=%llu dropped_ahead=%llu recalled=%llu "
+             "converting=%llu "
              "at_hand=%llu replies=%llu bytes=%llu parses=%llu nodes=%zu",
              (unsigned long long)stats.conversions, (unsigned long long)stats.conversions_ahead,
-             (unsigned long long)stats.dropped_ahead, (unsigned long long)stats.converting,
-             (unsigned long long)stats.at_hand, (unsigned long long)stats.replies,
-             (unsigned long long)stats.bytes, (unsigned long long)models_parse_count(ops->models),
-             tree_count(ops->tree));
+             (unsigned long long)stats.dropped_ahead, (unsigned long long)stats.recalled,
+             (unsigned long long)stats.converting, (unsigned long long)stats.at_hand,
+             (unsigned long long)stats.replies, (unsigned long long)stats.bytes,
+             (unsigned long long)models_parse_count(ops->models), tree_count(ops->tree));
 }
 
 /* ---- small operations ---- */
@@ -260,13 +261,15 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
     const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
                             FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO;
-    /* Replies come from memory, where their bytes have been checked. */
-    const unsigned unwanted = FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
-                              FUSE_CAP_WRITEBACK_CACHE;
+    const unsigned unwanted =
+        FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_WRITEBACK_CACHE;
+    const struct ops *ops = userdata;
 
-    (void)userdata;
     conn->want |= wanted & conn->capable;
     conn->want &= ~unwanted;
+    /* Only files of the cache are spliced: a source's bytes are checked in memory. */
+    if (!ops->config.cache)
+        conn->want &= ~(unsigned)FUSE_CAP_SPLICE_WRITE;
     conn->max_background = BACKGROUND_MAX;
     conn->congestion_threshold = BACKGROUND_MAX / 4 * 3;
 }

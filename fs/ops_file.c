@@ -236,14 +236,14 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- read ---- */
 
-static void read_done(void *context, int r, const struct iovec *iov, int count)
+static void read_done(void *context, int r, const struct part *parts, int count)
 {
     struct read_call *call = context;
     struct ops *ops = call->held.ops;
     fuse_req_t req = ops_take(&call->held);
 
     if (req)
-        reply_read(req, r, iov, count);
+        reply_read(req, r, parts, count);
     put_file(ops, call->file);
     ops_let_go(&call->held);
     free(call);

@@ -124,27 +124,14 @@ static bool next_request(struct transfer *transfer, struct slot *slot)
     return true;
 }
 
-static int gather(struct slot *slot, const struct iovec *iov, int count)
-{
-    size_t have = 0;
-
-    for (int i = 0; i < count; i++) {
-        if (iov[i].iov_len > slot->size - have)
-            return -EIO;
-        memcpy(slot->data + have, iov[i].iov_base, iov[i].iov_len);
-        have += iov[i].iov_len;
-    }
-    return have == slot->size ? 0 : -EIO;
-}
-
 /* The slot is this thread's alone until it is marked done. */
-static void request_done(void *context, int r, const struct iovec *iov, int count)
+static void request_done(void *context, int r, const struct part *parts, int count)
 {
     struct slot *slot = context;
     struct transfer *transfer = slot->transfer;
 
     if (r == 0)
-        r = gather(slot, iov, count);
+        r = parts_copy(parts, count, slot->data, slot->size);
     pthread_mutex_lock(&transfer->mutex);
     slot->r = r;
     slot->done = true;
@@ -340,8 +327,8 @@ static int slots_new(struct transfer *transfer, unsigned cores)
 }
 
 int transfer_run(const struct view *view, const struct kernel_set *kernels, unsigned cores,
-                 struct output *output, const struct transfer_progress *progress,
-                 struct transfer_failure *failure)
+                 struct cache *cache, struct output *output,
+                 const struct transfer_progress *progress, struct transfer_failure *failure)
 {
     struct transfer transfer = {
         .view = view,
@@ -353,6 +340,7 @@ int transfer_run(const struct view *view, const struct kernel_set *kernels, unsi
     struct engine_config config = {
         .cores = cores,
         .kernels = *kernels,
+        .cache = cache,
         .context = &transfer,
         .hold = nothing,
         .release = nothing,

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache/cache.h"
 #include "fs/output.h"
 #include "quant/kernel/kernel.h"
 #include "quant/view.h"
@@ -29,10 +30,12 @@ struct transfer_failure {
  * Writes a whole view: through an engine of its own, so that reading, converting on `cores` cores
  * and writing overlap. Memory: the engine's, and some 2 MiB for each core. Copied tensors are
  * checked as the reference tool checks them (convert_check()), in file order with the others.
+ * `cache`: NULL or where converted chunks are looked for and kept; not owned.
  * -errno with *failure.
  */
 MUST_USE int transfer_run(const struct view *view, const struct kernel_set *kernels, unsigned cores,
-                          struct output *output, const struct transfer_progress *progress,
+                          struct cache *cache, struct output *output,
+                          const struct transfer_progress *progress,
                           struct transfer_failure *failure);
 
 #endif

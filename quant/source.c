@@ -612,3 +612,8 @@ const struct stat *source_stat(const struct source *source, unsigned shard)
 {
     return &source->shards[shard]->stat;
 }
+
+int source_descriptor(const struct source *source, unsigned shard)
+{
+    return source->shards[shard]->fd;
+}

@@ -79,6 +79,10 @@ MUST_USE int source_key_u32(const struct source *source, const char *key, uint32
 MUST_USE int source_key_string(const struct source *source, const char *key, char *value,
                                size_t size);
 
+/* The shard's descriptor, the source's own: to ask about its filesystem, or to advise about its
+ * pages. */
+int source_descriptor(const struct source *source, unsigned shard);
+
 /* Reads exactly `size` bytes at `offset` of a shard. -EIO: also when the file has become shorter;
  * never a partial read. */
 MUST_USE int source_read(const struct source *source, unsigned shard, uint64_t offset, void *data,

@@ -1,10 +1,12 @@
 /* If this failed, reads of a view could be wrong, late, converted twice, or never answered. */
 #include "fs/engine.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -25,8 +27,13 @@
 #define SECOND (COPY + COPIED)
 #define VIEW_SIZE (SECOND + (CHUNKS - 1) * CHUNK + CHUNK / 2)
 
+#define OLD 5
+#define YOUNG 6
+
 struct source {
     struct version version;
+    int fd;               /* of a file on a filesystem with a true ctime */
+    uint8_t content;      /* what the source's bytes are */
     atomic_int unchanged; /* what source_unchanged() says */
     atomic_int converted[2][CHUNKS];
     atomic_int failing; /* chunk of the first tensor whose conversion fails, or -1 */
@@ -35,6 +42,8 @@ struct source {
     bool closed; /* conversions wait at this gate */
     int waiting; /* at the gate */
     atomic_int held;
+    atomic_int loads; /* of source rows */
+    struct cache *cache;
     atomic_int failures;
     struct defect defect;
 };
@@ -56,6 +65,25 @@ const struct version *source_version(const struct source *s, unsigned shard)
 {
     (void)shard;
     return &s->version;
+}
+
+unsigned source_shard_count(const struct source *s)
+{
+    (void)s;
+    return 1;
+}
+
+int source_descriptor(const struct source *s, unsigned shard)
+{
+    (void)s;
+    (void)shard;
+    return source.fd;
+}
+
+bool version_young(const struct version *version, struct timespec now)
+{
+    (void)now;
+    return version->inode == YOUNG;
 }
 
 bool version_equal(const struct version *a, const struct version *b)
@@ -138,7 +166,9 @@ int convert_load(const struct view *v, uint32_t tensor, const struct chunk *chun
 {
     (void)v;
     (void)tensor;
-    memset(data, 1, chunk->source_size);
+    memset(data, (int)(chunk->source_offset / CHUNK), chunk->source_size);
+    ((uint8_t *)data)[0] = source.content;
+    atomic_fetch_add(&source.loads, 1);
     return 0;
 }
 
@@ -161,7 +191,7 @@ int convert_run(const struct kernel_set *kernels, const struct view *v, uint32_t
 
     (void)kernels;
     (void)v;
-    CHECK(((const uint8_t *)data)[chunk->source_size - 1] == 1);
+    CHECK(((const uint8_t *)data)[chunk->source_size - 1] == chunk->source_offset / CHUNK);
     atomic_fetch_add(&source.converted[tensor][index], 1);
     pass_gate();
     for (size_t i = 0; i < chunk->size; i++)
@@ -230,6 +260,7 @@ static void begin(struct bench *bench, uint64_t memory)
     struct engine_config config = {
         .cores = CORES,
         .memory = memory,
+        .cache = source.cache,
         .context = &view,
         .hold = hold,
         .release = release,
@@ -240,6 +271,7 @@ static void begin(struct bench *bench, uint64_t memory)
     atomic_store(&source.unchanged, 0);
     atomic_store(&source.failing, -1);
     atomic_store(&source.failures, 0);
+    atomic_store(&source.loads, 0);
     CHECK(pool_new(CORES, &bench->pool) == 0);
     config.pool = bench->pool;
     CHECK(engine_new(&config, &bench->engine) == 0);
@@ -262,16 +294,20 @@ struct asked {
     int r;
 };
 
-static void answered(void *context, int r, const struct iovec *iov, int count)
+static void answered(void *context, int r, const struct part *parts, int count)
 {
     struct asked *asked = context;
     uint64_t at = asked->offset;
     size_t have = 0;
 
     for (int i = 0; i < count; i++) {
-        for (size_t j = 0; j < iov[i].iov_len; j++, at++)
-            CHECK(((const uint8_t *)iov[i].iov_base)[j] == byte_at(at));
-        have += iov[i].iov_len;
+        uint8_t *bytes = malloc(parts[i].size);
+
+        CHECK(parts_copy(&parts[i], 1, bytes, parts[i].size) == 0);
+        for (size_t j = 0; j < parts[i].size; j++, at++)
+            CHECK(bytes[j] == byte_at(at));
+        free(bytes);
+        have += parts[i].size;
     }
     CHECK(r < 0 ? count == 0 : have == asked->size);
     pthread_mutex_lock(&asked->lock);
@@ -648,15 +684,186 @@ static void many_threads_with_little_memory(void)
     end(&bench);
 }
 
+/* --- with a cache --------------------------------------------------------------------------------
+ */
+
+static char directory[] = "/var/tmp/quantfs-engine.XXXXXX";
+
+static void open_cache(void)
+{
+    const struct cache_config config = {.path = directory, .min_free = {.given = true, .bytes = 0}};
+    char reason[CACHE_REASON_SIZE] = "";
+    int r = cache_new(&config, &source.cache, reason);
+
+    if (r < 0)
+        fprintf(stderr, "%s\n", reason);
+    CHECK(r == 0);
+}
+
+static void close_cache(void)
+{
+    cache_free(source.cache);
+    source.cache = NULL;
+}
+
+static void read_all_of_it(struct bench *bench)
+{
+    for (uint64_t offset = 0; offset < VIEW_SIZE; offset += 100000)
+        CHECK(read_now(bench, offset, 100000) == 0);
+}
+
+static void wait_for_puts(uint64_t puts)
+{
+    struct cache_stats stats;
+
+    do {
+        usleep(1000);
+        cache_stats(source.cache, &stats);
+    } while (stats.puts + stats.dropped < puts);
+    CHECK(stats.dropped == 0);
+}
+
+static void every_chunk_in_small_steps(struct bench *bench)
+{
+    for (uint64_t offset = 0; offset < VIEW_SIZE; offset += 4096)
+        CHECK(read_now(bench, offset, 4096) == 0);
+}
+
+static void what_was_converted_is_not_converted_again(void)
+{
+    struct bench bench;
+    struct engine_stats stats;
+
+    open_cache();
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(conversions() == 2 * CHUNKS);
+    wait_for_puts(2 * CHUNKS);
+    end(&bench);
+    close_cache();
+
+    /* The next process: found by what is known of the source, not a byte of which is read. */
+    open_cache();
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    every_chunk_in_small_steps(&bench);
+    CHECK(conversions() == 0);
+    CHECK(atomic_load(&source.loads) == 0);
+    engine_stats(bench.engine, &stats);
+    CHECK(stats.recalled == 2 * CHUNKS && stats.conversions == 0);
+    end(&bench);
+
+    /* The same bytes under another version: they are read, and found by what they are. */
+    source.version.mtime.tv_sec++;
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(conversions() == 0);
+    CHECK(atomic_load(&source.loads) == 2 * CHUNKS);
+    end(&bench);
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(conversions() == 0 && atomic_load(&source.loads) == 0);
+    end(&bench);
+
+    /* Other bytes under another version. */
+    source.version.mtime.tv_sec++;
+    source.content = 7;
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(conversions() == 2 * CHUNKS);
+    wait_for_puts(2 * CHUNKS);
+    end(&bench);
+    close_cache();
+}
+
+static void a_young_version_is_not_noted(void)
+{
+    struct bench bench;
+
+    open_cache();
+    source.version.inode = YOUNG;
+    source.content = 9;
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(conversions() == 2 * CHUNKS);
+    wait_for_puts(2 * CHUNKS);
+    end(&bench);
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(conversions() == 0 && atomic_load(&source.loads) == 2 * CHUNKS);
+    end(&bench);
+    source.version.inode = OLD;
+    close_cache();
+}
+
+static void run_in_cache(const char *command)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "cd %s && %s", directory, command);
+    CHECK(system(line) == 0);
+}
+
+/* Every answer is right whatever becomes of the cache's files, also of those that are open. */
+static void a_cache_that_goes_harms_nobody(void)
+{
+    struct bench bench;
+
+    open_cache();
+    begin(&bench, 1);
+    read_all_of_it(&bench);
+    run_in_cache("find . -path './[0-9a-f]/*' -type f -exec truncate -s 5000 {} +");
+    read_all_of_it(&bench);
+    wait_for_conversions(0);
+    run_in_cache("find . -path './[0-9a-f]/*' -type f -exec truncate -s 70000 {} +");
+    read_all_of_it(&bench);
+    run_in_cache("rm -rf ?");
+    read_all_of_it(&bench);
+    end(&bench);
+    close_cache();
+}
+
+static void a_stream_is_read_ahead_from_the_cache(void)
+{
+    struct bench bench;
+    struct engine_stats stats;
+
+    open_cache();
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    end(&bench);
+    begin(&bench, 0);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0), 4096);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0) + 4096, 4096);
+    do {
+        usleep(1000);
+        engine_stats(bench.engine, &stats);
+    } while (stats.recalled < 2 * CORES);
+    CHECK(stats.conversions == 0);
+    end(&bench);
+    close_cache();
+}
+
+/* These hold without a cache, and with one that knows nothing. */
+static void (*const tests[])(void) = {
+    every_range_has_its_bytes,       many_readers_convert_once,
+    a_converted_chunk_stays_at_hand, copies_do_not_wait_for_conversions,
+    a_failure_is_told_to_all_once,   a_changed_source_is_stale,
+    the_end_answers_everybody,       a_mirrored_file_ends_where_it_ends,
+    many_threads_with_little_memory,
+};
+
 int main(void)
 {
-    source.version.inode = 5;
+    source.version.inode = OLD;
+    source.content = 1;
     pthread_mutex_init(&source.lock, NULL);
     pthread_cond_init(&source.cond, NULL);
     for (unsigned i = 0; i < HEADER; i++)
         header[i] = byte_at(i);
     for (int i = 0; i < 2; i++) {
-        tensors[i] = (struct source_tensor){.name = "t", .type = TYPE_F16};
+        tensors[i] = (struct source_tensor){
+            .name = "t", .type = TYPE_F16, .offset = (uint64_t)i * CHUNKS * CHUNK};
         extents[i] =
             (struct extent){.tensor = &tensors[i], .type = TYPE_Q4_0, .chunk_count = CHUNKS};
     }
@@ -667,19 +874,31 @@ int main(void)
         .extent_count = 2,
         .extents = extents,
     };
-    every_range_has_its_bytes();
-    many_readers_convert_once();
-    a_converted_chunk_stays_at_hand();
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+        tests[i]();
     what_is_at_hand_is_bounded();
     reading_in_order_converts_ahead();
     a_closed_stream_converts_no_more();
     a_seek_drops_what_was_ahead();
     demand_comes_before_read_ahead();
-    copies_do_not_wait_for_conversions();
-    a_failure_is_told_to_all_once();
-    a_changed_source_is_stale();
-    the_end_answers_everybody();
-    a_mirrored_file_ends_where_it_ends();
-    many_threads_with_little_memory();
+
+    CHECK(mkdtemp(directory) && chmod(directory, 0700) == 0);
+    source.fd = open(directory, O_RDONLY | O_CLOEXEC);
+    CHECK(source.fd >= 0);
+    what_was_converted_is_not_converted_again();
+    a_young_version_is_not_noted();
+    a_stream_is_read_ahead_from_the_cache();
+    a_cache_that_goes_harms_nobody();
+    for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        open_cache();
+        /* A source that the cache has never seen. */
+        source.version.mtime.tv_sec++;
+        source.content = (uint8_t)(100 + i);
+        tests[i]();
+        close_cache();
+    }
+    run_in_cache("rm -rf ./* ./.[!.]*");
+    close(source.fd);
+    CHECK(rmdir(directory) == 0);
     return 0;
 }

@@ -142,8 +142,9 @@ void engine_free(struct engine *engine)
 static void answer(const struct request *request, uint8_t *data)
 {
     const struct view *view = request->view;
-    struct iovec iov[2] = {{data, request->size / 3},
-                           {data + request->size / 3, request->size - request->size / 3}};
+    struct part parts[2] = {
+        {.data = data, .fd = -1, .size = request->size / 3},
+        {.data = data + request->size / 3, .fd = -1, .size = request->size - request->size / 3}};
     struct world *world = world_of(view->extents[0].tensor);
     struct defect defect;
     int r = 0;
@@ -161,7 +162,7 @@ static void answer(const struct request *request, uint8_t *data)
                        view->extents[request->tensor].tensor->name);
         request->engine->config.failed(request->engine->config.context, NULL, r, &defect);
     }
-    request->done(request->context, r, r < 0 ? NULL : iov, r < 0 ? 0 : 2);
+    request->done(request->context, r, r < 0 ? NULL : parts, r < 0 ? 0 : 2);
 }
 
 static void *worker(void *argument)
@@ -277,7 +278,7 @@ static int run(struct world *world, unsigned cores, struct transfer_failure *fai
     struct output output = {world};
     struct kernel_set kernels = {.name = "none"};
 
-    return transfer_run(&world->view, &kernels, cores, &output, &progress, failure);
+    return transfer_run(&world->view, &kernels, cores, NULL, &output, &progress, failure);
 }
 
 static void test_whole(void)

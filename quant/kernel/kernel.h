@@ -6,6 +6,9 @@
 
 #include "quant/type.h"
 
+/* Part of the names in a cache: to be raised when the bytes of any kernel change. */
+#define KERNEL_VERSION 1
+
 /*
  * One tile of float weights to blocks of one type. `src`: rows * row_len floats; `dst`: the blocks,
  * no padding. row_len is a multiple of the type's block (F16, BF16: any). A tile is several whole

@@ -1,0 +1,344 @@
+#include "fs/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "fs/ctime.h"
+#include "quant/kernel/kernel.h"
+
+/* What is new is written to the manifests after so much idleness, in ms. */
+#define IDLE_MS 1000
+
+struct store {
+    struct store_config config;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    /* protected by lock */
+    struct store_put *first, **end;
+    size_t waiting; /* bytes */
+    bool news;      /* something was put or noted since the last flush */
+    bool trimming;  /* one thread at a time */
+    bool stop;
+    /* constant */
+    unsigned thread_count;
+    pthread_t threads[];
+};
+
+/* --- names --------------------------------------------------------------------------------------
+ */
+
+static void add_version(struct digest *digest, const struct version *version)
+{
+    name_add_number(digest, version->inode);
+    name_add_number(digest, version->size);
+    name_add_number(digest, (uint64_t)version->mtime.tv_sec);
+    name_add_number(digest, (uint64_t)version->mtime.tv_nsec);
+    name_add_number(digest, (uint64_t)version->ctime.tv_sec);
+    name_add_number(digest, (uint64_t)version->ctime.tv_nsec);
+}
+
+/* What else than the source's bytes decides a chunk: kernel, types, transform (none), importance
+ * (none). */
+static void add_conversion(struct digest *digest, const struct extent *extent)
+{
+    name_add_number(digest, KERNEL_VERSION);
+    name_add_number(digest, (uint64_t)extent->type);
+    name_add_number(digest, (uint64_t)extent->tensor->type);
+    name_add(digest, NULL, 0);
+    name_add(digest, NULL, 0);
+}
+
+/* Of a tensor's chunks. The version is that of the file its bytes lie in. */
+static int name_manifest(const struct store *store, const struct store_chunk *chunk,
+                         struct name *name)
+{
+    const struct extent *extent = &chunk->view->extents[chunk->tensor];
+    const struct source_tensor *tensor = extent->tensor;
+    struct digest digest;
+
+    name_begin(&digest, cache_key(store->config.cache), "manifest");
+    add_version(&digest, source_version(chunk->view->source, tensor->shard));
+    name_add_number(&digest, tensor->offset);
+    name_add_number(&digest, tensor->size);
+    for (unsigned i = 0; i < 4; i++)
+        name_add_number(&digest, tensor->ne[i]);
+    add_conversion(&digest, extent);
+    return name_end(&digest, name);
+}
+
+static int name_object(const struct store *store, const struct store_chunk *chunk,
+                       const void *weights, struct name *name)
+{
+    struct key *key = cache_key(store->config.cache);
+    struct fingerprint fingerprint;
+    struct digest digest;
+    int r = fingerprint_make(key, weights, chunk->numbers->source_size, &fingerprint);
+
+    if (r < 0)
+        return r;
+    name_begin(&digest, key, "object");
+    add_conversion(&digest, &chunk->view->extents[chunk->tensor]);
+    name_add_number(&digest, chunk->numbers->columns);
+    name_add_number(&digest, chunk->numbers->source_size);
+    name_add(&digest, fingerprint.bytes, sizeof(fingerprint.bytes));
+    return name_end(&digest, name);
+}
+
+/* --- finding ------------------------------------------------------------------------------------
+ */
+
+bool store_is_big(const struct store *store, const struct view *view)
+{
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < source_shard_count(view->source); i++)
+        size += source_version(view->source, i)->size;
+    return size > store->config.big;
+}
+
+/* An object of another size than the chunk's is none of it, whatever its name says. */
+static int open_object(const struct store *store, const struct name *name, size_t size,
+                       struct cache_object **object)
+{
+    int r = cache_open(store->config.cache, name, object);
+
+    if (r == 0 && cache_object_size(*object) != size) {
+        cache_close(store->config.cache, *object);
+        r = -ENOENT;
+    }
+    return r;
+}
+
+struct cache_object *store_recall(struct store *store, const struct store_chunk *chunk)
+{
+    struct cache_object *object = NULL;
+    struct name manifest, name;
+    int r = name_manifest(store, chunk, &manifest);
+
+    if (r == 0)
+        r = cache_recall(store->config.cache, &manifest, chunk->index, &name);
+    if (r == 0)
+        r = open_object(store, &name, chunk->numbers->size, &object);
+    return r == 0 ? object : NULL;
+}
+
+bool store_may_note(const struct store *store, const struct store_chunk *chunk)
+{
+    unsigned shard = chunk->view->extents[chunk->tensor].tensor->shard;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return !version_young(source_version(chunk->view->source, shard), now) &&
+           ctime_is_true(source_descriptor(chunk->view->source, shard), store->config.trust_stat);
+}
+
+static void note(struct store *store, const struct store_put *put)
+{
+    if (put->count == 0)
+        return;
+    cache_note(store->config.cache, &put->manifest, put->count, put->index, &put->name);
+    pthread_mutex_lock(&store->lock);
+    store->news = true;
+    pthread_mutex_unlock(&store->lock);
+}
+
+int store_find(struct store *store, const struct store_chunk *chunk, const void *weights,
+               bool may_note, struct store_put *put, struct cache_object **object)
+{
+    int r = name_object(store, chunk, weights, &put->name);
+
+    put->index = chunk->index;
+    put->count = 0;
+    put->cold = store_is_big(store, chunk->view);
+    if (r == 0 && may_note) {
+        r = name_manifest(store, chunk, &put->manifest);
+        if (r == 0)
+            put->count = chunk->view->extents[chunk->tensor].chunk_count;
+    }
+    if (r < 0)
+        return r == -ENOENT ? -EIO : r;
+    r = open_object(store, &put->name, chunk->numbers->size, object);
+    if (r == 0)
+        note(store, put);
+    return r;
+}
+
+/* --- writing ------------------------------------------------------------------------------------
+ */
+
+bool store_put(struct store *store, struct store_put *put)
+{
+    bool taken;
+
+    pthread_mutex_lock(&store->lock);
+    taken = !store->stop && store->waiting + put->size <= store->config.waiting_max;
+    if (taken) {
+        put->next = NULL;
+        *store->end = put;
+        store->end = &put->next;
+        store->waiting += put->size;
+        pthread_cond_signal(&store->work);
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (!taken)
+        cache_count_dropped(store->config.cache);
+    return taken;
+}
+
+/* The oldest put, which stays counted in `waiting` until it is written. Called with the lock. */
+static struct store_put *take(struct store *store)
+{
+    struct store_put *put = store->first;
+
+    if (!put)
+        return NULL;
+    store->first = put->next;
+    if (!store->first)
+        store->end = &store->first;
+    return put;
+}
+
+static void write_put(struct store *store, struct store_put *put)
+{
+    size_t size = put->size;
+
+    if (cache_put(store->config.cache, &put->name, put->data, put->size, put->cold) == 0)
+        note(store, put);
+    put->done(put);
+    pthread_mutex_lock(&store->lock);
+    store->waiting -= size;
+    pthread_mutex_unlock(&store->lock);
+}
+
+static void trim(struct store *store)
+{
+    bool mine, stop = false;
+
+    pthread_mutex_lock(&store->lock);
+    mine = !store->trimming && cache_wants_trim(store->config.cache);
+    store->trimming = store->trimming || mine;
+    pthread_mutex_unlock(&store->lock);
+    while (mine && !stop && cache_wants_trim(store->config.cache)) {
+        cache_trim_step(store->config.cache);
+        pthread_mutex_lock(&store->lock);
+        stop = store->stop;
+        pthread_mutex_unlock(&store->lock);
+    }
+    if (mine) {
+        pthread_mutex_lock(&store->lock);
+        store->trimming = false;
+        pthread_mutex_unlock(&store->lock);
+    }
+}
+
+/* Waits for work; false when there was none for a while. Called with the lock. */
+static bool wait_for_work(struct store *store)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_MS / 1000;
+    while (!store->stop && !store->first) {
+        if (!store->news)
+            (void)pthread_cond_wait(&store->work, &store->lock);
+        else if (pthread_cond_timedwait(&store->work, &store->lock, &until) == ETIMEDOUT)
+            return false;
+    }
+    return true;
+}
+
+static void *writer(void *argument)
+{
+    struct store *store = argument;
+    struct sched_param normal = {.sched_priority = 0};
+
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &normal);
+    pthread_mutex_lock(&store->lock);
+    while (!store->stop || store->first) {
+        bool work = wait_for_work(store);
+        struct store_put *put = take(store);
+        bool flush = !work && !put && store->news;
+
+        if (flush)
+            store->news = false;
+        pthread_mutex_unlock(&store->lock);
+        if (put) {
+            write_put(store, put);
+            trim(store);
+        } else if (flush) {
+            cache_flush(store->config.cache);
+        }
+        pthread_mutex_lock(&store->lock);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return NULL;
+}
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static int start_threads(struct store *store)
+{
+    sigset_t all, before;
+    int r = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (r == 0 && store->thread_count < store->config.threads) {
+        r = -pthread_create(&store->threads[store->thread_count], NULL, writer, store);
+        if (r == 0)
+            store->thread_count++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
+int store_new(const struct store_config *config, struct store **out)
+{
+    struct store *store = calloc(1, sizeof(*store) + config->threads * sizeof(store->threads[0]));
+    pthread_condattr_t attributes;
+    int r;
+
+    if (!store)
+        return -ENOMEM;
+    store->config = *config;
+    store->end = &store->first;
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->work, &attributes);
+    pthread_condattr_destroy(&attributes);
+    r = start_threads(store);
+    if (r < 0) {
+        store_stop(store);
+        store_free(store);
+        return r;
+    }
+    *out = store;
+    return 0;
+}
+
+void store_stop(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->stop = true;
+    pthread_cond_broadcast(&store->work);
+    pthread_mutex_unlock(&store->lock);
+    for (unsigned i = 0; i < store->thread_count; i++)
+        pthread_join(store->threads[i], NULL);
+    store->thread_count = 0;
+    cache_flush(store->config.cache);
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    pthread_cond_destroy(&store->work);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
