@@ -277,6 +277,11 @@ static uint64_t monotonic_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+int cache_default_path(char **path)
+{
+    return place_default(path);
+}
+
 static int open_place(struct cache *cache, const struct cache_config *config, char *reason)
 {
     char why[PLACE_REASON_SIZE];

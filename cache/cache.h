@@ -47,6 +47,9 @@ struct cache_config {
     uint64_t (*clock)(void);    /* ms, monotonic; NULL: the system's */
 };
 
+/* Where a cache is that has no path: absolute, malloc'ed. -ENOENT: neither variable is set. */
+MUST_USE int cache_default_path(char **path);
+
 #define CACHE_REASON_SIZE 512
 
 /* [disk] Opens or makes it. After an error *reason is one line, with the path, that says why: go

@@ -36,6 +36,8 @@ struct mount {
     struct kernel_set kernels;
     struct log *terminal; /* what whoever started us should see */
     struct log *log;
+    char *cache_path; /* where the cache shall be, or NULL: none */
+    struct cache *cache;
     struct pool *pool;
     struct ops *ops;
     struct fuse_session *session;
@@ -234,6 +236,8 @@ static int make_ops(struct mount *mount, unsigned cores)
         .root = mount->place.models,
         .root_path = options->models,
         .pool = mount->pool,
+        .cache = mount->cache,
+        .trust_stat = options->trust_stat,
         .cores = cores,
         .memory = options->memory,
         .kernels = mount->kernels,
@@ -245,6 +249,30 @@ static int make_ops(struct mount *mount, unsigned cores)
     };
 
     return ops_new(&config, &mount->ops);
+}
+
+/* Goes on without a cache: to the log, and to whoever asked for that one. */
+static void go_without_cache(struct mount *mount, const char *reason)
+{
+    const struct mount_options *options = &mount->options;
+
+    log_line(mount->log, LOG_LEVEL_INFO, "no cache: %s", reason);
+    if (options->cache_path && (!options->foreground || options->log_path))
+        log_line(mount->terminal, LOG_LEVEL_INFO, "no cache: %s", reason);
+}
+
+static void make_cache(struct mount *mount)
+{
+    const struct mount_options *options = &mount->options;
+    const struct cache_config config = {
+        .path = options->cache_path, /* NULL: the parents of the default place are made, too */
+        .size = options->cache_size,
+        .min_free = options->cache_min_free,
+    };
+    char reason[CACHE_REASON_SIZE];
+
+    if (mount->cache_path && cache_new(&config, &mount->cache, reason) < 0)
+        go_without_cache(mount, reason);
 }
 
 /* A session that serves `device`, which is the session's from then on. */
@@ -336,6 +364,7 @@ static void take_down(struct mount *mount)
         detach(mount);
     ops_free(mount->ops);
     pool_free(mount->pool);
+    cache_free(mount->cache);
 }
 
 /* Mounts and serves; `ready` is the parent's pipe, or -1. 0: unmounted again, in whatever way. */
@@ -346,6 +375,7 @@ static int run(struct mount *mount, int ready)
 
     block_signals(mount);
     raise_limits();
+    make_cache(mount); /* starts no thread */
     (void)umask(0);
     r = pool_new(cores, &mount->pool);
     if (r == 0)
@@ -445,6 +475,42 @@ static int run_in_background(struct mount *mount)
     return chdir("/") == 0 ? run(mount, ends[1]) : -errno; /* at an error the end closes the pipe */
 }
 
+/* Where the cache shall be. A place that cannot be is refused if the user has said it; the default
+ * one is done without. After the log is open. */
+static int choose_cache(struct mount *mount)
+{
+    const struct mount_options *options = &mount->options;
+    char reason[MOUNTPOINT_REASON_SIZE];
+    int r;
+
+    if (options->no_cache)
+        return 0;
+    if (options->cache_path) {
+        mount->cache_path = strdup(options->cache_path);
+        r = mount->cache_path ? 0 : -ENOMEM;
+    } else {
+        r = cache_default_path(&mount->cache_path);
+    }
+    if (r == -ENOENT) {
+        go_without_cache(mount, "neither XDG_CACHE_HOME nor HOME is set");
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    r = mountpoint_check_cache(&mount->place, mount->cache_path, reason);
+    if (r < 0 && options->cache_path) {
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "%s; choose another place with -o cache=DIR",
+                 reason);
+        return r;
+    }
+    if (r < 0) {
+        go_without_cache(mount, reason);
+        free(mount->cache_path);
+        mount->cache_path = NULL;
+    }
+    return 0;
+}
+
 /* Everything that can be refused before anything has been done. */
 static int prepare(struct mount *mount, int argc, char **argv)
 {
@@ -477,7 +543,7 @@ static int prepare(struct mount *mount, int argc, char **argv)
     if (r < 0)
         log_line(mount->terminal, LOG_LEVEL_ERROR, "-o log=%s: %s", log.path ? log.path : "",
                  strerror(-r));
-    return r;
+    return r < 0 ? r : choose_cache(mount);
 }
 
 int cmd_mount(int argc, char **argv)
@@ -497,6 +563,7 @@ int cmd_mount(int argc, char **argv)
         r = mount.options.foreground ? run(&mount, -1) : run_in_background(&mount);
     log_close(mount.log);
     mountpoint_close(&mount.place);
+    free(mount.cache_path);
     options_free(&mount.options);
     log_close(mount.terminal);
     return r == 0 ? 0 : 1;

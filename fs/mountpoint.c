@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -242,6 +243,83 @@ int mountpoint_open(const char *models, const char *path, struct log *terminal,
         r = look_at(path, terminal, mountpoint, &st);
     if (r == 0)
         r = keep_apart(models, path, mountpoint, &st, terminal);
+    return r;
+}
+
+/* ---- a cache against both ---- */
+
+/* The directory at `path`, or the nearest above it that is there, as an O_PATH descriptor. What is
+ * to be made yet lies in it. */
+static int open_nearest(const char *path, char **resolved)
+{
+    char *at = strdup(path), *slash;
+    int fd = -1;
+
+    if (!at)
+        return -ENOMEM;
+    while ((fd = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0 && errno == ENOENT &&
+           (slash = strrchr(at, '/')) != NULL && strcmp(at, "/") != 0)
+        slash[slash == at ? 1 : 0] = '\0';
+    if (fd < 0) {
+        fd = -errno;
+    } else {
+        *resolved = realpath(at, NULL);
+        if (!*resolved) {
+            (void)close(fd);
+            fd = -errno;
+        }
+    }
+    free(at);
+    return fd;
+}
+
+static bool is_same(int fd, const struct stat *other)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_dev == other->st_dev && st.st_ino == other->st_ino;
+}
+
+/* The directory open as `fd`, at `path`, is the one of *above or lies in it. */
+static bool lies_in(int fd, const char *path, const struct stat *above, const char *above_path)
+{
+    return is_same(fd, above) || strcmp(path, above_path) == 0 || path_below(path, above_path) ||
+           lies_below(fd, above);
+}
+
+int mountpoint_check_cache(const struct mountpoint *mountpoint, const char *path,
+                           char reason[MOUNTPOINT_REASON_SIZE])
+{
+    int cache, place = open(mountpoint->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat models, target, st;
+    char *resolved = NULL;
+    struct stat exact;
+    int r = 0;
+
+    cache = open_nearest(path, &resolved);
+    reason[0] = '\0';
+    /* What cannot be looked at is nothing that a cache can be made in. */
+    if (cache < 0 || place < 0 || fstat(place, &target) != 0 || fstat(cache, &st) != 0 ||
+        fstat(mountpoint->models, &models) != 0)
+        goto out;
+    r = -EINVAL;
+    if (lies_in(cache, resolved, &target, mountpoint->path))
+        (void)snprintf(reason, MOUNTPOINT_REASON_SIZE, "the cache '%.200s' is inside MOUNTPOINT",
+                       path);
+    else if (lies_in(cache, resolved, &models, mountpoint->models_path))
+        (void)snprintf(reason, MOUNTPOINT_REASON_SIZE,
+                       "the cache '%.200s' is inside MODELS, where nothing is ever written", path);
+    else if (stat(path, &exact) == 0 && lies_in(place, mountpoint->path, &st, resolved))
+        (void)snprintf(reason, MOUNTPOINT_REASON_SIZE, "MOUNTPOINT is inside the cache '%.200s'",
+                       path);
+    else
+        r = 0;
+out:
+    if (cache >= 0)
+        (void)close(cache);
+    if (place >= 0)
+        (void)close(place);
+    free(resolved);
     return r;
 }
 

@@ -19,6 +19,16 @@ struct mountpoint {
  */
 MUST_USE int mountpoint_open(const char *models, const char *path, struct log *terminal,
                              struct mountpoint *mountpoint);
+
+/*
+ * A cache may lie neither in MOUNTPOINT nor around it (it would be read through the mount), nor in
+ * MODELS (nothing is ever written there). `path` is absolute; it need not exist. -EINVAL with
+ * *reason, one line.
+ */
+#define MOUNTPOINT_REASON_SIZE 512
+MUST_USE int mountpoint_check_cache(const struct mountpoint *mountpoint, const char *path,
+                                    char reason[MOUNTPOINT_REASON_SIZE]);
+
 void mountpoint_close(struct mountpoint *mountpoint);
 
 #endif

@@ -239,20 +239,39 @@ void ops_set_device(struct ops *ops, dev_t device)
     atomic_store(&ops->root.device, device);
 }
 
+/* " hits=N ...", or nothing where there is no cache. */
+static void format_cache_stats(struct cache *cache, char *text, size_t size)
+{
+    struct cache_stats stats;
+
+    text[0] = '\0';
+    if (!cache)
+        return;
+    cache_stats(cache, &stats);
+    (void)snprintf(text, size,
+                   " hits=%llu misses=%llu damaged=%llu puts=%llu dropped=%llu evicted=%llu "
+                   "record_hits=%llu record_misses=%llu",
+                   (unsigned long long)stats.hits, (unsigned long long)stats.misses,
+                   (unsigned long long)stats.damaged, (unsigned long long)stats.puts,
+                   (unsigned long long)stats.dropped, (unsigned long long)stats.evicted,
+                   (unsigned long long)stats.record_hits, (unsigned long long)stats.record_misses);
+}
+
 void ops_log_stats(struct ops *ops)
 {
     struct engine_stats stats;
+    char cached[256];
 
     engine_stats(ops->engine, &stats);
+    format_cache_stats(ops->config.cache, cached, sizeof(cached));
     log_line(ops->config.log, LOG_LEVEL_INFO,
              "stats: conversions=%llu conversions_ahead=%llu dropped_ahead=%llu recalled=%llu "
-             "converting=%llu "
-             "at_hand=%llu replies=%llu bytes=%llu parses=%llu nodes=%zu",
+             "converting=%llu at_hand=%llu replies=%llu bytes=%llu parses=%llu nodes=%zu%s",
              (unsigned long long)stats.conversions, (unsigned long long)stats.conversions_ahead,
              (unsigned long long)stats.dropped_ahead, (unsigned long long)stats.recalled,
              (unsigned long long)stats.converting, (unsigned long long)stats.at_hand,
              (unsigned long long)stats.replies, (unsigned long long)stats.bytes,
-             (unsigned long long)models_parse_count(ops->models), tree_count(ops->tree));
+             (unsigned long long)models_parse_count(ops->models), tree_count(ops->tree), cached);
 }
 
 /* ---- small operations ---- */

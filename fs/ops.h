@@ -54,7 +54,8 @@ bool ops_wait_idle(struct ops *ops, double seconds);
  * still exist. */
 void ops_finish(struct ops *ops);
 
-/* One line "stats: conversions=N conversions_ahead=N ..." at info level. */
+/* One line "stats: conversions=N conversions_ahead=N ..." at info level; with a cache it has the
+ * cache's counters, too. */
 void ops_log_stats(struct ops *ops);
 
 #endif

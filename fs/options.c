@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TTL_MAX 86400.0 /* a day */
 #define MEMORY_MIN ((uint64_t)1 << 20)
@@ -146,6 +147,32 @@ static int add_context(struct mount_options *options, const char *word)
     return 0;
 }
 
+/* The place of the cache, which outlives a change of the directory. */
+static int set_cache(const char *value, struct mount_options *options)
+{
+    char *directory = *value == '/' ? strdup("") : getcwd(NULL, 0);
+    char *path = NULL;
+    int r = directory ? 0 : -errno;
+
+    if (r == 0 && asprintf(&path, "%s%s%s", directory, *directory ? "/" : "", value) < 0)
+        r = -ENOMEM;
+    free(directory);
+    if (r < 0)
+        return r;
+    free(options->cache_path);
+    options->cache_path = path;
+    options->no_cache = false;
+    return 0;
+}
+
+/* As of cache_size_parse(), but that nothing at all is no size of a cache. */
+static int parse_cache_size(const char *text, struct cache_size *size)
+{
+    int r = cache_size_parse(text, size);
+
+    return r == 0 && size->percent == 0 && size->bytes == 0 ? -EINVAL : r;
+}
+
 /* ---- words of -o ---- */
 
 static int refuse(struct log *terminal, const char *word, const char *needs)
@@ -154,9 +181,52 @@ static int refuse(struct log *terminal, const char *word, const char *needs)
     return -EINVAL;
 }
 
+static bool needs_value(const char *word)
+{
+    static const char *const names[] = {"variants", "ttl",        "memory",        "log",
+                                        "cache",    "cache_size", "cache_min_free"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(word, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* 1: it is none of the cache's. */
+static int parse_cache_value(const char *word, struct log *terminal, struct mount_options *options)
+{
+    const char *value = value_of(word, "cache");
+    int r;
+
+    if (value && *value == '\0')
+        return refuse(terminal, word, "a directory is meant, such as cache=/var/cache/quantfs");
+    if (value) {
+        r = set_cache(value, options);
+        return r == 0 || r == -ENOMEM ? r : refuse(terminal, word, strerror(-r));
+    }
+    value = value_of(word, "cache_size");
+    if (value)
+        return parse_cache_size(value, &options->cache_size) == 0
+                   ? 0
+                   : refuse(terminal, word,
+                            "a size is meant, such as cache_size=20G or cache_size=10%; nocache is "
+                            "none at all");
+    value = value_of(word, "cache_min_free");
+    if (value)
+        return cache_size_parse(value, &options->cache_min_free) == 0
+                   ? 0
+                   : refuse(terminal, word,
+                            "a size is meant, such as cache_min_free=20G or cache_min_free=5%");
+    return 1;
+}
+
 static int parse_value(const char *word, struct log *terminal, struct mount_options *options)
 {
     const char *value;
+    int r = parse_cache_value(word, terminal, options);
+
+    if (r <= 0)
+        return r;
 
     value = value_of(word, "variants");
     if (value)
@@ -175,8 +245,7 @@ static int parse_value(const char *word, struct log *terminal, struct mount_opti
     if (value)
         return *value ? replace(&options->log_path, value)
                       : refuse(terminal, word, "a file is meant, such as log=/tmp/quantfs.log");
-    if (strcmp(word, "variants") == 0 || strcmp(word, "ttl") == 0 || strcmp(word, "memory") == 0 ||
-        strcmp(word, "log") == 0)
+    if (needs_value(word))
         return refuse(terminal, word, "it needs a value, written with '='");
     log_line(terminal, LOG_LEVEL_ERROR, "unknown option '%s'", word);
     return -EINVAL;
@@ -190,6 +259,12 @@ static int parse_word(const char *word, struct log *terminal, struct mount_optio
         options->allow_other = options->default_permissions = true;
     else if (strcmp(word, "default_permissions") == 0)
         options->default_permissions = true;
+    else if (strcmp(word, "nocache") == 0)
+        options->no_cache = true;
+    else if (strcmp(word, "trust_stat") == 0)
+        options->trust_stat = true;
+    else if (strcmp(word, "xattr") == 0)
+        options->xattr = true;
     else if (strcmp(word, "noexec") == 0 || strcmp(word, "exec") == 0)
         options->noexec = *word == 'n';
     else if (is_one_of(context_words, word))
@@ -314,6 +389,7 @@ int options_parse(int argc, char **argv, struct log *terminal, struct mount_opti
 void options_free(struct mount_options *options)
 {
     free(options->log_path);
+    free(options->cache_path);
     free(options->contexts);
     free(options->variants);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache/cache.h"
 #include "fs/log.h"
 #include "quant/variant.h"
 
@@ -21,6 +22,12 @@ struct mount_options {
     double ttl;      /* seconds */
     uint64_t memory; /* bytes; 0: not said */
     char *log_path;  /* or NULL */
+    bool no_cache;
+    char *cache_path; /* absolute; NULL: the default place */
+    struct cache_size cache_size;
+    struct cache_size cache_min_free;
+    bool trust_stat; /* network filesystems tell every change of a file, too */
+    bool xattr;      /* extended attributes */
     char *contexts;  /* SELinux words for the kernel, separated by commas, or NULL */
     struct variant *variants;
     size_t variant_count;
@@ -29,8 +36,9 @@ struct mount_options {
 /*
  * Reads `quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]`, also as mount(8) and mount.fuse3
  * call it: their own words (ro, rw, dev, suid, _netdev, x-..., ...) are taken and change nothing,
- * but for noexec. In -o a comma of a value is written "\,". -EINVAL: the message is on `terminal`.
- * In every case options_free() is due.
+ * but for noexec. In -o a comma of a value is written "\,". What contradicts is decided by the last
+ * word. A relative path of a cache is one from the current directory. -EINVAL: the message is on
+ * `terminal`. In every case options_free() is due.
  */
 MUST_USE int options_parse(int argc, char **argv, struct log *terminal,
                            struct mount_options *options);

@@ -90,6 +90,8 @@ static void test_defaults(void)
     CHECK(options.ttl == 1.0);
     CHECK_EQ(options.memory, 0);
     CHECK(!options.log_path && !options.contexts);
+    CHECK(!options.no_cache && !options.cache_path && !options.trust_stat && !options.xattr);
+    CHECK(!options.cache_size.given && !options.cache_min_free.given);
     CHECK_EQ(options.variant_count, 3);
     variant_format(&options.variants[0], text, sizeof(text));
     CHECK_STR(text, "q4_k_m");
@@ -230,6 +232,54 @@ static void test_log(void)
     refuse_words((char[]){"log"}, "'log': it needs a value");
 }
 
+static void test_cache(void)
+{
+    static const char *const no_sizes[] = {
+        "cache_size=",    "cache_size=0",      "cache_size=0%",      "cache_size=101%",
+        "cache_size=20X", "cache_size=-1",     "cache_size=5 %",     "cache_size=99999999T",
+        "cache_size=0K",  "cache_size=20GB",   "cache_size=1.5G",    "cache_min_free=",
+        "cache_min_free", "cache_min_free=%5", "cache_min_free=1e3",
+    };
+    struct mount_options options;
+    char word[64], here[4096], path[4200];
+
+    take(&options, (char[]){"cache=/a\\,b/c,cache_size=20G,cache_min_free=10%,trust_stat,xattr"});
+    CHECK_STR(options.cache_path, "/a,b/c");
+    CHECK(options.cache_size.given && options.cache_min_free.given);
+    CHECK_EQ(options.cache_size.percent, 0);
+    CHECK_EQ(options.cache_size.bytes, (uint64_t)20 << 30);
+    CHECK_EQ(options.cache_min_free.percent, 10);
+    CHECK(options.trust_stat && options.xattr && !options.no_cache);
+    options_free(&options);
+    take(&options, (char[]){"cache_size=10%,cache_min_free=0"});
+    CHECK_EQ(options.cache_size.percent, 10);
+    CHECK(options.cache_min_free.given);
+    CHECK_EQ(options.cache_min_free.bytes, 0);
+    options_free(&options);
+    /* The last word counts. */
+    take(&options, (char[]){"nocache,cache=/a,cache=/b"});
+    CHECK_STR(options.cache_path, "/b");
+    CHECK(!options.no_cache);
+    options_free(&options);
+    take(&options, (char[]){"cache=/a,nocache"});
+    CHECK(options.no_cache);
+    options_free(&options);
+    /* The process changes its directory. */
+    CHECK(getcwd(here, sizeof(here)));
+    (void)snprintf(path, sizeof(path), "%s/some/where", strcmp(here, "/") == 0 ? "" : here);
+    take(&options, (char[]){"cache=some/where"});
+    CHECK_STR(options.cache_path, path);
+    options_free(&options);
+    for (size_t i = 0; i < sizeof(no_sizes) / sizeof(*no_sizes); i++) {
+        (void)snprintf(word, sizeof(word), "%s", no_sizes[i]);
+        refuse_words(word, no_sizes[i]);
+    }
+    refuse_words((char[]){"cache="}, "'cache='");
+    refuse_words((char[]){"cache"}, "'cache': it needs a value");
+    refuse_words((char[]){"nocache=1"}, "unknown option 'nocache=1'");
+    refuse_words((char[]){"xattr=1"}, "unknown option 'xattr=1'");
+}
+
 static void check_variants(char *words, const char *expected)
 {
     struct mount_options options;
@@ -278,6 +328,7 @@ int main(void)
     test_words_of_mount();
     test_numbers();
     test_log();
+    test_cache();
     test_variants();
     (void)unlink(messages);
     return 0;

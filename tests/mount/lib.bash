@@ -30,10 +30,11 @@ kind_of_mount() { awk -v point="$(realpath -sm "$1")" '$5 == point { for (i = 7;
 alive() { kill -0 "$1" 2>/dev/null; }
 ended() { ! alive "$1" || [ "$(ps -o stat= -p "$1" 2>/dev/null | cut -c1)" = Z ]; }
 
-# start [OPTION...]: mounts models on mnt and waits until it answers. Sets daemon to the process.
+# start [OPTION...]: mounts models on mnt and waits until it answers. Sets daemon to the process. Without -o cache=DIR there is
+# no cache, so that what one start has found out is new to the next.
 start() {
     not_mounted mnt || fail "already mounted"
-    "$QUANTFS" models mnt -f -o log="$work/log" "$@" >daemon.out 2>daemon.err &
+    "$QUANTFS" models mnt -f -o nocache,log="$work/log" "$@" >daemon.out 2>daemon.err &
     daemon=$!
     until_true 20 started || fail "no mount within 20 s"
     if ended "$daemon"; then fail "the mount ended at once: $(cat daemon.err)"; fi
