@@ -183,6 +183,30 @@ const struct arch_facts *model_facts(const struct model *model)
     return &model->facts;
 }
 
+struct model_reason *model_reason_new(const struct variant *variant, const struct defect *defect)
+{
+    size_t size = strlen(defect->text) + 1;
+    struct model_reason *reason = malloc(sizeof(*reason) + size);
+
+    if (!reason)
+        return NULL;
+    *reason = (struct model_reason){
+        .of_variant = variant != NULL, .offset = defect->offset, .shard = defect->shard};
+    if (variant)
+        reason->variant = *variant;
+    memcpy(reason->text, defect->text, size);
+    return reason;
+}
+
+const struct model_result *model_record_find(const struct model_record *record,
+                                             const struct variant *variant)
+{
+    for (size_t i = 0; i < record->result_count; i++)
+        if (model_variants_equal(&record->results[i].variant, variant))
+            return &record->results[i];
+    return NULL;
+}
+
 bool model_variants_equal(const struct variant *a, const struct variant *b)
 {
     return a->ftype == b->ftype && a->pure == b->pure && a->leave_output == b->leave_output &&

@@ -30,7 +30,17 @@ struct model_view;
 struct model_result {
     struct variant variant;
     int r;
-    uint64_t size;
+    uint64_t size; /* of the view, bytes */
+    uint64_t data; /* of its tensors, bytes */
+};
+
+/* Why a model, or one variant of it, is refused. */
+struct model_reason {
+    bool of_variant;
+    struct variant variant; /* if so */
+    uint64_t offset;        /* as in struct defect */
+    unsigned shard;
+    char text[];
 };
 
 struct model_record {
@@ -40,10 +50,16 @@ struct model_record {
     /* of whoever works on the place: one at a time */
     bool judged;
     bool young;              /* when it was judged: to be judged again when it is not any more */
+    bool recalled;           /* it was looked for on disk */
+    bool changed;            /* there is more to know than on disk */
     bool told, told_variant; /* the log has it */
     int verdict;
+    uint64_t weights; /* of the source, if the verdict is 0 */
+    uint64_t data;    /* of its tensors, bytes */
+    uint32_t ftype;   /* its general.file_type, or UINT32_MAX */
     size_t result_count;
     struct model_result *results;
+    struct model_reason *reason; /* of the verdict, else of the first variant refused; or NULL */
 };
 
 MUST_USE int model_shelf_new(struct model_shelf **shelf);
@@ -92,6 +108,13 @@ const struct view *model_view_get(const struct model_view *view);
 bool model_view_tell(struct model_view *view);
 /* Path of a shard from the root. */
 void model_view_path(const struct model_view *view, unsigned shard, char *path, size_t size);
+
+/* `variant` may be NULL. NULL: no memory. For free(). */
+struct model_reason *model_reason_new(const struct variant *variant, const struct defect *defect);
+
+/* What is known of a variant, or NULL. */
+const struct model_result *model_record_find(const struct model_record *record,
+                                             const struct variant *variant);
 
 bool model_variants_equal(const struct variant *a, const struct variant *b);
 

@@ -233,6 +233,7 @@ void model_shelf_free_entry(struct model_shelf_entry *entry)
 {
     probe_files_free(&entry->record.files);
     free(entry->record.results);
+    free(entry->record.reason);
     free(entry);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fs/probe.h"
+#include "fs/record.h"
 #include "fs/shard.h"
 #include "quant/recipe.h"
 
@@ -15,8 +16,6 @@
 #define FLIGHTS_MAX 4
 /* So often files may change under a flight before it gives up. */
 #define TRIES_MAX 4
-/* Variants of one model whose sizes are kept. */
-#define RESULTS_MAX 32
 
 /*
  * A flight is waiting, then running, then gone:
@@ -114,17 +113,18 @@ static void log_refused(struct models *models, const struct flight *flight, int 
     log_defect(models->config.log, level, line, &shown);
 }
 
-static void log_no_variant(struct models *models, struct model_record *record,
-                           const struct variant *variant, const struct defect *defect)
+/* The reason is that of the first variant refused. */
+static void log_no_variant(struct models *models, struct model_record *record)
 {
+    const struct model_reason *reason = record->reason;
     char text[VARIANT_TEXT_MAX], line[2 * PATH_MAX];
 
-    if (record->told_variant)
+    if (record->told_variant || !reason || !reason->of_variant)
         return;
     record->told_variant = true;
     models_log_path(models, record->path, line, sizeof(line));
-    variant_format(variant, text, sizeof(text));
-    log_line(models->config.log, LOG_LEVEL_INFO, "%s: no variant %s: %s", line, text, defect->text);
+    variant_format(&reason->variant, text, sizeof(text));
+    log_line(models->config.log, LOG_LEVEL_INFO, "%s: no variant %s: %s", line, text, reason->text);
 }
 
 /* ---- one question ---- */
@@ -134,6 +134,51 @@ static bool is_verdict(int r)
 {
     return r == 0 || r == -ENOEXEC || r == -EINVAL || r == -ENOTSUP || r == -ENODATA ||
            r == -EACCES || r == -EPERM;
+}
+
+/* Of the verdict, or of the first variant refused. Without memory there is none. */
+static void keep_reason(struct model_record *record, const struct variant *variant, int r,
+                        const struct defect *defect)
+{
+    struct defect shown = *defect;
+
+    if (shown.text[0] == '\0')
+        (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
+    free(record->reason);
+    record->reason = model_reason_new(variant, &shown);
+}
+
+static void forget_reason(struct model_record *record)
+{
+    free(record->reason);
+    record->reason = NULL;
+}
+
+/* Files that are no models are nobody's mistake. */
+static void log_verdict(struct models *models, const struct flight *flight,
+                        struct model_record *record, const struct defect *defect)
+{
+    int r = record->verdict;
+
+    if (!record->told && r < 0 && r != -ENOEXEC)
+        log_refused(models, flight, r, level_of(r), defect);
+    record->told = record->judged;
+}
+
+static void note_facts(struct model_record *record, const struct source *source)
+{
+    size_t count;
+    const struct source_tensor *tensors = source_tensors(source, &count);
+
+    record->weights = record->data = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *ne = tensors[i].ne;
+
+        record->weights += ne[0] * ne[1] * ne[2] * ne[3]; /* far less than 2^64: they are there */
+        record->data += tensors[i].size;
+    }
+    if (source_key_u32(source, "general.file_type", &record->ftype) < 0)
+        record->ftype = UINT32_MAX;
 }
 
 static int parse(struct models *models, const struct flight *flight, struct model_record *record,
@@ -155,15 +200,17 @@ static int parse(struct models *models, const struct flight *flight, struct mode
         r = probe_source(models->config.root, flight->directory, flight->name, &record->files,
                          &source, &facts, &defect);
     }
+    record->changed = record->changed || !record->judged || record->verdict != r;
     record->judged = is_verdict(r);
     record->verdict = r;
     if (r < 0) {
-        /* Files that are no models are nobody's mistake. */
-        if (!record->told && r != -ENOEXEC)
-            log_refused(models, flight, r, level_of(r), &defect);
-        record->told = record->judged;
+        keep_reason(record, NULL, r, &defect);
+        log_verdict(models, flight, record, &defect);
         return r;
     }
+    if (record->reason && !record->reason->of_variant)
+        forget_reason(record);
+    note_facts(record, source);
     return model_set(models->shelf, record, source, &facts, model);
 }
 
@@ -174,30 +221,80 @@ static void doubt_young(struct models *models, struct model_record *record)
         return;
     record->judged = false;
     record->result_count = 0;
+    forget_reason(record);
     model_unset(models->shelf, record);
 }
 
-static const struct model_result *find_result(const struct model_record *record,
-                                              const struct variant *variant)
+/* ---- what is on disk ---- */
+
+/* Can what is found out about the record's versions be believed later? */
+static bool is_lasting(const struct models *models, const struct model_record *record)
 {
-    for (size_t i = 0; i < record->result_count; i++)
-        if (model_variants_equal(&record->results[i].variant, variant))
-            return &record->results[i];
-    return NULL;
+    return models->config.cache && record->files.true_ctime && !probe_files_young(&record->files);
 }
+
+/* What was found out before, by whomever. */
+static void recall(struct models *models, const struct flight *flight, struct model_record *record)
+{
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+
+    if (record->judged || record->recalled || !is_lasting(models, record))
+        return;
+    record->recalled = true;
+    if (record_load(models->config.cache, flight->name, record) < 0)
+        return;
+    record->judged = true;
+    record->young = false;
+    if (record->verdict < 0 && record->reason) {
+        defect.offset = record->reason->offset;
+        defect.shard = record->reason->shard;
+        (void)snprintf(defect.text, sizeof(defect.text), "%s", record->reason->text);
+    }
+    log_verdict(models, flight, record, &defect);
+}
+
+static void remember(struct models *models, const struct flight *flight,
+                     struct model_record *record)
+{
+    if (!record->changed || !record->judged || record->young || !is_lasting(models, record))
+        return;
+    record->changed = false;
+    record_save(models->config.cache, flight->name, record);
+}
+
+/* ---- variants ---- */
 
 /* Without memory it is found out again the next time. */
 static void keep_result(struct model_record *record, const struct model_result *result)
 {
     struct model_result *results;
 
-    if (record->result_count == RESULTS_MAX)
+    for (size_t i = 0; i < record->result_count; i++) {
+        if (!model_variants_equal(&record->results[i].variant, &result->variant))
+            continue;
+        record->changed = record->changed || record->results[i].size != result->size ||
+                          record->results[i].data != result->data ||
+                          record->results[i].r != result->r;
+        record->results[i] = *result;
+        return;
+    }
+    if (record->result_count == RECORD_RESULTS_MAX)
         record->result_count = 0;
     results = realloc(record->results, (record->result_count + 1) * sizeof(*results));
     if (!results)
         return;
     record->results = results;
     results[record->result_count++] = *result;
+    record->changed = true;
+}
+
+static struct model_result describe(const struct variant *variant, const struct view *view)
+{
+    struct model_result result = {.variant = *variant, .size = view->size};
+
+    for (size_t i = 0; i < view->extent_count; i++)
+        result.data += view->extents[i].size;
+    return result;
 }
 
 static int make_view(struct models *models, struct model_record *record, struct model *model,
@@ -216,7 +313,9 @@ static int make_view(struct models *models, struct model_record *record, struct 
         r = view_make(model_source(model), recipe, &view, &defect);
     recipe_free(recipe);
     if (r == -EINVAL || r == -ENOTSUP) {
-        log_no_variant(models, record, variant, &defect);
+        if (!record->reason)
+            keep_reason(record, variant, r, &defect);
+        log_no_variant(models, record);
         return -ENOENT;
     }
     return r < 0 ? r : model_view_new(models->shelf, model, variant, view, out);
@@ -226,23 +325,27 @@ static int make_view(struct models *models, struct model_record *record, struct 
 static int find_out(struct models *models, struct model_record *record, struct model *model,
                     const struct variant *variant, uint64_t *size, struct model_view **view)
 {
-    const struct model_result *known = find_result(record, variant);
+    const struct model_result *known = model_record_find(record, variant);
+    struct model_result result = {.variant = *variant};
     struct model_view *made = NULL;
-    int r;
 
     if (known && (known->r < 0 || !view)) {
+        if (known->r < 0)
+            log_no_variant(models, record);
         *size = known->size;
         return known->r;
     }
-    r = make_view(models, record, model, variant, &made);
-    *size = r == 0 ? model_view_get(made)->size : 0;
-    if (!known && (r == 0 || r == -ENOENT))
-        keep_result(record, &(struct model_result){.variant = *variant, .r = r, .size = *size});
+    result.r = make_view(models, record, model, variant, &made);
+    if (result.r == 0)
+        result = describe(variant, model_view_get(made));
+    *size = result.size;
+    if (result.r == 0 || result.r == -ENOENT)
+        keep_result(record, &result);
     if (view)
         *view = made;
     else
         model_view_unref(made);
-    return r;
+    return result.r;
 }
 
 /* Can it be answered without a parsed model? */
@@ -251,7 +354,7 @@ static bool is_known(const struct model_record *record, const struct models_ques
     const struct model_result *result;
 
     for (size_t i = 0; i < question->variant_count; i++) {
-        result = find_result(record, &question->variants[i]);
+        result = model_record_find(record, &question->variants[i]);
         if (!result || (question->want_view && i == 0 && result->r == 0))
             return false;
     }
@@ -283,6 +386,8 @@ static int answer(struct models *models, const struct flight *flight, struct mod
     int r = 0;
 
     doubt_young(models, record);
+    recall(models, flight, record);
+    question->record = record;
     if (record->judged && record->verdict < 0) {
         r = record->verdict;
     } else if (!record->judged || !is_known(record, question)) {
@@ -311,7 +416,8 @@ static struct models_question *answer_some(struct models *models, const struct f
     struct defect defect;
     int r;
 
-    r = probe_files(models->config.root, flight->directory, flight->name, &files, &defect);
+    r = probe_files(models->config.root, flight->directory, flight->name, models->config.trust_stat,
+                    &files, &defect);
     if (r < 0)
         model_record_drop(models->shelf, flight->path);
     if (r < 0 && r != -ENOENT)
@@ -322,14 +428,17 @@ static struct models_question *answer_some(struct models *models, const struct f
         /* The struct is its owner's again once it is answered. */
         struct models_question *next = questions->next;
 
+        questions->record = NULL;
         if (r < 0)
             questions->answer(questions, r);
         else if (answer(models, flight, record, questions, last) == -EAGAIN)
             break;
         questions = next;
     }
-    if (record)
+    if (record) {
+        remember(models, flight, record);
         model_record_put(models->shelf, record);
+    }
     return questions;
 }
 
@@ -434,8 +543,10 @@ void models_ask(struct models *models, struct models_question *question)
         start_flights(models);
     }
     pthread_mutex_unlock(&models->lock);
-    if (!flight)
+    if (!flight) {
+        question->record = NULL;
         question->answer(question, -ENOMEM);
+    }
 }
 
 struct model_view *models_find_view(struct models *models, const char *directory, const char *name,

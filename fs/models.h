@@ -15,7 +15,8 @@
 /*
  * Finds out about the models of the tree. Finding out is a flight: one at a time for each place, on
  * a worker, with the questions that wait for it; few run at once, so that a long listing leaves
- * room for reads. What was found out is kept on a shelf (model.h). Safe from any thread.
+ * room for reads. What was found out is kept on a shelf (model.h), and in the cache (record.h).
+ * Safe from any thread.
  */
 struct models;
 
@@ -25,6 +26,8 @@ struct models_config {
     const char *root_path; /* as the user wrote it, for the log */
     struct pool *pool;
     struct log *log;
+    struct cache *cache; /* keeps what was found out; NULL: none */
+    bool trust_stat;     /* as for ctime_is_true() */
 };
 
 MUST_USE int models_new(const struct models_config *config, struct models **models);
@@ -59,6 +62,8 @@ struct models_question {
     int *results;
     struct tree_attr *attrs;
     struct model_view *view; /* a reference; NULL unless results[0] is 0 */
+    /* For answer() with any r: what is known of the model, or NULL; valid until it returns. */
+    const struct model_record *record;
 
     struct models_question *next; /* private to models.c */
 };

@@ -176,6 +176,8 @@ static int init_ops(struct ops *ops)
         .root_path = ops->config.root_path,
         .pool = ops->config.pool,
         .log = ops->config.log,
+        .cache = ops->config.cache,
+        .trust_stat = ops->config.trust_stat,
     };
     pthread_condattr_t attributes;
     int r;

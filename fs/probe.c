@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "fs/ctime.h"
 #include "fs/shard.h"
 
 #define INODE_TOP ((uint64_t)1 << 63)
@@ -70,20 +72,24 @@ static int make_room(struct probe_files *files)
     return 0;
 }
 
-int probe_files(const struct root *root, const char *directory, const char *name,
+int probe_files(const struct root *root, const char *directory, const char *name, bool trust_stat,
                 struct probe_files *files, struct defect *defect)
 {
     char file[SHARD_NAME_MAX], path[PATH_MAX];
     unsigned count = shard_count(name);
     struct stat st;
-    int r = 0;
+    int fd, r = 0;
 
-    *files = (struct probe_files){.mode = 0444};
+    *files = (struct probe_files){.mode = 0444, .true_ctime = true};
     for (unsigned i = 0; i < count && r == 0; i++) {
         shard_name(name, i, file);
         r = join(directory, file, path);
-        if (r == 0)
-            r = root_follow(root, path, &st);
+        fd = r < 0 ? r : root_follow(root, path, &st);
+        if (fd >= 0) {
+            files->true_ctime = files->true_ctime && ctime_is_true(fd, trust_stat);
+            (void)close(fd);
+        }
+        r = fd < 0 ? fd : 0;
         if (r == -ENOENT && i > 0)
             r = -ENODATA;
         if (r == 0 && !S_ISREG(st.st_mode))

@@ -15,6 +15,7 @@
 struct probe_files {
     unsigned count;
     struct version *versions;
+    bool true_ctime; /* what is written down about these versions may be believed later */
     uint64_t digest; /* of inode, size and mtime of all: what a view's inode number comes from */
     mode_t mode;     /* what all files permit, reading only */
     uid_t uid;       /* of the first */
@@ -22,9 +23,10 @@ struct probe_files {
     struct timespec mtime, ctime; /* the newest */
 };
 
-/* -ENOENT: no first file; -ENODATA: another one of its set is missing. *defect tells which one. */
+/* `trust_stat` as for ctime_is_true(). -ENOENT: no first file; -ENODATA: another one of its set is
+ * missing. *defect tells which one. */
 MUST_USE int probe_files(const struct root *root, const char *directory, const char *name,
-                         struct probe_files *files, struct defect *defect);
+                         bool trust_stat, struct probe_files *files, struct defect *defect);
 void probe_files_free(struct probe_files *files);
 bool probe_files_young(const struct probe_files *files);
 

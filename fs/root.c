@@ -211,8 +211,7 @@ static int walk_path(const struct root *root, const char *path)
     return walk.at;
 }
 
-/* An O_PATH descriptor of what `path` leads to, with *st. */
-static int open_followed(const struct root *root, const char *path, struct stat *st)
+int root_follow(const struct root *root, const char *path, struct stat *st)
 {
     int fd = open_beneath(root->fd, path, O_PATH, 0);
 
@@ -221,21 +220,11 @@ static int open_followed(const struct root *root, const char *path, struct stat 
     return stat_opened(root, fd, st);
 }
 
-int root_follow(const struct root *root, const char *path, struct stat *st)
-{
-    int fd = open_followed(root, path, st);
-
-    if (fd < 0)
-        return fd;
-    (void)close(fd);
-    return 0;
-}
-
 int root_open(const struct root *root, const char *path, bool follow, struct stat *st)
 {
     char self[40];
     int fd = -1;
-    int at = follow ? open_followed(root, path, st) : open_entry(root, path, st);
+    int at = follow ? root_follow(root, path, st) : open_entry(root, path, st);
 
     if (at < 0)
         return at;

@@ -29,7 +29,8 @@ MUST_USE int root_open_directory(const struct root *root, const char *path, int 
 /* The target of a symlink; returns its length. */
 MUST_USE int root_read_link(const struct root *root, const char *path, char *target, size_t size);
 
-/* Through symlinks. They may lead anywhere, so this is for worker threads. */
+/* Through symlinks. They may lead anywhere, so this is for worker threads. Returns an O_PATH
+ * descriptor. */
 MUST_USE int root_follow(const struct root *root, const char *path, struct stat *st);
 
 /*

@@ -38,11 +38,12 @@ struct tree_attr {
 };
 
 /*
- * One node, or what one is looked for by. Two are the same if parent, kind, name, source and
- * versions are. A directory has no version: what stands under its name is that directory. A
- * mirrored file's or symlink's one version holds device and inode alone: a file that has taken
- * another's place is another node, so that no open file's pages mix with its pages; one that is
- * changed in place is the same, as on any passthrough.
+ * One node, or what one is looked for by. Two are the same if parent, kind, name, source, versions
+ * and, of a view, size are (a size that was kept and is wrong is found out at open). A directory
+ * has no version: what stands under its name is that directory. A mirrored file's or symlink's one
+ * version holds device and inode alone: a file that has taken another's place is another node, so
+ * that no open file's pages mix with its pages; one that is changed in place is the same, as on any
+ * passthrough.
  */
 struct tree_node {
     uint64_t id;

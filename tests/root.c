@@ -62,7 +62,9 @@ static void check_follow(const struct root *root, const char *path, const char *
     struct stat st, other;
     int fd;
 
-    CHECK_EQ(root_follow(root, path, &st), 0);
+    fd = root_follow(root, path, &st);
+    CHECK(fd >= 0);
+    CHECK_EQ(close(fd), 0);
     CHECK_EQ(stat(same, &other), 0);
     CHECK(st.st_ino == other.st_ino && st.st_dev == other.st_dev);
     fd = root_open(root, path, true, &st);
