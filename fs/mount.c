@@ -123,6 +123,7 @@ static bool is_hurried(struct mount *mount)
         if (signal != SIGUSR1) {
             log_line(mount->log, LOG_LEVEL_INFO, "%s: a second signal: ending at once",
                      mount->place.path);
+            ops_log_open(mount->ops, mount->place.path, "still open: it is cut off");
             return true;
         }
         ops_log_stats(mount->ops);
@@ -143,6 +144,7 @@ static void wind_down(struct mount *mount, int signal)
 
     log_line(mount->log, LOG_LEVEL_INFO, "%s: signal %d: unmounting", mount->place.path, signal);
     detach(mount);
+    ops_log_open(mount->ops, mount->place.path, "still open: it is served until it is closed");
     while (!is_hurried(mount)) {
         bool idle = ops_wait_idle(mount->ops, WAIT_STEP);
 
@@ -154,6 +156,7 @@ static void wind_down(struct mount *mount, int signal)
         if (now >= end) {
             log_line(mount->log, LOG_LEVEL_INFO, "%s: still in use after %.0f s: ending",
                      mount->place.path, WAIT_SECONDS);
+            ops_log_open(mount->ops, mount->place.path, "still open: it is cut off");
             break;
         }
         if (idle)

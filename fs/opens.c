@@ -291,3 +291,25 @@ size_t opens_count(struct opens *opens)
     pthread_mutex_unlock(&opens->lock);
     return count;
 }
+
+static bool has(const uint64_t *nodes, size_t count, uint64_t node)
+{
+    for (size_t i = 0; i < count; i++)
+        if (nodes[i] == node)
+            return true;
+    return false;
+}
+
+size_t opens_nodes(struct opens *opens, uint64_t *nodes, size_t size)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&opens->lock);
+    for (size_t i = 0; i < BUCKETS && count < size; i++)
+        for (const struct open_file *file = opens->files[i]; file && count < size;
+             file = file->next)
+            if (!is_directory(file) && !has(nodes, count, file->node))
+                nodes[count++] = file->node;
+    pthread_mutex_unlock(&opens->lock);
+    return count;
+}

@@ -56,5 +56,7 @@ MUST_USE int opens_stat(struct opens *opens, uint64_t node, struct stat *st);
 
 /* Files that are open; directories do not count. */
 size_t opens_count(struct opens *opens);
+/* Nodes of files that are open, each once: at most `size` of them. Returns how many. */
+size_t opens_nodes(struct opens *opens, uint64_t *nodes, size_t size);
 
 #endif

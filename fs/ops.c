@@ -11,6 +11,8 @@
 /* [m] With 64, readers of slow files keep a ready one waiting for seconds. The kernel lowers it to
  * the system's limit for users without privileges. */
 #define BACKGROUND_MAX 1024
+/* Files that are named when something has to wait for them. */
+#define OPEN_LINES_MAX 16
 
 /* ---- requests that are answered late ---- */
 
@@ -86,6 +88,25 @@ bool ops_wait_idle(struct ops *ops, double seconds)
         r = pthread_cond_timedwait(&ops->changed, &ops->lock, &end);
     pthread_mutex_unlock(&ops->lock);
     return idle;
+}
+
+void ops_log_open(struct ops *ops, const char *prefix, const char *what)
+{
+    uint64_t nodes[OPEN_LINES_MAX + 1];
+    size_t count = opens_nodes(ops->opens, nodes, OPEN_LINES_MAX + 1);
+    char path[PATH_MAX];
+    bool held;
+
+    for (size_t i = 0; i < count && i < OPEN_LINES_MAX; i++)
+        if (tree_path(ops->tree, nodes[i], path, sizeof(path)) == 0)
+            log_line(ops->config.log, LOG_LEVEL_INFO, "%s/%s: %s", prefix, path, what);
+    if (count > OPEN_LINES_MAX)
+        log_line(ops->config.log, LOG_LEVEL_INFO, "%s: and others: %s", prefix, what);
+    pthread_mutex_lock(&ops->lock);
+    held = ops->held != NULL;
+    pthread_mutex_unlock(&ops->lock);
+    if (count == 0 && held)
+        log_line(ops->config.log, LOG_LEVEL_INFO, "%s: a request is under way", prefix);
 }
 
 /* One that nobody is answering, taken; NULL: there is none. */

@@ -50,6 +50,10 @@ void ops_set_device(struct ops *ops, dev_t device);
 /* Waits until no file is open and no request is under way: true. False: `seconds` have passed. */
 bool ops_wait_idle(struct ops *ops, double seconds);
 
+/* Tells the log what ops_wait_idle() waits for: a line "PREFIX/PATH: WHAT" for each file that is
+ * open (for some, if they are many), or one line if it is but a request. */
+void ops_log_open(struct ops *ops, const char *prefix, const char *what);
+
 /* Answers every request that is still held, with ENODEV, and takes no new one. The session must
  * still exist. */
 void ops_finish(struct ops *ops);
