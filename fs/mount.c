@@ -281,11 +281,12 @@ static void make_cache(struct mount *mount)
 /* A session that serves `device`, which is the session's from then on. */
 static int make_session(struct mount *mount, int device)
 {
+    const struct fuse_lowlevel_ops table = ops_table(mount->options.xattr);
     char program[] = "quantfs", debug[] = "-d", path[32];
     char *argv[] = {program, debug, NULL};
     struct fuse_args args = FUSE_ARGS_INIT(mount->options.debug ? 2 : 1, argv);
 
-    mount->session = fuse_session_new(&args, ops_table(), sizeof(*ops_table()), mount->ops);
+    mount->session = fuse_session_new(&args, &table, sizeof(table), mount->ops);
     fuse_opt_free_args(&args);
     (void)snprintf(path, sizeof(path), "/dev/fd/%d", device);
     if (mount->session && fuse_session_mount(mount->session, path) == 0)

@@ -496,12 +496,12 @@ static void ops_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t in_offset,
 }
 
 /*
- * What is missing is missed: no getxattr (the kernel caches no answer but ENOSYS), no lseek (it
- * answers SEEK_HOLE by the size), no flush, no access.
+ * What is missing is missed: no getxattr unless it is asked for (the kernel caches no answer but
+ * ENOSYS), no lseek (it answers SEEK_HOLE by the size), no flush, no access.
  */
-const struct fuse_lowlevel_ops *ops_table(void)
+struct fuse_lowlevel_ops ops_table(bool xattr)
 {
-    static const struct fuse_lowlevel_ops table = {
+    struct fuse_lowlevel_ops table = {
         .init = ops_init,
         .lookup = ops_lookup,
         .forget = ops_forget,
@@ -532,5 +532,9 @@ const struct fuse_lowlevel_ops *ops_table(void)
         .copy_file_range = ops_copy_file_range,
     };
 
-    return &table;
+    if (xattr) {
+        table.getxattr = ops_getxattr;
+        table.listxattr = ops_listxattr;
+    }
+    return table;
 }

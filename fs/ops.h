@@ -40,8 +40,9 @@ MUST_USE int ops_new(const struct ops_config *config, struct ops **ops);
 /* After the session's loop has ended and ops_finish() was called. */
 void ops_free(struct ops *ops);
 
-/* The table for fuse_session_new(); its userdata is the struct ops. */
-const struct fuse_lowlevel_ops *ops_table(void);
+/* The table for fuse_session_new(); its userdata is the struct ops. `xattr`: with extended
+ * attributes. */
+struct fuse_lowlevel_ops ops_table(bool xattr);
 
 /* The device number of the mount itself, once it is mounted: a symlink that leads there is ELOOP.
  */
