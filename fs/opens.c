@@ -180,23 +180,32 @@ int opens_add_file(struct opens *opens, uint64_t node, uint64_t *handle, const s
 }
 
 /* Called with the lock. */
-static struct open_file *find(struct opens *opens, uint64_t handle)
+static struct open_file *find(struct opens *opens, uint64_t node, uint64_t handle)
 {
     struct open_file *file = *file_bucket(opens, handle);
 
     while (file && file->handle != handle)
         file = file->next;
-    return file;
+    return file && file->node == node ? file : NULL;
 }
 
-struct open_file *opens_get(struct opens *opens, uint64_t handle)
+struct open_file *opens_get(struct opens *opens, uint64_t node, uint64_t handle)
 {
     struct open_file *file;
 
     pthread_mutex_lock(&opens->lock);
-    file = find(opens, handle);
+    file = find(opens, node, handle);
     if (file)
         file->users++;
+    pthread_mutex_unlock(&opens->lock);
+    return file;
+}
+
+struct open_file *opens_ref(struct opens *opens, struct open_file *file)
+{
+    pthread_mutex_lock(&opens->lock);
+    assert(file->users > 0);
+    file->users++;
     pthread_mutex_unlock(&opens->lock);
     return file;
 }
@@ -217,16 +226,16 @@ bool opens_put(struct opens *opens, struct open_file *file)
     return last;
 }
 
-bool opens_close(struct opens *opens, uint64_t handle)
+bool opens_close(struct opens *opens, uint64_t node, uint64_t handle)
 {
     struct open_file **link, *file;
 
     pthread_mutex_lock(&opens->lock);
-    link = file_bucket(opens, handle);
-    while (*link && (*link)->handle != handle)
-        link = &(*link)->next;
-    file = *link;
+    file = find(opens, node, handle);
     if (file) {
+        link = file_bucket(opens, handle);
+        while (*link != file)
+            link = &(*link)->next;
         *link = file->next;
         opens->count -= !is_directory(file);
     }
@@ -234,26 +243,26 @@ bool opens_close(struct opens *opens, uint64_t handle)
     return file && opens_put(opens, file);
 }
 
-struct listing *opens_listing(struct opens *opens, uint64_t handle)
+struct listing *opens_listing(struct opens *opens, uint64_t node, uint64_t handle)
 {
     struct listing *listing = NULL;
     struct open_file *file;
 
     pthread_mutex_lock(&opens->lock);
-    file = find(opens, handle);
+    file = find(opens, node, handle);
     if (file && file->listing)
         listing = listing_ref(file->listing);
     pthread_mutex_unlock(&opens->lock);
     return listing;
 }
 
-void opens_set_listing(struct opens *opens, uint64_t handle, struct listing *listing)
+void opens_set_listing(struct opens *opens, uint64_t node, uint64_t handle, struct listing *listing)
 {
     struct listing *old = listing;
     struct open_file *file;
 
     pthread_mutex_lock(&opens->lock);
-    file = find(opens, handle);
+    file = find(opens, node, handle);
     if (file) {
         old = file->listing;
         file->listing = listing;

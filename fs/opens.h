@@ -11,7 +11,9 @@
 
 /*
  * What open files and directories pin, by the number that the kernel keeps as their handle. A
- * mirrored file's descriptor is shared by all who have opened that inode. Safe from any thread.
+ * handle is a hint: a fresh process knows none of those that the kernel still has, and has given
+ * their numbers to others. So whoever asks names the node, too. A mirrored file's descriptor is
+ * shared by all who have opened that inode. Safe from any thread.
  */
 struct opens;
 
@@ -39,17 +41,20 @@ MUST_USE int opens_add_file(struct opens *opens, uint64_t node, uint64_t *handle
                             const struct stat *st, int fd);
 MUST_USE int opens_add_directory(struct opens *opens, uint64_t node, uint64_t *handle);
 
-/* NULL: no such handle. To be put back. */
-struct open_file *opens_get(struct opens *opens, uint64_t handle);
+/* NULL: the node has no such handle. To be put back. */
+struct open_file *opens_get(struct opens *opens, uint64_t node, uint64_t handle);
+/* One use more of what one has. To be put back. */
+struct open_file *opens_ref(struct opens *opens, struct open_file *file);
 /* True: that was the last use of a handle that was closed. */
 bool opens_put(struct opens *opens, struct open_file *file);
 /* Closes a handle: what it pins is let go when nobody uses it any more. True as above. */
-bool opens_close(struct opens *opens, uint64_t handle);
+bool opens_close(struct opens *opens, uint64_t node, uint64_t handle);
 
 /* The listing that a directory's handle has, or NULL: a reference. */
-struct listing *opens_listing(struct opens *opens, uint64_t handle);
+struct listing *opens_listing(struct opens *opens, uint64_t node, uint64_t handle);
 /* Gives it one, taken over; the last one goes. */
-void opens_set_listing(struct opens *opens, uint64_t handle, struct listing *listing);
+void opens_set_listing(struct opens *opens, uint64_t node, uint64_t handle,
+                       struct listing *listing);
 
 /* State of a mirrored file that is open, though its name may be gone. -ENOENT: it is not open. */
 MUST_USE int opens_stat(struct opens *opens, uint64_t node, struct stat *st);

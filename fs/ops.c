@@ -63,6 +63,25 @@ void ops_let_go(struct ops_held *held)
     pthread_mutex_unlock(&ops->lock);
 }
 
+bool ops_enter(struct ops *ops)
+{
+    bool there;
+
+    pthread_mutex_lock(&ops->lock);
+    there = !atomic_load(&ops->stop);
+    ops->in_engine += there;
+    pthread_mutex_unlock(&ops->lock);
+    return there;
+}
+
+void ops_leave(struct ops *ops)
+{
+    pthread_mutex_lock(&ops->lock);
+    ops->in_engine--;
+    pthread_cond_broadcast(&ops->changed);
+    pthread_mutex_unlock(&ops->lock);
+}
+
 void ops_notify(struct ops *ops)
 {
     pthread_mutex_lock(&ops->lock);
@@ -241,7 +260,11 @@ void ops_free(struct ops *ops)
 {
     if (!ops)
         return;
+    pthread_mutex_lock(&ops->lock);
     atomic_store(&ops->stop, true);
+    while (ops->in_engine > 0)
+        pthread_cond_wait(&ops->changed, &ops->lock);
+    pthread_mutex_unlock(&ops->lock);
     if (ops->engine)
         engine_free(ops->engine);
     /* What workers are still at has been answered, but is theirs until they are done. */

@@ -199,7 +199,7 @@ static void listed(void *context, int r, struct listing *listing)
     if (r == 0) {
         /* libfuse's helpers only lay entries out; the request itself is not looked at. */
         r = fill_page(ops, NULL, &page, &call->wish, call->directory, listing);
-        opens_set_listing(ops->opens, call->wish.handle, listing);
+        opens_set_listing(ops->opens, call->wish.node, call->wish.handle, listing);
     }
     end_list(call, r, &page);
 }
@@ -249,7 +249,7 @@ static void list(fuse_req_t req, const struct wish *wish)
     int r = tree_path(ops->tree, wish->node, path, sizeof(path));
 
     if (r == 0 && wish->position > 0)
-        listing = opens_listing(ops->opens, wish->handle);
+        listing = opens_listing(ops->opens, wish->node, wish->handle);
     if (r == 0 && !listing) {
         list_late(ops, req, wish, path);
         return;
@@ -273,7 +273,7 @@ void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     if (r < 0)
         (void)fuse_reply_err(req, -r);
     else if (fuse_reply_open(req, fi) != 0)
-        (void)opens_close(ops->opens, fi->fh);
+        (void)opens_close(ops->opens, ino, fi->fh);
 }
 
 void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -298,7 +298,6 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct ops *ops = fuse_req_userdata(req);
 
-    (void)ino;
-    (void)opens_close(ops->opens, fi->fh);
+    (void)opens_close(ops->opens, ino, fi->fh);
     (void)fuse_reply_err(req, 0);
 }

@@ -28,6 +28,28 @@ bool ops_young(const struct version *versions, unsigned count)
     return false;
 }
 
+bool ops_versions_same(const struct tree_node *node, unsigned count, const struct version *versions)
+{
+    if (node->version_count != count)
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        if (!version_equal(&node->versions[i], &versions[i]))
+            return false;
+    return true;
+}
+
+int ops_view_place(struct ops *ops, const struct tree_node *node, char directory[PATH_MAX],
+                   struct variant *variant)
+{
+    size_t stem_length, length;
+    const char *text;
+
+    if (!variant_split_name(node->name, &stem_length, &text, &length) ||
+        variant_parse(text, length, variant) < 0)
+        return -ESTALE;
+    return tree_path(ops->tree, node->parent, directory, PATH_MAX);
+}
+
 static bool exists(struct ops *ops, const char *directory, const char *format, const char *stem,
                    size_t stem_length)
 {

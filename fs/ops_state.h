@@ -45,6 +45,7 @@ struct ops {
     /* protected by lock */
     struct ops_held *held;
     unsigned replying;
+    unsigned in_engine; /* workers of our own that call the engine */
 };
 
 /* -ENODEV: the mount ends; the request is still the caller's to answer. */
@@ -53,6 +54,10 @@ MUST_USE int ops_hold(struct ops *ops, struct ops_held *held, fuse_req_t req);
 fuse_req_t ops_take(struct ops_held *held);
 /* The struct is its owner's again. */
 void ops_let_go(struct ops_held *held);
+/* From ops_enter() to ops_leave() the engine is there, also for a worker that is late. False: the
+ * mount ends, and it may be gone. */
+MUST_USE bool ops_enter(struct ops *ops);
+void ops_leave(struct ops *ops);
 /* Wakes who waits for idleness: a file was closed. */
 void ops_notify(struct ops *ops);
 
@@ -60,6 +65,14 @@ void ops_notify(struct ops *ops);
 MUST_USE int ops_join(const char *directory, const char *name, char path[PATH_MAX]);
 
 bool ops_young(const struct version *versions, unsigned count);
+
+/* Are these the versions that the view's node stands for? */
+bool ops_versions_same(const struct tree_node *node, unsigned count,
+                       const struct version *versions);
+
+/* Where the model of a view's node is, and which variant it is. -ESTALE. */
+MUST_USE int ops_view_place(struct ops *ops, const struct tree_node *node, char directory[PATH_MAX],
+                            struct variant *variant);
 
 /* Are the files of a view still in the state that its node stands for, as far as can be told at
  * once? False also if a worker has to look. */

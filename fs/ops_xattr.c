@@ -126,20 +126,6 @@ static void end_call(struct xattr_call *call)
     free(call);
 }
 
-/* The files are no longer those that the view's node stands for. */
-static bool has_moved_on(const struct xattr_call *call)
-{
-    const struct tree_node *node = call->node;
-    const struct models_question *question = &call->question;
-
-    if (node->version_count != question->version_count)
-        return true;
-    for (unsigned i = 0; i < node->version_count; i++)
-        if (!version_equal(&node->versions[i], &question->versions[i]))
-            return true;
-    return false;
-}
-
 static void reply_list(const struct xattr_call *call, int r, fuse_req_t req)
 {
     char list[XATTRS * 32], value[VALUE_MAX];
@@ -159,7 +145,8 @@ static void answered(struct models_question *question, int r)
     fuse_req_t req = ops_take(&call->held);
     char value[VALUE_MAX];
 
-    if (req && call->node->kind == TREE_VIEW && (r < 0 || has_moved_on(call))) {
+    if (req && call->node->kind == TREE_VIEW &&
+        (r < 0 || !ops_versions_same(call->node, question->version_count, question->versions))) {
         (void)fuse_reply_err(req, ESTALE); /* the kernel looks the name up again */
     } else if (req && call->list) {
         reply_list(call, r, req);
@@ -177,24 +164,20 @@ static void answered(struct models_question *question, int r)
 static int find_model(struct ops *ops, struct xattr_call *call)
 {
     const struct tree_node *node = call->node;
-    size_t stem_length, length = strlen(node->name);
-    const char *text;
+    size_t length = strlen(node->name);
 
     if (node->kind == TREE_VIEW) {
-        if (!variant_split_name(node->name, &stem_length, &text, &length) ||
-            variant_parse(text, length, &call->variant) < 0)
-            return -ESTALE;
         (void)snprintf(call->source, sizeof(call->source), "%s", node->source);
-    } else if (node->kind == TREE_FILE && length > 5 &&
-               strcmp(node->name + length - 5, ".gguf") == 0) {
+        return ops_view_place(ops, node, call->directory, &call->variant);
+    }
+    if (node->kind == TREE_FILE && length > 5 && strcmp(node->name + length - 5, ".gguf") == 0) {
         if (shard_count(node->name) > 1)
             shard_name(node->name, 0, call->source);
         else
             (void)snprintf(call->source, sizeof(call->source), "%s", node->name);
-    } else {
-        return -ENODATA;
+        return tree_path(ops->tree, node->parent, call->directory, sizeof(call->directory));
     }
-    return tree_path(ops->tree, node->parent, call->directory, sizeof(call->directory));
+    return -ENODATA;
 }
 
 static int fill_question(struct ops *ops, struct xattr_call *call)
