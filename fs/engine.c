@@ -775,13 +775,13 @@ static int make_flights(struct engine *engine, size_t at_hand)
         .threads = 1 + config->cores / 4,
         .waiting_max = at_hand / 2,
         .trust_stat = config->trust_stat,
-        .big = memory_size() / 4,
     };
     struct flights_config flights = {
         .engine = config,
         .buffers = engine->buffers,
         .at_hand = at_hand,
         .objects = objects_max(),
+        .big = memory_size() / 4,
     };
     int r = config->cache ? store_new(&store, &engine->store) : 0;
 

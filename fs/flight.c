@@ -73,6 +73,7 @@ struct flights {
     struct buffers *buffers;
     struct store *store;
     size_t at_hand_max, objects_max;
+    uint64_t big;
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* protected by lock */
@@ -319,7 +320,17 @@ static int convert(struct flight *flight, const uint8_t *weights, struct defect 
     return r;
 }
 
-/* Rows of a source that is big are read once and leave the page cache to others. */
+static bool is_big(const struct flight *flight)
+{
+    const struct source *source = flight->view->source;
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < source_shard_count(source); i++)
+        size += source_version(source, i)->size;
+    return size > flight->flights->big;
+}
+
+/* Rows that were read for a conversion leave the page cache to others. */
 static void forget_rows(const struct flight *flight)
 {
     const struct view *view = flight->view;
@@ -352,7 +363,8 @@ static int make(struct flight *flight, bool *put, struct defect *defect)
         *put = flights->store && r == -ENOENT;
         r = convert(flight, weights.data, defect);
     }
-    if (flights->store && store_is_big(flights->store, flight->view))
+    flight->put.cold = is_big(flight);
+    if (flight->put.cold)
         forget_rows(flight);
 out:
     buffer_put(flights->buffers, &weights);
@@ -724,6 +736,7 @@ int flights_new(const struct flights_config *config, struct flights **out)
     flights->store = config->store;
     flights->at_hand_max = config->at_hand;
     flights->objects_max = config->objects;
+    flights->big = config->big;
     pthread_mutex_init(&flights->lock, NULL);
     pthread_cond_init(&flights->idle, NULL);
     link_init(&flights->queued);

@@ -32,6 +32,8 @@ struct flights_config {
     struct store *store;                /* not owned; NULL: no cache */
     size_t at_hand;                     /* bytes of chunks that are kept in memory */
     size_t objects;                     /* chunks that are kept as open files of the cache */
+    uint64_t
+        big; /* bytes: the rows of a source beyond this leave the page cache when they were read */
 };
 
 MUST_USE int flights_new(const struct flights_config *config, struct flights **flights);

@@ -91,15 +91,6 @@ static int name_object(const struct store *store, const struct store_chunk *chun
 /* --- finding ------------------------------------------------------------------------------------
  */
 
-bool store_is_big(const struct store *store, const struct view *view)
-{
-    uint64_t size = 0;
-
-    for (unsigned i = 0; i < source_shard_count(view->source); i++)
-        size += source_version(view->source, i)->size;
-    return size > store->config.big;
-}
-
 /* An object of another size than the chunk's is none of it, whatever its name says. */
 static int open_object(const struct store *store, const struct name *name, size_t size,
                        struct cache_object **object)
@@ -153,7 +144,6 @@ int store_find(struct store *store, const struct store_chunk *chunk, const void 
 
     put->index = chunk->index;
     put->count = 0;
-    put->cold = store_is_big(store, chunk->view);
     if (r == 0 && may_note) {
         r = name_manifest(store, chunk, &put->manifest);
         if (r == 0)

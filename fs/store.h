@@ -20,7 +20,6 @@ struct store_config {
     unsigned threads;    /* that write */
     size_t waiting_max;  /* bytes of chunks that wait to be written */
     bool trust_stat;     /* engine_config */
-    uint64_t big;        /* bytes: a source beyond this is read and written past the page cache */
 };
 
 MUST_USE int store_new(const struct store_config *config, struct store **store);
@@ -42,8 +41,9 @@ struct store_put {
     struct name name;
     struct name manifest;
     uint32_t index, count; /* of the manifest's slots; 0: there is none */
+    /* set by the owner: `cold` as of cache_put(); the bytes stay until done() is called: once, with
+     * no lock held */
     bool cold;
-    /* set by the owner; the bytes stay until done() is called: once, with no lock held */
     const void *data;
     size_t size;
     void (*done)(struct store_put *put);
@@ -67,8 +67,5 @@ MUST_USE int store_find(struct store *store, const struct store_chunk *chunk, co
 
 /* Queues a put. False: too much waits already, it is dropped and counted. */
 bool store_put(struct store *store, struct store_put *put);
-
-/* Are the rows of this view's source not worth a place in the page cache? */
-bool store_is_big(const struct store *store, const struct view *view);
 
 #endif
