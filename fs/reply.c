@@ -37,7 +37,9 @@ static void reply_files(fuse_req_t req, const struct part *parts, int count)
     } out = {.vector = {.count = (size_t)count}};
 
     for (int i = 0; i < count; i++) {
-        struct fuse_buf *buf = &out.vector.buf[i];
+        /* buf[] is declared with one element, though it has as many as count says. */
+        struct fuse_buf *buf =
+            (struct fuse_buf *)(void *)(out.room + offsetof(struct fuse_bufvec, buf)) + i;
 
         *buf = (struct fuse_buf){.size = parts[i].size};
         if (parts[i].data) {
