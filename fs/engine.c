@@ -1,26 +1,25 @@
 /*
  * A request takes one of three ways:
  *
- *   at once  every piece is padding, a patch or a chunk at hand: answered on the caller's thread
- *   direct   one chunk is missing and nothing else but padding and patches is asked for: the
- * request waits for the flight and is answered from the chunk itself gather   the rest: a buffer of
- * the request's size is filled by a worker and by the flights that land. What waits for conversions
- * holds its buffer meanwhile, so there is a budget for those (admit()).
+ * - at once: every piece is padding, a patch or a chunk at hand; answered on the caller's thread.
+ * - direct: one chunk is missing and nothing else but padding and patches is asked for; the request
+ *   waits for the flight and is answered from the chunk itself.
+ * - gathered: the rest (gather.h).
  *
- * engine->lock is not held while another function of the project is called, but for pool_add().
+ * engine->lock is not held while another function of the project is called.
  */
 #include "fs/engine.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "fs/flight.h"
+#include "fs/gather.h"
 #include "fs/memory.h"
 #include "fs/store.h"
 #include "fs/stream.h"
@@ -48,22 +47,10 @@ struct request {
     size_t size;
     engine_done done;
     void *context;
-    struct pool_job job;
     struct flight_waiter waiter; /* direct */
-    struct buffer buffer;        /* gather */
-    bool admitted;               /* its size counts in engine->gathering */
-    struct request *admit_next;  /* under engine->lock */
-    _Atomic unsigned
-        outstanding; /* gather: pieces that have not come, and the worker that asks for them */
-    _Atomic int r;
-};
-
-/* A piece of a gathered request that waits for a chunk. */
-struct gap {
-    struct flight_waiter waiter;
-    struct request *request;
-    uint8_t *data;
-    struct piece piece;
+    struct gather gather;
+    struct pool_job job;  /* a mirrored file */
+    struct buffer buffer; /* the same */
 };
 
 struct engine {
@@ -71,15 +58,13 @@ struct engine {
     struct buffers *buffers;
     struct store *store; /* NULL: no cache */
     struct flights *flights;
+    struct gathers *gathers;
     struct streams *streams;
-    size_t gather_max;
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* protected by lock */
     unsigned under_way; /* requests */
     bool stop;
-    size_t gathering; /* bytes of admitted requests */
-    struct request *admit_first, **admit_end;
     uint64_t replies, bytes;
 };
 
@@ -259,7 +244,7 @@ static bool quick_reply(struct quick *quick, const struct request *request, uint
     return whole;
 }
 
-/* --- gather -------------------------------------------------------------------------------------
+/* --- gathered -----------------------------------------------------------------------------------
  */
 
 /* Frees a request that has been answered. */
@@ -272,215 +257,31 @@ static void request_end(struct request *request, uint64_t bytes)
     leave(engine, bytes);
 }
 
-/* Lets waiting requests begin while there is room; one always may. Called with the lock. */
-static void admit(struct engine *engine)
+static void gathered(struct gather *gather, int r)
 {
-    while (engine->admit_first) {
-        struct request *request = engine->admit_first;
-
-        if (engine->gathering > 0 && engine->gathering + request->size > engine->gather_max)
-            return;
-        engine->admit_first = request->admit_next;
-        if (!engine->admit_first)
-            engine->admit_end = &engine->admit_first;
-        engine->gathering += request->size;
-        pool_add(engine->config.pool, &request->job, POOL_READY);
-    }
-}
-
-static void gather_finish(struct request *request)
-{
-    struct engine *engine = request->engine;
-    const struct part part = {.data = request->buffer.data, .fd = -1, .size = request->size};
-    int r = atomic_load(&request->r);
+    struct request *request = (struct request *)((char *)gather - offsetof(struct request, gather));
+    const struct part part = {.data = gather->buffer.data, .fd = -1, .size = request->size};
     uint64_t bytes;
 
     if (r == 0)
         r = range_unchanged(request->view, request->offset, request->size);
     if (r == -ESTALE)
-        tell_stale(engine, request->owner);
+        tell_stale(request->engine, request->owner);
     bytes = answer(request, r, &part, 1);
-    buffer_put(engine->buffers, &request->buffer);
-    if (request->admitted) {
-        pthread_mutex_lock(&engine->lock);
-        engine->gathering -= request->size;
-        admit(engine);
-        pthread_mutex_unlock(&engine->lock);
-    }
+    gather_end(gather);
     request_end(request, bytes);
-}
-
-/* One piece less to wait for. */
-static void gather_count_down(struct request *request)
-{
-    if (atomic_fetch_sub(&request->outstanding, 1) == 1)
-        gather_finish(request);
-}
-
-static void gather_note(struct request *request, int r)
-{
-    int expected = 0;
-
-    if (r < 0)
-        (void)atomic_compare_exchange_strong(&request->r, &expected, r);
-}
-
-/* False: the chunk has been lost. */
-static bool gap_fill(struct gap *gap, struct flight *flight)
-{
-    const struct piece *piece = &gap->piece;
-    bool filled = flight_copy(flight, piece->chunk.skip, piece->size, gap->data);
-
-    flight_put(gap->request->engine->flights, flight);
-    return filled;
-}
-
-/* 1: it is filled. 0: it waits. -errno. */
-static int gap_ask(struct gap *gap)
-{
-    const struct request *request = gap->request;
-    struct flight *flight;
-    int r;
-
-    do {
-        r = flights_join(request->engine->flights, request->view, request->owner,
-                         gap->piece.chunk.tensor, gap->piece.chunk.index, &gap->waiter, &flight);
-    } while (r > 0 && !gap_fill(gap, flight));
-    return r;
-}
-
-static void gap_landed(struct flight_waiter *waiter, int r, struct flight *flight)
-{
-    struct gap *gap = (struct gap *)((char *)waiter - offsetof(struct gap, waiter));
-    struct request *request = gap->request;
-
-    if (r == 0 && !gap_fill(gap, flight)) {
-        r = gap_ask(gap);
-        if (r == 0)
-            return;
-    }
-    free(gap);
-    gather_note(request, r);
-    gather_count_down(request);
-}
-
-static int gather_chunk(struct request *request, const struct piece *piece, uint8_t *data)
-{
-    struct gap *gap = malloc(sizeof(*gap));
-    int r;
-
-    if (!gap)
-        return -ENOMEM;
-    *gap = (struct gap){
-        .waiter = {.landed = gap_landed}, .request = request, .data = data, .piece = *piece};
-    atomic_fetch_add(&request->outstanding, 1);
-    r = gap_ask(gap);
-    if (r == 0)
-        return 0;
-    free(gap);
-    atomic_fetch_sub(&request->outstanding, 1); /* not the last: the worker's own is left */
-    return r < 0 ? r : 0;
-}
-
-/* A source that was cut cannot be read, but the reason is that it has changed. */
-static int gather_copy(const struct view *view, const struct piece *piece, uint8_t *data)
-{
-    int r = source_read(view->source, piece->copy.shard, piece->copy.offset, data, piece->size);
-
-    return r == -EIO && source_unchanged(view->source, piece->copy.shard) < 0 ? -ESTALE : r;
-}
-
-static int gather_piece(struct request *request, const struct piece *piece, uint8_t *data)
-{
-    switch (piece->kind) {
-    case PIECE_ZERO:
-        memset(data, 0, piece->size);
-        return 0;
-    case PIECE_PATCH:
-        memcpy(data, piece->patch, piece->size);
-        return 0;
-    case PIECE_COPY:
-        return gather_copy(request->view, piece, data);
-    case PIECE_CHUNK:
-        return gather_chunk(request, piece, data);
-    }
-    return -EIO;
-}
-
-static int gather_pieces(struct request *request)
-{
-    struct piece pieces[PIECES_MAX];
-    size_t have = 0;
-    int r = buffer_get(request->engine->buffers, request->size, &request->buffer);
-
-    while (r == 0 && have < request->size) {
-        size_t count = view_map(request->view, request->offset + have, request->size - have, pieces,
-                                PIECES_MAX);
-
-        if (count == 0)
-            r = -EIO;
-        for (size_t i = 0; i < count && r == 0; i++) {
-            r = gather_piece(request, &pieces[i], request->buffer.data + have);
-            have += pieces[i].size;
-        }
-    }
-    return r;
-}
-
-static bool stopping(struct engine *engine)
-{
-    bool stop;
-
-    pthread_mutex_lock(&engine->lock);
-    stop = engine->stop;
-    pthread_mutex_unlock(&engine->lock);
-    return stop;
-}
-
-static void gather_run(struct pool_job *job)
-{
-    struct request *request = (struct request *)((char *)job - offsetof(struct request, job));
-
-    gather_note(request, stopping(request->engine) ? -ENODEV : gather_pieces(request));
-    gather_count_down(request);
-}
-
-static bool has_chunk(const struct view *view, uint64_t offset, size_t size)
-{
-    struct piece pieces[PIECES_MAX];
-
-    while (size > 0) {
-        size_t count = view_map(view, offset, size, pieces, PIECES_MAX);
-
-        if (count == 0)
-            break;
-        for (size_t i = 0; i < count; i++) {
-            if (pieces[i].kind == PIECE_CHUNK)
-                return true;
-            offset += pieces[i].size;
-            size -= pieces[i].size;
-        }
-    }
-    return false;
 }
 
 static void gather_submit(struct request *request)
 {
-    struct engine *engine = request->engine;
-
-    atomic_init(&request->outstanding, 1);
-    request->job.run = gather_run;
-    /* Copies alone hold their buffer only while a worker reads. */
-    if (!has_chunk(request->view, request->offset, request->size)) {
-        pool_add(engine->config.pool, &request->job, POOL_READY);
-        return;
-    }
-    pthread_mutex_lock(&engine->lock);
-    request->admitted = true;
-    *engine->admit_end = request;
-    engine->admit_end = &request->admit_next;
-    admit(engine);
-    pthread_mutex_unlock(&engine->lock);
+    request->gather = (struct gather){
+        .view = request->view,
+        .owner = request->owner,
+        .offset = request->offset,
+        .size = request->size,
+        .done = gathered,
+    };
+    gather_begin(request->engine->gathers, &request->gather);
 }
 
 /* --- direct -------------------------------------------------------------------------------------
@@ -643,6 +444,16 @@ int engine_read(struct engine *engine, const struct view *view, void *owner, uin
     return wait.r;
 }
 
+static bool stopping(struct engine *engine)
+{
+    bool stop;
+
+    pthread_mutex_lock(&engine->lock);
+    stop = engine->stop;
+    pthread_mutex_unlock(&engine->lock);
+    return stop;
+}
+
 static int read_file(struct request *request, size_t *have)
 {
     int r = buffer_get(request->engine->buffers, request->size, &request->buffer);
@@ -793,6 +604,7 @@ int engine_new(const struct engine_config *config, struct engine **out)
 {
     struct engine *engine = calloc(1, sizeof(*engine));
     uint64_t memory, fixed;
+    size_t gathering;
     int r;
 
     if (!engine)
@@ -800,14 +612,16 @@ int engine_new(const struct engine_config *config, struct engine **out)
     engine->config = *config;
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->idle, NULL);
-    engine->admit_end = &engine->admit_first;
     memory = config->memory > 0 ? config->memory : engine_default_memory(config->cores);
-    engine->gather_max = (size_t)(memory / 8);
-    fixed = config->cores * ARENA_PER_CORE + engine->gather_max + COPIES_SIZE;
+    gathering = (size_t)(memory / 8);
+    fixed = config->cores * ARENA_PER_CORE + gathering + COPIES_SIZE;
     r = buffers_new((size_t)(config->cores * ARENA_PER_CORE), &engine->buffers);
     if (r == 0)
         r = make_flights(engine,
                          (size_t)(memory > fixed + AT_HAND_MIN ? memory - fixed : AT_HAND_MIN));
+    if (r == 0)
+        r = gathers_new(config->pool, engine->buffers, engine->flights, gathering,
+                        &engine->gathers);
     if (r == 0)
         r = streams_new(&engine->streams);
     if (r < 0) {
@@ -825,6 +639,8 @@ void engine_free(struct engine *engine)
     pthread_mutex_lock(&engine->lock);
     engine->stop = true;
     pthread_mutex_unlock(&engine->lock);
+    if (engine->gathers)
+        gathers_stop(engine->gathers);
     if (engine->flights)
         flights_stop(engine->flights);
     pthread_mutex_lock(&engine->lock);
@@ -834,6 +650,7 @@ void engine_free(struct engine *engine)
     /* A chunk that waits to be written is used by that. */
     if (engine->store)
         store_stop(engine->store);
+    gathers_free(engine->gathers);
     flights_free(engine->flights);
     store_free(engine->store);
     streams_free(engine->streams);
