@@ -13,6 +13,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "fs/engine.h"
+#include "fs/root.h"
 #include "quant/kernel/kernel.h"
 #include "tests/check.h"
 
@@ -150,6 +152,70 @@ size_t fuse_add_direntry_plus(fuse_req_t req, char *data, size_t room, const cha
                               const struct fuse_entry_param *entry, off_t position)
 {
     return fuse_add_direntry(req, data, room, name, entry ? &entry->attr : NULL, position);
+}
+
+/* ---- what may be slow or fail, put before the real thing by the linker ---- */
+
+/* The names are the linker's: --wrap. */
+void __real_engine_free(struct engine *engine);
+void __wrap_engine_free(struct engine *engine);
+void __real_engine_stream_close(struct engine *engine, uint64_t handle);
+void __wrap_engine_stream_close(struct engine *engine, uint64_t handle);
+int __real_root_open(const struct root *root, const char *path, bool follow, struct stat *st);
+int __wrap_root_open(const struct root *root, const char *path, bool follow, struct stat *st);
+
+/* A disk that answers the next open only when the engine is gone. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool slow, entered, gone;
+} disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void set_and_tell(bool *what, bool value)
+{
+    pthread_mutex_lock(&disk.lock);
+    *what = value;
+    pthread_cond_broadcast(&disk.changed);
+    pthread_mutex_unlock(&disk.lock);
+}
+
+static void wait_until(const bool *what)
+{
+    pthread_mutex_lock(&disk.lock);
+    while (!*what)
+        pthread_cond_wait(&disk.changed, &disk.lock);
+    pthread_mutex_unlock(&disk.lock);
+}
+
+void __wrap_engine_free(struct engine *engine)
+{
+    __real_engine_free(engine);
+    set_and_tell(&disk.gone, true);
+}
+
+void __wrap_engine_stream_close(struct engine *engine, uint64_t handle)
+{
+    bool gone;
+
+    pthread_mutex_lock(&disk.lock);
+    gone = disk.gone;
+    pthread_mutex_unlock(&disk.lock);
+    CHECK(!gone);
+    __real_engine_stream_close(engine, handle);
+}
+
+int __wrap_root_open(const struct root *root, const char *path, bool follow, struct stat *st)
+{
+    bool slow;
+
+    pthread_mutex_lock(&disk.lock);
+    slow = disk.slow;
+    pthread_mutex_unlock(&disk.lock);
+    if (slow) {
+        set_and_tell(&disk.entered, true);
+        wait_until(&disk.gone);
+    }
+    return __real_root_open(root, path, follow, st);
 }
 
 /* ---- a mount without a kernel ---- */
@@ -418,6 +484,27 @@ static void test_end(struct bench *bench)
     free(reqs);
 }
 
+/* A worker that opens a file on a slow disk while the mount ends is answered for, and closes what
+ * it has opened though the engine is gone. */
+static void test_late_open(const char *model)
+{
+    struct fuse_file_info fi = {.flags = O_RDONLY};
+    struct fuse_req req;
+    struct bench bench;
+    fuse_ino_t notes;
+
+    set_up(&bench, model);
+    notes = look_up(&bench, "notes.txt");
+    set_and_tell(&disk.gone, false);
+    set_and_tell(&disk.slow, true);
+    begin(&bench, &req);
+    bench.table.open(&req, notes, &fi);
+    wait_until(&disk.entered);
+    tear_down(&bench);
+    CHECK_EQ(wait_for(&req), -ENODEV);
+    set_and_tell(&disk.slow, false);
+}
+
 int main(int argc, char **argv)
 {
     struct bench bench;
@@ -428,5 +515,6 @@ int main(int argc, char **argv)
     test_directories(&bench);
     test_replaced(&bench, argv[1]);
     test_end(&bench);
+    test_late_open(argv[1]);
     return 0;
 }
