@@ -18,33 +18,26 @@ static const char *base_name(const char *path)
 static void print_help(FILE *stream)
 {
     (void)fprintf(
-        stream, "usage: quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]\n"
-                "       quantfs quantize [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n"
-                "       quantfs recipe SOURCE VARIANT\n"
-                "       quantfs cache stats|verify|trim SIZE|clear [DIR]\n"
-                "       quantfs --help | --version\n\n"
-                "Mounts a directory of GGUF models and shows, beside each full-precision one, its\n"
-                "quantized variants, such as model@q4_k_m.gguf: byte for byte what llama-quantize\n"
-                "writes. Unmount: fusermount3 -u MOUNTPOINT\n\n"
-                "  -f                  stay in the foreground; the log goes to standard error\n"
-                "  -v                  log more\n"
-                "  -d                  libfuse's own trace; implies -f\n"
-                "  -o variants=A:B     the variants that a listing shows (q4_k_m:q4_k_s:q8_0)\n"
-                "  -o ttl=SECONDS      how long the kernel may keep names and attributes (1)\n"
-                "  -o memory=SIZE      bound of the buffers, such as 256M (64M + 4M a core)\n"
-                "  -o cache=DIR        where converted tensors are kept (~/.cache/quantfs)\n"
-                "  -o cache_size=SIZE  bound of the cache, such as 20G or 10%% (10%%)\n"
-                "  -o cache_min_free=SIZE\n"
-                "                      what it leaves free of its filesystem (5%%)\n"
-                "  -o nocache          keep nothing\n"
-                "  -o trust_stat       believe the times of files on network filesystems\n"
-                "  -o xattr            extended attributes user.quantfs.*\n"
-                "  -o log=FILE         write the log there instead of to syslog\n"
-                "  -o allow_other      let other users in\n"
-                "  and the words of mount(8): ro,noatime,_netdev,nofail,user,... see quantfs(1)\n\n"
-                "quantize: one variant to a file, the arguments and bytes of llama-quantize.\n"
-                "recipe: which tensor gets which type, and where. cache: looks after the cache.\n"
-                "Each has a --help of its own.\n");
+        stream,
+        "usage: quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]\n"
+        "       quantfs quantize [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n"
+        "       quantfs recipe SOURCE VARIANT\n"
+        "       quantfs cache stats|verify|trim SIZE|clear [DIR]\n"
+        "       quantfs --help | --version\n\n"
+        "Mounts a directory of GGUF models and shows, beside each full-precision one, its\n"
+        "quantized variants, such as model@q4_k_m.gguf: byte for byte what llama-quantize\n"
+        "writes. Unmount: fusermount3 -u MOUNTPOINT\n\n"
+        "  -f                  stay in the foreground; the log goes to standard error\n"
+        "  -v, -d              log more; libfuse's own trace, which implies -f\n"
+        "  -o variants=A:B     the variants that a listing shows (q4_k_m:q4_k_s:q8_0)\n"
+        "  -o ttl=SECONDS      how long the kernel may keep names and attributes (1)\n"
+        "  -o memory=SIZE      bound of the buffers, such as 256M (64M + 4M a core)\n"
+        "  -o cache=DIR        where converted tensors are kept (~/.cache/quantfs)\n"
+        "  -o cache_size=SIZE  bound of the cache, such as 20G or 10%% (10%%)\n"
+        "  -o nocache          keep nothing\n"
+        "  -o log=FILE         write the log there instead of to syslog\n"
+        "  -o allow_other      let other users in\n\n"
+        "All options: man quantfs. quantize, recipe and cache have a --help of their own.\n");
 }
 
 /* Or a file that we open would become standard output, and be written to as such. */
