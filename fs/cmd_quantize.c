@@ -450,7 +450,9 @@ static int write_view(const struct quantize *quantize, const struct cmd_source *
     bool quiet;
     int r;
 
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader who leaves is EPIPE, and is cleaned up after */
+    /* A reader who leaves is EPIPE, a file beyond the limit EFBIG: they are cleaned up after. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     r = output_open(quantize->output, model->source, &output);
     if (r < 0)
         return failed_output(quantize, "open", r);

@@ -35,7 +35,7 @@ struct output {
     bool finished; /* under mutex */
     bool watching;
     pthread_t watcher;
-    sigset_t signals; /* those of the three that were not ignored */
+    sigset_t signals; /* those that were not ignored */
     sigset_t before;
 };
 
@@ -78,7 +78,7 @@ static void *watch(void *argument)
 /* The signals go to a thread that waits for them: it may take a lock, a handler may not. */
 static int watch_start(struct output *output)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     struct sigaction action;
     int r;
 

@@ -10,14 +10,14 @@
 /*
  * The file that `quantize` writes (design.md, "Without a mount"). One that exists keeps its inode
  * and is cut to nothing first; what is no regular file is written straight through; a new one has
- * no name until it is whole. From output_open() to output_free() SIGINT, SIGTERM and SIGHUP undo
- * what was written and then end the process, as if they had not been caught.
+ * no name until it is whole. From output_open() to output_free() SIGINT, SIGTERM, SIGHUP and
+ * SIGQUIT undo what was written and then end the process, as if they had not been caught.
  */
 struct output;
 
 /*
  * Opens PATH for a view of `source`. Call it before the first thread of the process starts, since
- * it blocks the three signals for all that come. -ETXTBSY: PATH is a file of the source itself,
+ * it blocks these signals for all that come. -ETXTBSY: PATH is a file of the source itself,
  * nothing was touched. Other errors as of open(2).
  */
 MUST_USE int output_open(const char *path, const struct source *source, struct output **output);

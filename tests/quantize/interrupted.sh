@@ -2,31 +2,23 @@
 # If this failed, Ctrl-C would leave half a model behind, or the shell would not see that it was Ctrl-C.
 . "$(dirname "$0")/lib.bash"
 
-# Standard output is a pipe that is full: the first progress line waits there, so the run cannot end before the signal.
+# Standard output is a pipe with room for some progress lines: the run cannot end before the signal, but has written by then.
 python3 - "$QUANTFS" <<'PYTHON'
-import fcntl, os, signal, subprocess, sys, time
+import fcntl, os, resource, signal, subprocess, sys, time
+
+ROOM = 12 * len("[   1/  20]\n") # the first write comes with the eighth line at the latest
+BEFORE = 5000000 # bytes of a file that exists
 
 def run(out, sig):
     reader, writer = os.pipe()
-    flags = fcntl.fcntl(writer, fcntl.F_GETFL)
-    fcntl.fcntl(writer, fcntl.F_SETFL, flags | os.O_NONBLOCK)
-    try:
-        while True:
-            os.write(writer, b"x" * 4096)
-    except BlockingIOError:
-        pass
-    try:
-        while True:
-            os.write(writer, b"x")
-    except BlockingIOError:
-        pass
-    fcntl.fcntl(writer, fcntl.F_SETFL, flags)
-    child = subprocess.Popen([sys.argv[1], "quantize", "source.gguf", out, "Q8_0"], stdout=writer, stderr=subprocess.DEVNULL,
-                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    size = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writer, b"x" * (size - ROOM))
+    child = subprocess.Popen([sys.argv[1], "quantize", "source.gguf", out, "Q8_0", "2"], stdout=writer, stderr=subprocess.DEVNULL,
+                             preexec_fn=default_signals)
     limit = time.monotonic() + 30
-    while not opened(child.pid, out):
+    while not 0 < written(child.pid, out) < BEFORE:
         assert child.poll() is None, "it ended by itself"
-        assert time.monotonic() < limit, "the output was never opened"
+        assert time.monotonic() < limit, "nothing was ever written"
         time.sleep(0.01)
     child.send_signal(sig)
     status = child.wait(30)
@@ -34,7 +26,12 @@ def run(out, sig):
     os.close(reader)
     os.close(writer)
 
-def opened(pid, out):
+def default_signals():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+def written(pid, out):
     here = os.getcwd() + "/"
     for fd in os.listdir("/proc/%d/fd" % pid):
         try:
@@ -42,15 +39,15 @@ def opened(pid, out):
         except OSError:
             continue
         if target == here + out or (target.startswith(here) and ("deleted" in target or ".quantfs-" in target)):
-            return True
-    return False
+            return os.stat("/proc/%d/fd/%s" % (pid, fd)).st_size
+    return 0
 
-for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT:
     run("new.gguf", sig)
     left = sorted(os.listdir("."))
     assert left == ["source.gguf"], "left behind: %s" % left
     with open("old.gguf", "wb") as file:
-        file.write(b"x" * 5000000)
+        file.write(b"x" * BEFORE)
     inode = os.stat("old.gguf").st_ino
     run("old.gguf", sig)
     assert (os.stat("old.gguf").st_ino, os.stat("old.gguf").st_size) == (inode, 0), "not the same inode, empty"
