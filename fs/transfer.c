@@ -10,10 +10,10 @@
 #include "fs/engine.h"
 #include "fs/pool.h"
 
-#define REQUEST_SIZE                                                                               \
-    ((uint64_t)1 << 20)              /* bytes of one request: a chunk, or several small ones       \
-                                      */
+/* Bytes of one request: a chunk, or several small ones. */
+#define REQUEST_SIZE ((uint64_t)1 << 20)
 #define REQUEST_CHUNKS 32            /* chunks of one request */
+#define PADDING_SMALL 4096           /* bytes of padding that come with the data before them */
 #define WRITE_SIZE ((size_t)1 << 20) /* at least so many bytes in one write, if they are there */
 #define SLOTS_MAX 512
 #define DEFECTS_MAX 64
@@ -27,6 +27,7 @@ struct slot {
     size_t size;
     size_t tensor;    /* extent_count: the header */
     bool first, last; /* of the tensor's requests */
+    bool padding;     /* zeros behind a tensor, and nothing else */
     bool done;        /* under mutex */
     int r;
 };
@@ -61,7 +62,7 @@ static uint64_t extent_end(const struct view *view, size_t tensor)
 }
 
 /* Whole chunks, so that no chunk has two requests. */
-static uint64_t end_of_chunks(struct transfer *transfer, uint64_t end)
+static uint64_t end_of_chunks(struct transfer *transfer)
 {
     const struct view *view = transfer->view;
     const struct extent *extent = &view->extents[transfer->tensor];
@@ -71,7 +72,7 @@ static uint64_t end_of_chunks(struct transfer *transfer, uint64_t end)
     while (chunk < extent->chunk_count && chunk - first < REQUEST_CHUNKS) {
         uint64_t next = chunk + 1 < extent->chunk_count
                             ? view_chunk_offset(view, (uint32_t)transfer->tensor, chunk + 1)
-                            : end;
+                            : extent->offset + extent->size;
 
         if (chunk > first && next - transfer->offset > REQUEST_SIZE)
             break;
@@ -82,39 +83,62 @@ static uint64_t end_of_chunks(struct transfer *transfer, uint64_t end)
     return stop;
 }
 
-/* Whole blocks, as convert_check() wants them; the last request takes the padding with it. */
-static uint64_t end_of_blocks(const struct transfer *transfer, uint64_t end)
+/* Whole blocks, as convert_check() wants them. */
+static uint64_t end_of_blocks(const struct transfer *transfer)
 {
     const struct extent *extent = &transfer->view->extents[transfer->tensor];
-    uint64_t block = type_info(extent->type)->block_size;
+    uint64_t block = type_info(extent->type)->block_size, end = extent->offset + extent->size;
     uint64_t stop = transfer->offset + REQUEST_SIZE / block * block;
 
-    return stop >= extent->offset + extent->size ? end : stop;
+    return stop < end ? stop : end;
+}
+
+/* Where a request ends that asks for bytes before `end`, and for no others: header or padding. */
+static uint64_t end_of_bytes(const struct transfer *transfer, uint64_t end)
+{
+    return end - transfer->offset > REQUEST_SIZE ? transfer->offset + REQUEST_SIZE : end;
+}
+
+/* Padding is as long as the file's alignment says: only a little of it comes with the data. */
+static uint64_t end_in_tensor(struct transfer *transfer, bool padding, uint64_t end)
+{
+    const struct extent *extent = &transfer->view->extents[transfer->tensor];
+    uint64_t data_end = extent->offset + extent->size, stop;
+
+    if (padding)
+        return end_of_bytes(transfer, end);
+    stop = extent->chunk_count > 0 ? end_of_chunks(transfer) : end_of_blocks(transfer);
+    return stop == data_end && end - stop <= PADDING_SMALL ? end : stop;
 }
 
 /* Fills the numbers of the next request; false: there is none. */
 static bool next_request(struct transfer *transfer, struct slot *slot)
 {
     const struct view *view = transfer->view;
+    const struct extent *extent;
     uint64_t end, stop;
 
     if (!transfer->in_header && transfer->tensor == view->extent_count)
         return false;
-    end = transfer->in_header ? view->header_size : extent_end(view, transfer->tensor);
-    if (transfer->in_header)
-        stop = transfer->offset + REQUEST_SIZE < end ? transfer->offset + REQUEST_SIZE : end;
-    else if (view->extents[transfer->tensor].chunk_count > 0)
-        stop = end_of_chunks(transfer, end);
-    else
-        stop = end_of_blocks(transfer, end);
-    slot->offset = transfer->offset;
-    slot->size = (size_t)(stop - transfer->offset);
-    slot->tensor = transfer->in_header ? view->extent_count : transfer->tensor;
-    slot->first =
-        !transfer->in_header && transfer->offset == view->extents[transfer->tensor].offset;
-    slot->last = !transfer->in_header && stop == end;
+    *slot = (struct slot){.transfer = transfer,
+                          .data = slot->data,
+                          .capacity = slot->capacity,
+                          .offset = transfer->offset};
+    if (transfer->in_header) {
+        end = view->header_size;
+        stop = end_of_bytes(transfer, end);
+        slot->tensor = view->extent_count;
+    } else {
+        extent = &view->extents[transfer->tensor];
+        end = extent_end(view, transfer->tensor);
+        slot->tensor = transfer->tensor;
+        slot->first = slot->offset == extent->offset;
+        slot->padding = !slot->first && slot->offset >= extent->offset + extent->size;
+        stop = end_in_tensor(transfer, slot->padding, end);
+        slot->last = stop == end;
+    }
+    slot->size = (size_t)(stop - slot->offset);
     slot->done = slot->size == 0;
-    slot->r = 0;
     transfer->offset = stop;
     if (stop == end) {
         transfer->tensor += transfer->in_header ? 0 : 1;
@@ -253,7 +277,8 @@ static int take(struct transfer *transfer, const struct slot *slot)
     }
     if (r < 0)
         find_defect(transfer, slot);
-    else if (!header && transfer->view->extents[slot->tensor].chunk_count == 0 && slot->size > 0)
+    else if (!header && !slot->padding && slot->size > 0 &&
+             transfer->view->extents[slot->tensor].chunk_count == 0)
         r = check_copied(transfer, slot);
     if (r < 0)
         return r;

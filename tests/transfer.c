@@ -16,6 +16,7 @@
 #define TENSORS 40
 #define CHUNK ((uint64_t)300 * 1024)
 #define BLOCK 34u
+#define REQUEST_MAX (((size_t)1 << 20) + 4096)
 
 struct world {
     struct view view;
@@ -193,9 +194,10 @@ static int tensor_of(const struct view *view, uint64_t offset, size_t size)
         if (offset < extent->offset || extent->size == 0)
             continue;
         CHECK(offset + size <= end);
-        if (extent->chunk_count > 0) {
+        if (extent->chunk_count > 0 && offset < extent->offset + extent->size) {
             CHECK_EQ((offset - extent->offset) % CHUNK, 0);
-            CHECK(offset + size == end || (offset + size - extent->offset) % CHUNK == 0);
+            CHECK(offset + size >= extent->offset + extent->size ||
+                  (offset + size - extent->offset) % CHUNK == 0);
         }
         return (int)i;
     }
@@ -212,6 +214,7 @@ void engine_submit(struct engine *engine, const struct view *view, void *owner, 
 
     (void)owner;
     CHECK(request && size > 0);
+    CHECK(size <= REQUEST_MAX); /* as big as a request, so is the memory */
     *request =
         (struct request){engine, view, offset, size, done, context, tensor_of(view, offset, size)};
     pthread_mutex_lock(&engine->mutex);
@@ -248,7 +251,7 @@ static void written(void *context, uint64_t offset)
 }
 
 /* Tensors of none to a few megabytes, every third one copied. */
-static void world_make(struct world *world, unsigned seed)
+static void world_make_aligned(struct world *world, unsigned seed, uint64_t alignment)
 {
     uint64_t at = 1500000 / 32 * 32;
 
@@ -267,9 +270,14 @@ static void world_make(struct world *world, unsigned seed)
         extent->size = i % 7 == 6 ? 0 : (uint64_t)BLOCK * blocks;
         if (i % 3 != 0)
             extent->chunk_count = (uint32_t)((extent->size + CHUNK - 1) / CHUNK);
-        at += (extent->size + 31) / 32 * 32;
+        at += (extent->size + alignment - 1) / alignment * alignment;
     }
     world->view.size = at;
+}
+
+static void world_make(struct world *world, unsigned seed)
+{
+    world_make_aligned(world, seed, 32);
 }
 
 static int run(struct world *world, unsigned cores, struct transfer_failure *failure)
@@ -293,6 +301,26 @@ static void test_whole(void)
             copied += world.extents[i].chunk_count == 0 ? world.extents[i].size : 0;
         CHECK(copied > 0);
         CHECK_EQ(run(&world, cores, &failure), 0);
+        CHECK_EQ(world.written, world.view.size);
+        CHECK_EQ(world.ended, TENSORS);
+        CHECK_EQ(world.checked, copied);
+    }
+}
+
+/* The alignment is a number in the file: whatever it is, a request stays as big as any other. */
+static void test_padding(void)
+{
+    static const uint64_t alignments[] = {1, 8192, UINT64_C(1) << 21};
+
+    for (size_t i = 0; i < sizeof(alignments) / sizeof(alignments[0]); i++) {
+        struct transfer_failure failure;
+        struct world world;
+        uint64_t copied = 0;
+
+        world_make_aligned(&world, 40, alignments[i]);
+        for (int j = 0; j < TENSORS; j++)
+            copied += world.extents[j].chunk_count == 0 ? world.extents[j].size : 0;
+        CHECK_EQ(run(&world, 2, &failure), 0);
         CHECK_EQ(world.written, world.view.size);
         CHECK_EQ(world.ended, TENSORS);
         CHECK_EQ(world.checked, copied);
@@ -331,6 +359,7 @@ static void test_failures(void)
 int main(void)
 {
     test_whole();
+    test_padding();
     test_failures();
     return 0;
 }
