@@ -33,7 +33,6 @@
 #define ARENA_PER_CORE (5 * MIB)
 /* Copies and mirrored reads: so many at a time, the pool's limit, of a megabyte each. */
 #define COPIES_SIZE (8 * MIB)
-#define AT_HAND_MIN (4 * MIB)
 #define OBJECTS_MAX ((size_t)4096)
 
 static const uint8_t zeros[4096];
@@ -565,7 +564,12 @@ void engine_stream_close(struct engine *engine, uint64_t stream)
 
 uint64_t engine_default_memory(unsigned cores)
 {
-    return (64 + 4 * (uint64_t)cores) * MIB;
+    return (56 + 8 * (uint64_t)cores) * MIB;
+}
+
+uint64_t engine_least_memory(unsigned cores)
+{
+    return (16 + 7 * (uint64_t)cores) * MIB;
 }
 
 /* Files of the cache that are kept open, of those that the process may have. */
@@ -613,12 +617,13 @@ int engine_new(const struct engine_config *config, struct engine **out)
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->idle, NULL);
     memory = config->memory > 0 ? config->memory : engine_default_memory(config->cores);
+    if (memory < engine_least_memory(config->cores))
+        memory = engine_least_memory(config->cores);
     gathering = (size_t)(memory / 8);
     fixed = config->cores * ARENA_PER_CORE + gathering + COPIES_SIZE;
     r = buffers_new((size_t)(config->cores * ARENA_PER_CORE), &engine->buffers);
     if (r == 0)
-        r = make_flights(engine,
-                         (size_t)(memory > fixed + AT_HAND_MIN ? memory - fixed : AT_HAND_MIN));
+        r = make_flights(engine, (size_t)(memory - fixed));
     if (r == 0)
         r = gathers_new(config->pool, engine->buffers, engine->flights, gathering,
                         &engine->gathers);

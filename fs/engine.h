@@ -46,7 +46,13 @@ struct engine_stats {
     uint64_t bytes;             /* bytes in them */
 };
 
+/* More than the 64 MiB and 4 MiB a core of design.md from three cores on: the running conversions
+ * of an F32 source take 5 MiB a core, and read-ahead that uses all cores needs as many chunks at
+ * hand.
+ */
 uint64_t engine_default_memory(unsigned cores);
+/* What is taken where less is asked for. */
+uint64_t engine_least_memory(unsigned cores);
 
 MUST_USE int engine_new(const struct engine_config *config, struct engine **engine);
 /* Every request still waiting is finished with -ENODEV first. The pool must still run. */

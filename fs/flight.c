@@ -7,7 +7,9 @@
  *   AHEAD -> (none)               flights_drop(), flights_stop(), flight_look()
  *   AHEAD, DEMANDED -> RUNNING    flight_run()      it is being converted
  *   all of these -> READY         flight_land()     at hand, until hand_evict() or flight_lose()
- *   all of these -> FAILED        flight_land()     freed when all who waited were told
+ *   all of these -> FAILED        flight_land()     freed when all who waited were told; kept where
+ *                                                   the weights are at fault, so that they are
+ *                                                   converted and complained about once
  *   DEMANDED -> FAILED            flights_stop()
  *
  * With a cache a flight is `looking` at first: its job is one of the pool's order READY, which
@@ -26,7 +28,10 @@
 
 #include "fs/flight_state.h"
 
-/* --- running ---
+/* Failures that are remembered. */
+#define FAILED_MAX 64
+
+/* --- running ------------------------------------------------------------------------------------
  */
 
 /* Tells all who wait. A reference for each of them was taken before. */
@@ -40,8 +45,35 @@ static void tell(struct flight_waiter *waiter, int r, struct flight *flight)
     }
 }
 
+/* Called with the lock. `for_good`: it will fail whenever it is tried; remembered if somebody has
+ * been told. *evicted: what nobody finds any more. */
+static void land_failed(struct flights *flights, struct flight *flight, bool for_good,
+                        struct flight **evicted)
+{
+    struct flight *oldest = link_flight(flights->failed.next);
+    bool keep = for_good && !flight->ahead;
+
+    flight->state = STATE_FAILED;
+    hand_take_from_ahead(flights, flight);
+    if (!keep) {
+        hand_unhash(flights, flight);
+        flight->hash_next = NULL;
+        *evicted = flight;
+        return;
+    }
+    if (flights->failed_count == FAILED_MAX) {
+        hand_unhash(flights, oldest);
+        link_remove(&oldest->order);
+        oldest->hash_next = NULL;
+        *evicted = oldest;
+    } else {
+        flights->failed_count++;
+    }
+    link_append(&flights->failed, &flight->order);
+}
+
 /* The flight has ended. Returns those who wait. */
-static struct flight_waiter *flight_land(struct flight *flight, int r, bool put,
+static struct flight_waiter *flight_land(struct flight *flight, int r, bool put, bool for_good,
                                          struct flight **evicted)
 {
     struct flights *flights = flight->flights;
@@ -52,6 +84,7 @@ static struct flight_waiter *flight_land(struct flight *flight, int r, bool put,
     pthread_mutex_lock(&flights->lock);
     waiters = flight->waiters;
     flight->waiters = NULL;
+    flight->r = r;
     link_remove(&flight->order);
     if (r == 0) {
         flight->state = STATE_READY;
@@ -67,9 +100,7 @@ static struct flight_waiter *flight_land(struct flight *flight, int r, bool put,
         link_append(hand_home(flights, flight), &flight->order);
         *evicted = hand_evict_surplus(flights);
     } else {
-        flight->state = STATE_FAILED;
-        hand_take_from_ahead(flights, flight);
-        hand_unhash(flights, flight);
+        land_failed(flights, flight, for_good, evicted);
     }
     pthread_mutex_unlock(&flights->lock);
     return waiters;
@@ -98,8 +129,10 @@ static void finish(struct flights *flights, struct flight *flight, int r, bool p
 {
     const struct engine_config *engine = flights->engine;
     void *owner = flight->owner;
+    /* A defect is said of weights, which a second try would not change. */
+    bool for_good = defect && defect->text[0];
     struct flight *evicted = NULL;
-    struct flight_waiter *waiters = flight_land(flight, r, put, &evicted);
+    struct flight_waiter *waiters = flight_land(flight, r, put, for_good, &evicted);
 
     /* From here on a flight that nobody waits for may be evicted by others.
      * The reason is known before anybody is told that there is one; what nobody waits for will fail
@@ -109,8 +142,6 @@ static void finish(struct flights *flights, struct flight *flight, int r, bool p
     tell(waiters, r, flight);
     if (put && r == 0)
         put_result(flight);
-    if (r < 0)
-        hand_free(flights, flight);
     hand_free_chain(flights, evicted);
     engine->release(owner);
 }
@@ -272,11 +303,13 @@ int flights_join(struct flights *flights, const struct view *view, void *owner, 
         hand_touch(flights, flight);
         *out = flight;
         r = 1;
+    } else if (flight && flight->state == STATE_FAILED) {
+        r = flight->r;
     } else if (flight) {
         wait_for(flights, flight, waiter);
     } else {
-        wait_for(flights, fresh, waiter);
         begin(flights, fresh, false);
+        wait_for(flights, fresh, waiter);
         fresh = NULL;
     }
     pthread_mutex_unlock(&flights->lock);
@@ -297,6 +330,8 @@ bool flights_ahead(struct flights *flights, const struct view *view, void *owner
 
     pthread_mutex_lock(&flights->lock);
     known = hand_find(flights, &key) != NULL;
+    if (!known)
+        hand_forgo(flights, chunk.size);
     more = !flights->stop && (known || flights->ahead + chunk.size <= flights->at_hand_max / 2);
     pthread_mutex_unlock(&flights->lock);
     if (known || !more)
@@ -397,6 +432,7 @@ int flights_new(const struct flights_config *config, struct flights **out)
     link_init(&flights->unread);
     link_init(&flights->read);
     link_init(&flights->objects);
+    link_init(&flights->failed);
     *out = flights;
     return 0;
 }
@@ -431,6 +467,12 @@ void flights_free(struct flights *flights)
     if (!flights)
         return;
     hand_free_chain(flights, hand_evict(flights, 0, 0));
+    while (flights->failed.next != &flights->failed) {
+        struct flight *flight = link_flight(flights->failed.next);
+
+        link_remove(&flight->order);
+        hand_free(flights, flight);
+    }
     assert(flights->at_hand == 0 && flights->object_count == 0);
     pthread_cond_destroy(&flights->idle);
     pthread_mutex_destroy(&flights->lock);

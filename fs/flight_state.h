@@ -18,6 +18,8 @@ struct key {
     uint64_t offset, size;  /* of the source bytes */
     uint64_t columns;       /* weights of a row in it */
     enum type from, to;
+    bool young; /* when it was asked for: what was made then is not found later, since the bytes may
+                   have changed without a trace in the version */
 };
 
 struct link {
@@ -44,6 +46,7 @@ struct flight {
     bool looking;        /* in the cache; not yet to be converted */
     bool unwanted;       /* dropped while looking */
     bool found;          /* the hash has it */
+    int r;               /* FAILED: why */
     uint64_t stream;
     /* written by the worker, constant once READY: one of both */
     struct buffer result;
@@ -66,7 +69,9 @@ struct flights {
     struct link unread;  /* READY, in memory, made ahead and not read yet; oldest first */
     struct link read;    /* READY, in memory; least recently used first */
     struct link objects; /* READY, a file of the cache; least recently used first */
-    size_t at_hand;      /* bytes in unread and read */
+    struct link failed;  /* FAILED for good: weights that cannot be converted; oldest first */
+    size_t failed_count;
+    size_t at_hand; /* bytes in unread and read */
     size_t object_count;
     size_t ahead;     /* bytes of flights that are `ahead`, in any state */
     unsigned running; /* conversions */
@@ -116,6 +121,8 @@ void hand_take_from_ahead(struct flights *flights, struct flight *flight);
 struct link *hand_home(struct flights *flights, const struct flight *flight);
 /* A chunk at hand is read: the last to be evicted. Takes a reference. */
 void hand_touch(struct flights *flights, struct flight *flight);
+/* Makes room for `size` bytes of read-ahead, as far as that can be done. */
+void hand_forgo(struct flights *flights, size_t size);
 /* A chunk at hand is found no more. */
 void hand_take_out(struct flights *flights, struct flight *flight);
 /* Takes out what does not fit the budgets: a chain for hand_free_chain(). */

@@ -178,20 +178,31 @@ static void gather_run(struct pool_job *job)
     count_down(gather);
 }
 
-static bool has_chunk(const struct view *view, uint64_t offset, size_t size)
+/* Must the range wait for a conversion, as far as can be told now? */
+static bool lacks_chunk(const struct gathers *gathers, const struct gather *gather)
 {
     struct piece pieces[PIECES_MAX];
+    uint64_t offset = gather->offset;
+    size_t size = gather->size;
 
     while (size > 0) {
-        size_t count = view_map(view, offset, size, pieces, PIECES_MAX);
+        size_t count = view_map(gather->view, offset, size, pieces, PIECES_MAX);
 
         if (count == 0)
             break;
         for (size_t i = 0; i < count; i++) {
-            if (pieces[i].kind == PIECE_CHUNK)
+            const struct piece *piece = &pieces[i];
+            struct flight *flight = NULL;
+
+            offset += piece->size;
+            size -= piece->size;
+            if (piece->kind != PIECE_CHUNK)
+                continue;
+            flight = flights_find(gathers->flights, gather->view, piece->chunk.tensor,
+                                  piece->chunk.index);
+            if (!flight)
                 return true;
-            offset += pieces[i].size;
-            size -= pieces[i].size;
+            flight_put(gathers->flights, flight);
         }
     }
     return false;
@@ -205,7 +216,8 @@ void gather_begin(struct gathers *gathers, struct gather *gather)
     gather->buffer = (struct buffer){0};
     atomic_init(&gather->outstanding, 1);
     atomic_init(&gather->r, 0);
-    gather->admitted = has_chunk(gather->view, gather->offset, gather->size);
+    /* What waits for nothing but reads does not stand behind what does. */
+    gather->admitted = lacks_chunk(gathers, gather);
     if (!gather->admitted) {
         pool_add(gathers->pool, &gather->job, POOL_READY);
         return;

@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "fs/flight_state.h"
 
@@ -9,9 +10,13 @@
 struct key hand_key(const struct view *view, uint32_t tensor, const struct chunk *chunk)
 {
     const struct extent *extent = &view->extents[tensor];
+    const struct version *version = source_version(view->source, extent->tensor->shard);
+    struct timespec now;
 
+    clock_gettime(CLOCK_REALTIME, &now);
     return (struct key){
-        .version = *source_version(view->source, extent->tensor->shard),
+        .version = *version,
+        .young = version_young(version, now),
         .offset = chunk->source_offset,
         .size = chunk->source_size,
         .columns = chunk->columns,
@@ -23,7 +28,8 @@ struct key hand_key(const struct view *view, uint32_t tensor, const struct chunk
 static bool key_equal(const struct key *a, const struct key *b)
 {
     return a->offset == b->offset && a->size == b->size && a->columns == b->columns &&
-           a->from == b->from && a->to == b->to && version_equal(&a->version, &b->version);
+           a->from == b->from && a->to == b->to && a->young == b->young &&
+           version_equal(&a->version, &b->version);
 }
 
 static struct flight **bucket_of(struct flights *flights, const struct key *key)
@@ -90,6 +96,20 @@ void hand_touch(struct flights *flights, struct flight *flight)
     link_remove(&flight->order);
     link_append(hand_home(flights, flight), &flight->order);
     flight->references++;
+}
+
+/* Makes room for read-ahead: what was read ahead longest ago and is still unread, by a reader that
+ * pauses, is as good as any other chunk. */
+void hand_forgo(struct flights *flights, size_t size)
+{
+    while (flights->ahead + size > flights->at_hand_max / 2 &&
+           flights->unread.next != &flights->unread) {
+        struct flight *flight = link_flight(flights->unread.next);
+
+        hand_take_from_ahead(flights, flight);
+        link_remove(&flight->order);
+        link_append(&flights->read, &flight->order);
+    }
 }
 
 static struct flight *first_unused(struct link *list)

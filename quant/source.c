@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@ struct state {
     uid_t uid;
     gid_t gid;
     nlink_t links;
-    uint64_t path;     /* a hash of the descriptor's path; 0: the system does not tell */
+    uint64_t place;    /* a hash of name and directory; 0: the system does not tell */
     uint64_t revision; /* how often this was replaced */
 };
 
@@ -24,6 +25,7 @@ struct shard {
     struct stat stat;
     struct version version;
     struct gguf gguf;
+    atomic_bool gone;      /* another version now: said once, it stays */
     pthread_mutex_t mutex; /* protects seen */
     struct state seen;     /* the last state that was explained */
 };
@@ -76,21 +78,37 @@ bool version_young(const struct version *version, struct timespec now)
     return time_young(version->mtime, now) || time_young(version->ctime, now);
 }
 
-/* FNV-1a. A collision would make a renamed file stale, nothing worse. */
-static uint64_t path_of(int fd)
+/*
+ * What a rename of the file itself changes: its name and its directory. Not the path, which also
+ * changes with a directory further up, without a trace in the file's ctime. FNV-1a: a collision
+ * would make a renamed file stale, nothing worse.
+ */
+static uint64_t place_of(int fd)
 {
     char link[32], path[PATH_MAX];
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    struct stat directory;
+    char *name;
     ssize_t n;
 
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, path, sizeof(path));
-    for (ssize_t i = 0; i < n; i++)
-        hash = (hash ^ (uint8_t)path[i]) * UINT64_C(0x100000001b3);
-    return n > 0 ? hash : 0;
+    n = readlink(link, path, sizeof(path) - 1);
+    if (n <= 0)
+        return 0;
+    path[n] = '\0';
+    name = strrchr(path, '/');
+    if (!name)
+        return 0;
+    for (const char *at = name; *at; at++)
+        hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+    *(name == path ? name + 1 : name) = '\0';
+    if (stat(path, &directory) < 0)
+        return 0;
+    hash = (hash ^ (uint64_t)directory.st_ino) * UINT64_C(0x100000001b3);
+    return (hash ^ (uint64_t)directory.st_dev) * UINT64_C(0x100000001b3) | 1;
 }
 
-static struct state state_of(const struct stat *st, uint64_t path)
+static struct state state_of(const struct stat *st, uint64_t place)
 {
     return (struct state){
         .ctime = st->st_ctim,
@@ -98,7 +116,7 @@ static struct state state_of(const struct stat *st, uint64_t path)
         .uid = st->st_uid,
         .gid = st->st_gid,
         .links = st->st_nlink,
-        .path = path,
+        .place = place,
     };
 }
 
@@ -106,7 +124,7 @@ static struct state state_of(const struct stat *st, uint64_t path)
 static bool explains(const struct state *a, const struct state *b)
 {
     return a->mode != b->mode || a->uid != b->uid || a->gid != b->gid || a->links != b->links ||
-           (a->path != b->path && a->path != 0 && b->path != 0);
+           (a->place != b->place && a->place != 0 && b->place != 0);
 }
 
 static struct state shard_seen(struct shard *shard)
@@ -132,12 +150,11 @@ static bool shard_see(struct shard *shard, const struct state *seen, const struc
     return mine;
 }
 
-int source_unchanged(const struct source *source, unsigned shard)
+static int look_unchanged(struct shard *s)
 {
-    struct shard *s = source->shards[shard];
     struct state seen, now;
     struct stat st, after;
-    uint64_t path;
+    uint64_t place;
     bool stable;
 
     /* Each turn but the last means that somebody changed the file's name or mode just then. */
@@ -148,9 +165,9 @@ int source_unchanged(const struct source *source, unsigned shard)
             return -ESTALE;
         if (same_time(st.st_ctim, seen.ctime))
             return 0;
-        path = path_of(s->fd);
+        place = place_of(s->fd);
         stable = fstat(s->fd, &after) == 0 && same_time(st.st_ctim, after.st_ctim);
-        now = state_of(&st, stable ? path : seen.path); /* else it may be newer than the rest */
+        now = state_of(&st, stable ? place : seen.place); /* else it may be newer than the rest */
         now.revision = seen.revision + 1;
         if (explains(&seen, &now)) {
             if (shard_see(s, &seen, &now))
@@ -163,6 +180,20 @@ int source_unchanged(const struct source *source, unsigned shard)
         }
     }
     return -ESTALE;
+}
+
+int source_unchanged(const struct source *source, unsigned shard)
+{
+    struct shard *s = source->shards[shard];
+    int r;
+
+    /* For good: what a later change would explain cannot undo the one that was not. */
+    if (atomic_load(&s->gone))
+        return -ESTALE;
+    r = look_unchanged(s);
+    if (r < 0)
+        atomic_store(&s->gone, true);
+    return r;
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -270,7 +301,7 @@ static int shard_parse(struct opening *o, struct shard *shard)
     if (!S_ISREG(shard->stat.st_mode))
         return defect_set(o->defect, EISDIR, DEFECT_NOWHERE, "no regular file");
     shard->version = version_of(&shard->stat);
-    shard->seen = state_of(&shard->stat, path_of(shard->fd));
+    shard->seen = state_of(&shard->stat, place_of(shard->fd));
     r = gguf_parse(shard->fd, shard->version.size, &shard->gguf, o->defect);
     if (fstat(shard->fd, &after) < 0)
         return defect_set(o->defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));
@@ -606,11 +637,6 @@ const char *source_shard_name(const struct source *source, unsigned shard)
 const struct version *source_version(const struct source *source, unsigned shard)
 {
     return &source->shards[shard]->version;
-}
-
-const struct stat *source_stat(const struct source *source, unsigned shard)
-{
-    return &source->shards[shard]->stat;
 }
 
 int source_descriptor(const struct source *source, unsigned shard)

@@ -70,8 +70,6 @@ const struct gguf *source_gguf(const struct source *source);
 unsigned source_shard_count(const struct source *source);
 const char *source_shard_name(const struct source *source, unsigned shard);
 const struct version *source_version(const struct source *source, unsigned shard);
-/* The state of the descriptor when it was opened: mode, owner, link count besides the version. */
-const struct stat *source_stat(const struct source *source, unsigned shard);
 
 /* Value of a key of the first shard. -ENOENT no such key, -EINVAL another type, -EIO. A string is
  * cut at its first zero byte and must fit `size` with its end, else -E2BIG. */
@@ -91,7 +89,8 @@ MUST_USE int source_read(const struct source *source, unsigned shard, uint64_t o
 /*
  * Is the shard still in the state in which it was opened? Asked after bytes have been read and
  * before they are used. 0 yes, or only its ctime differs and mode, owner, link count or name
- * explain that (then remembered: see below); -ESTALE no. (design.md, "An open view")
+ * explain that (then remembered: see below); -ESTALE no, and never again. (design.md, "An open
+ * view")
  */
 MUST_USE int source_unchanged(const struct source *source, unsigned shard);
 
