@@ -167,15 +167,16 @@ static int add_dirent(struct making *making, const struct dirent *entry)
 
 static int open_stream(const struct root *root, const char *directory, DIR **stream)
 {
-    int fd = root_open_directory(root, directory, O_RDONLY);
+    int fd = root_open_directory(root, directory, O_RDONLY), r;
 
     if (fd < 0)
         return fd;
     *stream = fdopendir(fd);
     if (*stream)
         return 0;
+    r = -errno;
     (void)close(fd);
-    return -ENOMEM;
+    return r;
 }
 
 static int read_directory(struct making *making)
@@ -206,7 +207,7 @@ int listing_find_set(const struct root *root, const char *directory, const char 
 
     if (r < 0)
         return r;
-    while ((entry = readdir(stream)) != NULL) {
+    while ((errno = 0, entry = readdir(stream)) != NULL) {
         if (!shard_parse(entry->d_name, &length, &number, &count) || number != 1 ||
             length != stem_length || memcmp(entry->d_name, stem, length) != 0)
             continue;
@@ -215,8 +216,9 @@ int listing_find_set(const struct root *root, const char *directory, const char 
             (void)snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
         }
     }
+    r = errno ? -errno : least > 0 ? 0 : -ENOENT;
     (void)closedir(stream);
-    return least > 0 ? 0 : -ENOENT;
+    return r;
 }
 
 static int compare_candidates(const void *a, const void *b)

@@ -97,6 +97,13 @@ static void end_lookup(struct lookup *lookup, int r, const struct tree_node *nod
     free(lookup);
 }
 
+/* The first error that says more than that there is no such name. */
+static void note_error(struct lookup *lookup, int r)
+{
+    if (lookup->error == -ENOENT)
+        lookup->error = ops_lookup_error(r);
+}
+
 /* The next place where the name may come from; false: there is none. */
 static bool ask_set(struct lookup *lookup)
 {
@@ -108,8 +115,10 @@ static bool ask_set(struct lookup *lookup)
     lookup->set = true;
     r = listing_find_set(&ops->root, lookup->directory, lookup->virtual.name,
                          lookup->virtual.stem_length, lookup->source);
-    if (r < 0)
+    if (r < 0) {
+        note_error(lookup, r);
         return false;
+    }
     models_ask(ops->models, &lookup->question);
     return true;
 }
@@ -134,9 +143,7 @@ static void answered(struct models_question *question, int r)
         end_lookup(lookup, 0, &node);
         return;
     }
-    r = ops_lookup_error(r);
-    if (lookup->error == -ENOENT)
-        lookup->error = r;
+    note_error(lookup, r);
     if (!ask_set(lookup))
         end_lookup(lookup, lookup->error, NULL);
 }

@@ -7,10 +7,12 @@
  */
 #include "fs/ops.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "fs/engine.h"
@@ -163,6 +165,27 @@ void __real_engine_stream_close(struct engine *engine, uint64_t handle);
 void __wrap_engine_stream_close(struct engine *engine, uint64_t handle);
 int __real_root_open(const struct root *root, const char *path, bool follow, struct stat *st);
 int __wrap_root_open(const struct root *root, const char *path, bool follow, struct stat *st);
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+struct dirent *__real_readdir64(DIR *stream);
+struct dirent *__wrap_readdir64(DIR *stream);
+
+/* Errors that the next calls end with; 0: none. */
+static atomic_int fdopendir_error, readdir_error;
+
+DIR *__wrap_fdopendir(int fd)
+{
+    errno = fdopendir_error;
+    return errno ? NULL : __real_fdopendir(fd);
+}
+
+struct dirent *__wrap_readdir64(DIR *stream)
+{
+    if (readdir_error == 0)
+        return __real_readdir64(stream);
+    errno = readdir_error;
+    return NULL;
+}
 
 /* A disk that answers the next open only when the engine is gone. */
 static struct {
@@ -247,14 +270,24 @@ static int wait_for(struct fuse_req *req)
     return req->r;
 }
 
-static fuse_ino_t look_up(const struct bench *bench, const char *name)
+static int try_look_up(const struct bench *bench, const char *name, fuse_ino_t *ino)
 {
     struct fuse_req req;
+    int r;
 
     begin(bench, &req);
     bench->table.lookup(&req, FUSE_ROOT_ID, name);
-    CHECK_EQ(wait_for(&req), 0);
-    return req.entry.ino;
+    r = wait_for(&req);
+    *ino = req.entry.ino;
+    return r;
+}
+
+static fuse_ino_t look_up(const struct bench *bench, const char *name)
+{
+    fuse_ino_t ino;
+
+    CHECK_EQ(try_look_up(bench, name, &ino), 0);
+    return ino;
 }
 
 static uint64_t open_node(const struct bench *bench, fuse_ino_t ino)
@@ -461,6 +494,28 @@ static void test_directories(const struct bench *bench)
     release(bench, notes, handles[1]);
 }
 
+/* A directory that cannot be read is not one without the name. */
+static void test_lookup_errors(const struct bench *bench)
+{
+    static const struct {
+        atomic_int *error;
+        int value;
+    } faults[] = {
+        {&readdir_error, EIO},
+        {&fdopendir_error, EMFILE},
+        {&fdopendir_error, ENOMEM},
+    };
+    fuse_ino_t ino;
+
+    CHECK_EQ(try_look_up(bench, "missing@q4_k_m.gguf", &ino), -ENOENT);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+        *faults[i].error = faults[i].value;
+        CHECK_EQ(try_look_up(bench, "missing@q4_k_m.gguf", &ino), -faults[i].value);
+        *faults[i].error = 0;
+    }
+    CHECK_EQ(try_look_up(bench, "missing@q4_k_m.gguf", &ino), -ENOENT);
+}
+
 /* Whatever is under way at the end is answered, and nothing is used after it is gone. */
 static void test_end(struct bench *bench)
 {
@@ -514,6 +569,7 @@ int main(int argc, char **argv)
     test_handles(&bench);
     test_directories(&bench);
     test_replaced(&bench, argv[1]);
+    test_lookup_errors(&bench);
     test_end(&bench);
     test_late_open(argv[1]);
     return 0;
