@@ -117,16 +117,18 @@ static bool add_full(struct ops *ops, fuse_req_t req, struct page *page, const s
 {
     size_t room = page->size - page->used, size;
     struct fuse_entry_param entry;
+    int r;
 
     size = fuse_add_direntry_plus(req, NULL, 0, shown->name, NULL, 0);
     if (size > room)
         return false;
-    if (fill_entry(ops, wish, directory, shown, &entry) < 0)
-        return add_plain(req, page, true, shown->name, shown->inode, shown->type, shown->position);
-    if (!remember(page, entry.ino)) {
+    r = fill_entry(ops, wish, directory, shown, &entry);
+    if (r == 0 && !remember(page, entry.ino)) {
         tree_forget(ops->tree, entry.ino, 1);
-        return false;
+        r = -ENOMEM;
     }
+    if (r < 0)
+        return add_plain(req, page, true, shown->name, shown->inode, shown->type, shown->position);
     page->used += fuse_add_direntry_plus(req, page->data + page->used, room, shown->name, &entry,
                                          (off_t)shown->position);
     return true;

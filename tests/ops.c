@@ -170,8 +170,18 @@ DIR *__wrap_fdopendir(int fd);
 struct dirent *__real_readdir64(DIR *stream);
 struct dirent *__wrap_readdir64(DIR *stream);
 
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
 /* Errors that the next calls end with; 0: none. */
 static atomic_int fdopendir_error, readdir_error;
+/* The size for which there is no memory. */
+static atomic_size_t realloc_failing;
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return size > 0 && size == realloc_failing ? NULL : __real_realloc(old, size);
+}
 
 DIR *__wrap_fdopendir(int fd)
 {
@@ -494,6 +504,27 @@ static void test_directories(const struct bench *bench)
     release(bench, notes, handles[1]);
 }
 
+static int list_plus(const struct bench *bench, struct fuse_req *req, uint64_t handle,
+                     off_t position)
+{
+    struct fuse_file_info fi = {.fh = handle};
+
+    begin(bench, req);
+    bench->table.readdirplus(req, FUSE_ROOT_ID, DATA_MAX, position, &fi);
+    return wait_for(req);
+}
+
+/* Without memory for its attributes an entry is listed all the same. */
+static void test_list_without_memory(const struct bench *bench)
+{
+    struct fuse_req req;
+
+    realloc_failing = 32 * sizeof(fuse_ino_t); /* what is told to the kernel, of one page */
+    CHECK_EQ(list_plus(bench, &req, 12345, 0), 0);
+    realloc_failing = 0;
+    CHECK(lists(&req, "a.gguf") && lists(&req, "a@q8_0.gguf") && lists(&req, "notes.txt"));
+}
+
 /* A directory that cannot be read is not one without the name. */
 static void test_lookup_errors(const struct bench *bench)
 {
@@ -569,6 +600,7 @@ int main(int argc, char **argv)
     test_handles(&bench);
     test_directories(&bench);
     test_replaced(&bench, argv[1]);
+    test_list_without_memory(&bench);
     test_lookup_errors(&bench);
     test_end(&bench);
     test_late_open(argv[1]);
