@@ -40,3 +40,19 @@ mkdir models
 cp source.gguf models/mine.gguf
 tree/fs/quickstart models mnt >own.out 2>&1 || fail "$(cat own.out)"
 same mnt/mine@q4_k_m.gguf expected.gguf
+
+# What is mounted there is told apart from what is asked for.
+tree/fs/quickstart models/ mnt >again.out 2>&1 || fail "the second time: $(cat again.out)"
+grep -q 'Already mounted' again.out || fail "not a word of what is mounted already"
+mkdir 'other models'
+refuses tree/fs/quickstart 'other models' mnt
+grep -qF "mnt shows $work/models already" err || fail "another tree on the mountpoint: $(cat out err)"
+fusermount3 -u mnt
+tree/fs/quickstart 'other models' mnt >own.out 2>&1 || fail "an empty tree: $(cat own.out)"
+tree/fs/quickstart 'other models' mnt >again.out 2>&1 || fail "an empty tree, the second time: $(cat again.out)"
+grep -q 'Already mounted' again.out || fail "a blank in the name"
+# A mount whose process was killed is none.
+pid=$(pgrep -f "^$work/tree/build/fs/quantfs other models mnt") || fail "no process of the mount"
+kill -KILL "$pid"
+tree/fs/quickstart models mnt >own.out 2>&1 || fail "after a dead mount: $(cat own.out)"
+same mnt/mine@q4_k_m.gguf expected.gguf
