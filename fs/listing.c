@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fs/shard.h"
@@ -30,6 +31,7 @@ struct item {
 
 struct listing {
     atomic_uint users;
+    struct timespec begun; /* CLOCK_MONOTONIC */
     uint64_t inode, parent_inode;
     size_t count, capacity;
     struct listing_entry *entries; /* once it is made */
@@ -434,6 +436,7 @@ static int prepare(struct making *making)
     if (!making->texts || !making->listing)
         return -ENOMEM;
     atomic_init(&making->listing->users, 1);
+    (void)clock_gettime(CLOCK_MONOTONIC, &making->listing->begun);
     for (size_t i = 0; i < count; i++)
         variant_format(&making->config.variants[i], making->texts[i], sizeof(making->texts[i]));
     for (size_t i = 0; i < QUESTIONS_MAX; i++) {
@@ -501,6 +504,15 @@ void listing_unref(struct listing *listing)
     free(listing->entries);
     free(listing->sources);
     free(listing);
+}
+
+double listing_age(const struct listing *listing)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - listing->begun.tv_sec) +
+           (double)(now.tv_nsec - listing->begun.tv_nsec) / 1e9;
 }
 
 const struct listing_entry *listing_after(const struct listing *listing, uint64_t position,

@@ -57,6 +57,9 @@ void listing_make(const struct listing_config *config);
 struct listing *listing_ref(struct listing *listing);
 void listing_unref(struct listing *listing);
 
+/* Seconds since what it tells of views was looked up, or a little more. */
+double listing_age(const struct listing *listing);
+
 /* The entries behind `position`. */
 const struct listing_entry *listing_after(const struct listing *listing, uint64_t position,
                                           size_t *count);
@@ -64,8 +67,8 @@ const struct listing_entry *listing_after(const struct listing *listing, uint64_
 uint64_t listing_inode(const struct listing *listing);
 uint64_t listing_parent_inode(const struct listing *listing);
 
-/* The first file of the split set STEM in a directory. -ENOENT: there is none; others: the directory
- * cannot be read. */
+/* The first file of the split set STEM in a directory. -ENOENT: there is none; others: the
+ * directory cannot be read. */
 MUST_USE int listing_find_set(const struct root *root, const char *directory, const char *stem,
                               size_t stem_length, char name[NAME_MAX + 1]);
 

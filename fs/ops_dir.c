@@ -19,6 +19,7 @@ struct wish {
     uint64_t position;
     size_t size;
     bool plus;
+    bool old; /* what the listing tells of views is to be asked for again */
 };
 
 /* A part of a listing on its way to the kernel. */
@@ -91,6 +92,7 @@ static int fill_entry(struct ops *ops, const struct wish *wish, int directory,
     struct version identity;
     struct tree_node node;
     struct stat st;
+    int r;
 
     if (shown->source) {
         node = (struct tree_node){
@@ -102,7 +104,10 @@ static int fill_entry(struct ops *ops, const struct wish *wish, int directory,
             .version_count = shown->source->version_count,
             .versions = shown->source->versions,
         };
-        return ops_fill_entry(ops, &node, NULL, entry);
+        r = ops_fill_entry(ops, &node, NULL, entry);
+        if (r == 0 && wish->old)
+            entry->attr_timeout = entry->entry_timeout = 0;
+        return r;
     }
     if (directory < 0 || fstatat(directory, shown->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
         st.st_dev == (dev_t)atomic_load(&ops->root.device))
@@ -144,7 +149,7 @@ static bool add_dots(fuse_req_t req, struct page *page, const struct wish *wish,
                       POSITION_DOTDOT));
 }
 
-static int fill_page(struct ops *ops, fuse_req_t req, struct page *page, const struct wish *wish,
+static int fill_page(struct ops *ops, fuse_req_t req, struct page *page, struct wish *wish,
                      const char *path, const struct listing *listing)
 {
     const struct listing_entry *entries;
@@ -155,6 +160,7 @@ static int fill_page(struct ops *ops, fuse_req_t req, struct page *page, const s
     *page = (struct page){.data = malloc(wish->size), .size = wish->size};
     if (!page->data)
         return -ENOMEM;
+    wish->old = listing_age(listing) >= ops->config.ttl;
     if (wish->plus)
         directory = root_open_directory(&ops->root, path, O_PATH);
     entries = listing_after(listing, wish->position, &count);
@@ -242,7 +248,7 @@ static void list_late(struct ops *ops, fuse_req_t req, const struct wish *wish, 
 }
 
 /* A listing is made when a reader begins, and again if it is lost. */
-static void list(fuse_req_t req, const struct wish *wish)
+static void list(fuse_req_t req, struct wish *wish)
 {
     struct ops *ops = fuse_req_userdata(req);
     struct listing *listing = NULL;
@@ -281,8 +287,7 @@ void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                  struct fuse_file_info *fi)
 {
-    const struct wish wish = {
-        .node = ino, .handle = fi->fh, .position = (uint64_t)offset, .size = size};
+    struct wish wish = {.node = ino, .handle = fi->fh, .position = (uint64_t)offset, .size = size};
 
     list(req, &wish);
 }
@@ -290,7 +295,7 @@ void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 void ops_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
                      struct fuse_file_info *fi)
 {
-    const struct wish wish = {
+    struct wish wish = {
         .node = ino, .handle = fi->fh, .position = (uint64_t)offset, .size = size, .plus = true};
 
     list(req, &wish);

@@ -150,9 +150,14 @@ size_t fuse_add_direntry(fuse_req_t req, char *data, size_t room, const char *na
     return size;
 }
 
+/* What the last page said of a variant; negative: nothing. */
+static _Atomic double listed_ttl;
+
 size_t fuse_add_direntry_plus(fuse_req_t req, char *data, size_t room, const char *name,
                               const struct fuse_entry_param *entry, off_t position)
 {
+    if (entry && strcmp(name, "a@q8_0.gguf") == 0)
+        listed_ttl = entry->entry_timeout + entry->attr_timeout;
     return fuse_add_direntry(req, data, room, name, entry ? &entry->attr : NULL, position);
 }
 
@@ -525,6 +530,57 @@ static void test_list_without_memory(const struct bench *bench)
     CHECK(lists(&req, "a.gguf") && lists(&req, "a@q8_0.gguf") && lists(&req, "notes.txt"));
 }
 
+/* Ends the test when the time is over; else lets a little of it pass. */
+static void check_before(time_t limit, const char *what)
+{
+    const struct timespec little = {.tv_nsec = 20000000};
+    struct timespec now;
+
+    (void)nanosleep(&little, NULL);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec >= limit) {
+        (void)fprintf(stderr, "in vain: %s\n", what);
+        exit(1);
+    }
+}
+
+static time_t seconds_from_now(time_t seconds)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + seconds;
+}
+
+/* What a reader of a directory is told late is not kept by the kernel: it may be old. */
+static void test_old_listing(const struct bench *bench)
+{
+    time_t limit = seconds_from_now(20);
+    struct fuse_file_info fi = {0};
+    struct fuse_req req;
+
+    begin(bench, &req);
+    bench->table.opendir(&req, FUSE_ROOT_ID, &fi);
+    CHECK_EQ(wait_for(&req), 0);
+    fi.fh = req.fi.fh;
+    /* Of a young model nothing is kept anyway. */
+    do {
+        check_before(limit, "a listing whose variants are kept");
+        listed_ttl = -1;
+        CHECK_EQ(list_plus(bench, &req, fi.fh, 0), 0);
+        CHECK(listed_ttl >= 0);
+    } while (listed_ttl == 0);
+    do {
+        check_before(limit, "an old listing whose variants are not kept");
+        listed_ttl = -1;
+        CHECK_EQ(list_plus(bench, &req, fi.fh, 2), 0);
+        CHECK(listed_ttl >= 0);
+    } while (listed_ttl > 0);
+    begin(bench, &req);
+    bench->table.releasedir(&req, FUSE_ROOT_ID, &fi);
+    CHECK_EQ(wait_for(&req), 0);
+}
+
 /* A directory that cannot be read is not one without the name. */
 static void test_lookup_errors(const struct bench *bench)
 {
@@ -601,6 +657,7 @@ int main(int argc, char **argv)
     test_directories(&bench);
     test_replaced(&bench, argv[1]);
     test_list_without_memory(&bench);
+    test_old_listing(&bench);
     test_lookup_errors(&bench);
     test_end(&bench);
     test_late_open(argv[1]);
