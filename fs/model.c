@@ -57,6 +57,8 @@ int model_record_get(struct model_shelf *shelf, const char *path, struct probe_f
     if (entry) {
         model_shelf_append(&shelf->records, &entry->age);
         entry->users++;
+        if (!made)
+            entry->record.files.mode = files->mode;
         model_shelf_trim_records(shelf, &trash);
         *record = &entry->record;
     }

@@ -46,6 +46,8 @@ struct model_reason {
 struct model_record {
     /* constant */
     const char *path; /* of the first file, from the root */
+    /* but the mode: a directory on the way is opened or closed with no other version of the files
+     */
     struct probe_files files;
     /* of whoever works on the place: one at a time */
     bool judged;

@@ -40,14 +40,15 @@ static int join(const char *directory, const char *name, char path[PATH_MAX])
     return length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static void add_file(struct probe_files *files, unsigned index, const struct stat *st)
+/* `way`: what the directories on the way to it permit. */
+static void add_file(struct probe_files *files, unsigned index, const struct stat *st, mode_t way)
 {
     files->versions[index] = version_of(st);
     files->digest = digest_add(files->digest, st->st_ino);
     files->digest = digest_add(files->digest, (uint64_t)st->st_size);
     files->digest = digest_add(files->digest, (uint64_t)st->st_mtim.tv_sec);
     files->digest = digest_add(files->digest, (uint64_t)st->st_mtim.tv_nsec);
-    files->mode &= st->st_mode;
+    files->mode &= st->st_mode & way;
     if (index == 0 || later(&st->st_mtim, &files->mtime))
         files->mtime = st->st_mtim;
     if (index == 0 || later(&st->st_ctim, &files->ctime))
@@ -78,6 +79,7 @@ int probe_files(const struct root *root, const char *directory, const char *name
     char file[SHARD_NAME_MAX], path[PATH_MAX];
     unsigned count = shard_count(name);
     struct stat st;
+    mode_t way = 0;
     int fd, r = 0;
 
     *files = (struct probe_files){.mode = 0444, .true_ctime = true};
@@ -95,9 +97,11 @@ int probe_files(const struct root *root, const char *directory, const char *name
         if (r == 0 && !S_ISREG(st.st_mode))
             r = S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
         if (r == 0)
+            r = root_way(root, path, &st, &way);
+        if (r == 0)
             r = make_room(files);
         if (r == 0) {
-            add_file(files, i, &st);
+            add_file(files, i, &st, way);
             files->count++;
         } else {
             (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s",

@@ -17,7 +17,7 @@ struct probe_files {
     struct version *versions;
     bool true_ctime; /* what is written down about these versions may be believed later */
     uint64_t digest; /* of inode, size and mtime of all: what a view's inode number comes from */
-    mode_t mode;     /* what all files permit, reading only */
+    mode_t mode;     /* what all files permit, and directories behind symlinks; reading only */
     uid_t uid;       /* of the first */
     gid_t gid;
     struct timespec mtime, ctime; /* the newest */

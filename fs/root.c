@@ -106,23 +106,63 @@ int root_read_link(const struct root *root, const char *path, char *target, size
 
 /* Without asking the filesystem: it may be the mount, and wait for our answer to the lookup that
  * made us come here. */
-static int check_step(const struct root *root, int fd, bool *link)
+static int check_step(const struct root *root, int fd, struct statx *sx)
 {
-    struct statx sx;
+    const unsigned wanted = STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO;
 
-    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) < 0)
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, sx) < 0)
         return -errno;
-    if (is_mount(root, makedev(sx.stx_dev_major, sx.stx_dev_minor)))
-        return -ELOOP;
-    *link = S_ISLNK(sx.stx_mode);
-    return 0;
+    return is_mount(root, makedev(sx->stx_dev_major, sx->stx_dev_minor)) ? -ELOOP : 0;
 }
 
 struct walk {
     int at; /* where we stand */
     unsigned links;
+    /* For root_way(); NULL: nobody asks. */
+    const struct stat *file;
+    unsigned depth;      /* directories below the root */
+    unsigned seen;       /* the first of them stand in the path as it is in the mount, too */
+    mode_t mode;         /* what the others leave */
     char rest[PATH_MAX]; /* what is still to go */
 };
+
+/*
+ * What a directory behind a symlink leaves of a file's bits. Who is not its owner may be of its
+ * group or not, so both must be let in, unless it is known which. Its owner could let himself in.
+ */
+static mode_t left_by(const struct statx *directory, const struct stat *file)
+{
+    bool group = directory->stx_mode & S_IXGRP;
+    bool every = group && (directory->stx_mode & S_IXOTH);
+    mode_t mode = every ? S_IROTH : 0;
+
+    if (every || (group && directory->stx_gid == file->st_gid))
+        mode |= S_IRGRP;
+    if (every || directory->stx_uid == file->st_uid)
+        mode |= S_IRUSR;
+    return mode;
+}
+
+/* A part of the path that is no symlink. */
+static int walk_note(struct walk *walk, const char *name, const struct statx *sx)
+{
+    if (!walk->file || strcmp(name, ".") == 0)
+        return 0;
+    if (strcmp(name, "..") == 0) {
+        if (walk->depth == 0)
+            return -EXDEV;
+        walk->depth--;
+        if (walk->seen > walk->depth)
+            walk->seen = walk->depth;
+        return 0;
+    }
+    walk->depth++;
+    if (walk->links == 0)
+        walk->seen = walk->depth;
+    else if (S_ISDIR(sx->stx_mode))
+        walk->mode &= left_by(sx, walk->file);
+    return 0;
+}
 
 static void walk_to(struct walk *walk, int fd)
 {
@@ -149,6 +189,8 @@ static int walk_link(struct walk *walk, int fd)
         return -ENAMETOOLONG;
     memcpy(walk->rest, whole, strlen(whole) + 1);
     if (target[0] == '/') {
+        if (walk->file)
+            return -EXDEV;
         top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (top < 0)
             return -errno;
@@ -164,6 +206,7 @@ static int walk_step(const struct root *root, struct walk *walk)
     size_t length = strcspn(part, "/");
     char name[NAME_MAX + 1];
     bool link = false;
+    struct statx sx;
     int fd, r;
 
     if (length == 0)
@@ -176,9 +219,11 @@ static int walk_step(const struct root *root, struct walk *walk)
     fd = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    r = check_step(root, fd, &link);
-    if (r == 0 && link)
-        r = walk_link(walk, fd);
+    r = check_step(root, fd, &sx);
+    if (r == 0) {
+        link = S_ISLNK(sx.stx_mode);
+        r = link ? walk_link(walk, fd) : walk_note(walk, name, &sx);
+    }
     if (r < 0 || link)
         (void)close(fd);
     else
@@ -191,33 +236,59 @@ static int walk_step(const struct root *root, struct walk *walk)
  * once, but a lookup in the mount for the very name that is being looked up would wait for itself,
  * beyond any signal.
  */
-static int walk_path(const struct root *root, const char *path)
+static int walk_path(const struct root *root, const char *path, struct walk *walk)
 {
-    struct walk walk = {.at = -1};
     int r = 0;
 
-    if (strlen(path) >= sizeof(walk.rest))
+    if (strlen(path) >= sizeof(walk->rest))
         return -ENAMETOOLONG;
-    memcpy(walk.rest, path, strlen(path) + 1);
-    walk.at = openat(root->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (walk.at < 0)
+    memcpy(walk->rest, path, strlen(path) + 1);
+    walk->at = openat(root->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (walk->at < 0)
         return -errno;
     while (r == 0)
-        r = walk_step(root, &walk);
+        r = walk_step(root, walk);
     if (r < 0) {
-        (void)close(walk.at);
+        (void)close(walk->at);
         return r;
     }
-    return walk.at;
+    return walk->at;
 }
 
 int root_follow(const struct root *root, const char *path, struct stat *st)
 {
     int fd = open_beneath(root->fd, path, O_PATH, 0);
 
-    if (fd == -EXDEV && !root->beneath)
-        fd = walk_path(root, path);
+    if (fd == -EXDEV && !root->beneath) {
+        struct walk walk = {.at = -1};
+
+        fd = walk_path(root, path, &walk);
+    }
     return stat_opened(root, fd, st);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+int root_way(const struct root *root, const char *path, const struct stat *st, mode_t *mode)
+{
+    struct walk walk = {.at = -1, .file = st, .mode = S_IRUSR | S_IRGRP | S_IROTH};
+    struct stat found;
+    int fd;
+
+    *mode = walk.mode;
+    if (!root->beneath || (root_stat(root, path, &found) == 0 && same_file(&found, st)))
+        return 0;
+    fd = stat_opened(root, walk_path(root, path, &walk), &found);
+    if (fd < 0)
+        return fd;
+    (void)close(fd);
+    if (!same_file(&found, st))
+        return -ESTALE;
+    *mode = walk.mode;
+    return 0;
 }
 
 int root_open(const struct root *root, const char *path, bool follow, struct stat *st)

@@ -34,6 +34,15 @@ MUST_USE int root_read_link(const struct root *root, const char *path, char *tar
 MUST_USE int root_follow(const struct root *root, const char *path, struct stat *st);
 
 /*
+ * Which of the bits 0444 of the file *st, found by root_follow() under `path`, may be used by whom
+ * they are for: what is behind a symlink can be read only by who may pass the directories on that
+ * way, of which a view's path says nothing. All of them unless `beneath`: else the files are the
+ * user's own. -ESTALE: the path leads to another file now.
+ */
+MUST_USE int root_way(const struct root *root, const char *path, const struct stat *st,
+                      mode_t *mode);
+
+/*
  * Opens a regular file for reading (O_NONBLOCK, O_CLOEXEC) and fills *st from the descriptor.
  * `follow`: through symlinks. Nothing but a regular file is ever opened: -EISDIR a directory,
  * -ENXIO something special, -ELOOP a symlink without `follow`. Returns a descriptor.

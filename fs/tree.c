@@ -65,8 +65,8 @@ static struct entry *find_id(const struct tree *tree, uint64_t id)
 static bool nodes_alike(const struct tree_node *a, const struct tree_node *b)
 {
     if (a->parent != b->parent || a->kind != b->kind || a->version_count != b->version_count ||
-        a->attr.size != b->attr.size || strcmp(a->name, b->name) != 0 ||
-        strcmp(a->source, b->source) != 0)
+        a->attr.size != b->attr.size || a->attr.mode != b->attr.mode ||
+        strcmp(a->name, b->name) != 0 || strcmp(a->source, b->source) != 0)
         return false;
     for (unsigned i = 0; i < a->version_count; i++)
         if (!version_equal(&a->versions[i], &b->versions[i]))

@@ -27,7 +27,8 @@ enum tree_kind {
     TREE_VIEW,
 };
 
-/* What stat shows of a view. It belongs to one version of all inputs and never changes. */
+/* What stat shows of a view. It belongs to one version of all inputs and never changes: with
+ * another mode, as a directory on the way was opened or closed, it is another node. */
 struct tree_attr {
     uint64_t inode;
     uint64_t size; /* bytes */
@@ -39,11 +40,11 @@ struct tree_attr {
 
 /*
  * One node, or what one is looked for by. Two are the same if parent, kind, name, source, versions
- * and, of a view, size are (a size that was kept and is wrong is found out at open). A directory
- * has no version: what stands under its name is that directory. A mirrored file's or symlink's one
- * version holds device and inode alone: a file that has taken another's place is another node, so
- * that no open file's pages mix with its pages; one that is changed in place is the same, as on any
- * passthrough.
+ * and, of a view, size and mode are (a size that was kept and is wrong is found out at open). A
+ * directory has no version: what stands under its name is that directory. A mirrored file's or
+ * symlink's one version holds device and inode alone: a file that has taken another's place is
+ * another node, so that no open file's pages mix with its pages; one that is changed in place is
+ * the same, as on any passthrough.
  */
 struct tree_node {
     uint64_t id;
