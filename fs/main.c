@@ -31,7 +31,7 @@ static void print_help(FILE *stream)
         "  -v, -d              log more; libfuse's own trace, which implies -f\n"
         "  -o variants=A:B     the variants that a listing shows (q4_k_m:q4_k_s:q8_0)\n"
         "  -o ttl=SECONDS      how long the kernel may keep names and attributes (1)\n"
-        "  -o memory=SIZE      bound of the buffers, such as 256M (64M + 4M a core)\n"
+        "  -o memory=SIZE      bound of the buffers, such as 256M (56M + 8M a core)\n"
         "  -o cache=DIR        where converted tensors are kept (~/.cache/quantfs)\n"
         "  -o cache_size=SIZE  bound of the cache, such as 20G or 10%% (10%%)\n"
         "  -o nocache          keep nothing\n"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # If this failed, whatever happens to a cache's directory under a running mount would make a reader see an error or a wrong byte.
 # In a mount namespace of its own, where there can be one: what is mounted there goes with it.
-if [ "$(id -u)" -eq 0 ] && [ -z "${QUANTFS_TEST_NAMESPACE:-}" ] && unshare -m true 2>/dev/null; then
-    QUANTFS_TEST_NAMESPACE=1 exec unshare -m bash "$0"
+if [ "$(id -u)" -eq 0 ] && [ -z "${QUANTFS_TEST_NAMESPACE:-}" ] && "$(dirname "$0")/../apart" true 2>/dev/null; then
+    QUANTFS_TEST_NAMESPACE=1 exec "$(dirname "$0")/../apart" bash "$0"
 fi
 . "$(dirname "$0")/lib.bash"
 cache=$work/place/cache

@@ -5,8 +5,8 @@ need_root
 [ -x /sbin/mount.fuse3 ] || [ -x /sbin/mount.fuse ] || skip "no mount.fuse"
 # mount(8) hands no PATH on, so the program must be where the shell looks by itself; in a namespace of the test's own it is.
 if [ -z "${QUANTFS_INSIDE:-}" ]; then
-    unshare -m true 2>/dev/null || skip "no mount namespace"
-    QUANTFS_INSIDE=yes unshare -m bash "$tests/mount/fstab.sh"
+    "$tests/apart" true 2>/dev/null || skip "no mount namespace"
+    QUANTFS_INSIDE=yes "$tests/apart" bash "$tests/mount/fstab.sh"
     exit
 fi
 mount --make-rprivate /

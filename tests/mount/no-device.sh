@@ -12,7 +12,7 @@ timeout 20 "$1" models mnt >out 2>err </dev/null || status=$?
 exit $((status == 1 ? 0 : 91))
 INSIDE
 status=0
-unshare -m bash inside "$QUANTFS" || status=$?
+"$tests/apart" bash inside "$QUANTFS" || status=$?
 [ "$status" -ne 77 ] || skip "no mount namespace"
 equal "outcome ($(cat err))" "$status" 0
 grep -qF /dev/fuse err || fail "no word of /dev/fuse: $(cat err)"

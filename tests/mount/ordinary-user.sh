@@ -45,6 +45,6 @@ USER
 : >user.err
 chown 65534 user.err
 status=0
-unshare -m bash inside || status=$?
+"$tests/apart" bash inside || status=$?
 [ "$status" -ne 77 ] || skip "no namespace with a /dev/fuse for everybody"
 equal "outcome ($(cat user.err))" "$status" 0

@@ -15,8 +15,8 @@ status=0
 "$1" quantize source.gguf small/old.gguf COPY >>out 2>>err || status=$?
 [ "$status" -eq 1 ] && [ "$(stat -c %s small/old.gguf)" -eq 0 ] || { echo "an existing file is not empty" >&2; exit 1; }
 INSIDE
-unshare -rm mount -t tmpfs tmpfs small 2>/dev/null || skip "no mount namespace here"
-unshare -rm bash inside.sh "$QUANTFS" || fail "in the small filesystem"
+"$tests/apart" mount -t tmpfs tmpfs small 2>/dev/null || skip "no mount namespace here"
+"$tests/apart" bash inside.sh "$QUANTFS" || fail "in the small filesystem"
 equal "standard output" "$(cat out)" ""
 grep -q "cannot write 'small/new.gguf': No space left on device" err || fail "no reason: $(cat err)"
 equal "last line" "$(tail -n 1 err)" "llama_quantize: failed to quantize model from 'source.gguf'"

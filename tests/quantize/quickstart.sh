@@ -20,7 +20,7 @@ mount --move dev /dev || exit 77
 tree/fs/quickstart >plain.out 2>&1
 INSIDE
 status=0
-unshare -rm bash -e nofuse.sh 2>unshare.err || status=$?
+"$tests/apart" bash -e nofuse.sh 2>unshare.err || status=$?
 # A machine may not let its users do that.
 if [ "$status" -ne 77 ] && ! grep -q unshare: unshare.err; then
     equal "without /dev/fuse ($(cat plain.out))" "$status" 0
