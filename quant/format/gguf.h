@@ -60,7 +60,7 @@ struct gguf {
     size_t key_count;
     struct gguf_tensor *tensors; /* in file order, names distinct */
     size_t tensor_count;
-    /* private to gguf.c: names, index */
+    /* private to gguf.c and gguf_*.c: names, index */
     void *arena;
     uint32_t *key_index;
     size_t key_index_size;
