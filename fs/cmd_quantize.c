@@ -1,6 +1,5 @@
 #include <inttypes.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,13 +11,12 @@
 
 #include "fs/cmd.h"
 #include "fs/cmd_source.h"
+#include "fs/cores.h"
 #include "fs/log.h"
 #include "fs/output.h"
 #include "fs/progress.h"
 #include "fs/transfer.h"
 #include "quant/convert.h"
-
-#define CORES_MAX 1024
 
 /* What the command line asks for. */
 struct quantize {
@@ -400,20 +398,6 @@ static bool wants_bare_progress(void)
     return fstat(STDERR_FILENO, &err) < 0 || out.st_dev != err.st_dev || out.st_ino != err.st_ino;
 }
 
-/* As many as this process may use, not as the machine has. */
-static unsigned core_count(const struct quantize *quantize)
-{
-    cpu_set_t set;
-    long count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
-                                                              : sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (quantize->threads > 0)
-        count = quantize->threads;
-    if (count < 1)
-        count = 1;
-    return count > CORES_MAX ? CORES_MAX : (unsigned)count;
-}
-
 static void print_times(uint64_t started)
 {
     double ms = (double)(now_us() - started) / 1000.0;
@@ -460,7 +444,8 @@ static int write_view(const struct quantize *quantize, const struct cmd_source *
     progress_init(&progress, view, !quiet && wants_bare_progress());
     hooks = progress_hooks(&progress);
     cache = open_cache(quantize);
-    r = transfer_run(view, kernels, core_count(quantize), cache, output, &hooks, &failure);
+    r = transfer_run(view, kernels, cores_count(quantize->threads), cache, output, &hooks,
+                     &failure);
     cache_free(cache);
     progress_clear(&progress);
     if (r < 0 && failure.in_tensor)

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/hash.h"
 #include "fs/shard.h"
 
 /* Questions of one listing under way: a few, so that those of others get their turn. */
@@ -92,10 +93,8 @@ static int make_room(void *array, size_t count, size_t *capacity, size_t size)
 /* The same for ever and everywhere: a position outlives the process. */
 static uint64_t hash_name(const char *name)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = hash_text(HASH_START, name);
 
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
     hash ^= hash >> 32;
     hash *= 0xd6e8feb86659fd93u;
     hash ^= hash >> 32;

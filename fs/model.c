@@ -13,6 +13,14 @@ static struct model_shelf_entry *entry_of(struct model_record *record)
                                         offsetof(struct model_shelf_entry, record));
 }
 
+static bool has_versions(const struct model_shelf_entry *entry, unsigned count,
+                         const struct version *versions)
+{
+    const struct probe_files *files = &entry->record.files;
+
+    return versions_equal(files->versions, files->count, versions, count);
+}
+
 static struct model_shelf_entry *new_entry(const char *path, struct probe_files *files)
 {
     size_t length = strlen(path);
@@ -40,7 +48,7 @@ int model_record_get(struct model_shelf *shelf, const char *path, struct probe_f
     model_shelf_trash_init(&trash);
     pthread_mutex_lock(&shelf->lock);
     entry = model_shelf_find(shelf, path);
-    if (entry && !model_shelf_versions_equal(&entry->record.files, files->count, files->versions)) {
+    if (entry && !has_versions(entry, files->count, files->versions)) {
         model_shelf_drop(shelf, entry, &trash);
         entry = NULL;
     }
@@ -248,8 +256,7 @@ struct model_view *model_view_find_at(struct model_shelf *shelf, const char *pat
 
     pthread_mutex_lock(&shelf->lock);
     entry = model_shelf_find(shelf, path);
-    if (entry && entry->model &&
-        model_shelf_versions_equal(&entry->record.files, version_count, versions) &&
+    if (entry && entry->model && has_versions(entry, version_count, versions) &&
         (!entry->model->young || probe_files_young(&entry->record.files)))
         view = find_view(shelf, entry->model, variant);
     pthread_mutex_unlock(&shelf->lock);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "fs/hash.h"
+
 #define RECORDS_MAX 16384
 /* Idle things beyond these are freed. */
 #define VIEW_MEMORY_MAX ((size_t)2 << 20)
@@ -76,10 +78,8 @@ static time_t seconds_now(void)
 
 struct model_shelf_entry **model_shelf_bucket(struct model_shelf *shelf, const char *path)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = hash_text(HASH_START, path);
 
-    for (; *path; path++)
-        hash = (hash ^ (unsigned char)*path) * 0x100000001b3u;
     return &shelf->buckets[(hash ^ (hash >> 32)) % MODEL_SHELF_BUCKETS];
 }
 
@@ -90,17 +90,6 @@ struct model_shelf_entry *model_shelf_find(struct model_shelf *shelf, const char
     while (entry && strcmp(entry->record.path, path) != 0)
         entry = entry->next;
     return entry;
-}
-
-bool model_shelf_versions_equal(const struct probe_files *files, unsigned count,
-                                const struct version *versions)
-{
-    if (files->count != count)
-        return false;
-    for (unsigned i = 0; i < count; i++)
-        if (!version_equal(&files->versions[i], &versions[i]))
-            return false;
-    return true;
 }
 
 /* A model without users that nobody can find any more. */

@@ -87,8 +87,6 @@ void model_shelf_remove(struct model_shelf_link *link);
 
 struct model_shelf_entry **model_shelf_bucket(struct model_shelf *shelf, const char *path);
 struct model_shelf_entry *model_shelf_find(struct model_shelf *shelf, const char *path);
-bool model_shelf_versions_equal(const struct probe_files *files, unsigned count,
-                                const struct version *versions);
 
 /* What loses its last user becomes idle, or trash if nobody can find it any more. */
 void model_shelf_use_model(struct model_shelf *shelf, struct model *model);

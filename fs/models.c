@@ -1,5 +1,6 @@
 #include "fs/models.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -101,14 +102,14 @@ static enum log_level level_of(int r)
 static void log_refused(struct models *models, const struct flight *flight, int r,
                         enum log_level level, const struct defect *defect)
 {
-    char file[SHARD_NAME_MAX], path[PATH_MAX], line[2 * PATH_MAX];
+    char file[SHARD_NAME_MAX], path[PATH_MAX + SHARD_NAME_MAX], line[3 * PATH_MAX];
     struct defect shown = *defect;
 
     if (shown.text[0] == '\0')
         (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
     shard_name(flight->name, shown.shard, file);
-    (void)snprintf(path, sizeof(path), "%s%s%s", flight->directory, *flight->directory ? "/" : "",
-                   file);
+    if (root_join(flight->directory, file, path, sizeof(path)) < 0)
+        return;
     models_log_path(models, path, line, sizeof(line));
     log_defect(models->config.log, level, line, &shown);
 }
@@ -497,12 +498,14 @@ static struct flight *new_flight(struct models *models, const char *directory, c
     size_t directory_size = strlen(directory) + 1, name_size = strlen(name) + 1;
     struct flight *flight = malloc(sizeof(*flight) + 2 * (directory_size + name_size));
     char *tail;
+    int r;
 
     if (!flight)
         return NULL;
     *flight = (struct flight){.job.run = flight_run, .models = models};
-    (void)snprintf(flight->path, directory_size + name_size, "%s%s%s", directory,
-                   *directory ? "/" : "", name);
+    r = root_join(directory, name, flight->path, directory_size + name_size);
+    assert(r == 0);
+    (void)r;
     tail = flight->path + directory_size + name_size;
     memcpy(tail, directory, directory_size);
     flight->directory = tail;

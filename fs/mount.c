@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,12 +17,12 @@
 #include <unistd.h>
 
 #include "fs/attach.h"
+#include "fs/cores.h"
 #include "fs/mountinfo.h"
 #include "fs/mountpoint.h"
 #include "fs/ops.h"
 #include "fs/options.h"
 
-#define CORES_MAX 1024
 #define LOOP_THREADS 10
 #define WAIT_SECONDS 10.0 /* for what is open, after the first signal */
 #define IDLE_SECONDS 1.0
@@ -187,17 +186,6 @@ static void *watch(void *context)
 }
 
 /* ---- the process ---- */
-
-static unsigned count_cores(void)
-{
-    cpu_set_t set;
-    long count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
-                                                              : sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (count < 1)
-        return 1;
-    return count > CORES_MAX ? CORES_MAX : (unsigned)count;
-}
 
 static void raise_limits(void)
 {
@@ -374,7 +362,7 @@ static void take_down(struct mount *mount)
 /* Mounts and serves; `ready` is the parent's pipe, or -1. 0: unmounted again, in whatever way. */
 static int run(struct mount *mount, int ready)
 {
-    unsigned cores = count_cores();
+    unsigned cores = cores_count(0);
     int r;
 
     block_signals(mount);

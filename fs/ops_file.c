@@ -80,7 +80,7 @@ static void reply_open_view(struct ops *ops, fuse_req_t req, const struct tree_n
         (void)fuse_reply_err(req, -r);
     else
         reply_open(ops, req, node->id, fi, &node->versions[0],
-                   ops_young(node->versions, node->version_count));
+                   versions_young(node->versions, node->version_count));
 }
 
 static void end_open(struct open_call *call)
@@ -149,7 +149,7 @@ static void open_mirrored(struct pool_job *job)
     req = ops_take(&call->held);
     if (req && r == 0) {
         state = version_of(&st);
-        reply_open(ops, req, call->node->id, &call->fi, &state, ops_young(&state, 1));
+        reply_open(ops, req, call->node->id, &call->fi, &state, versions_young(&state, 1));
     } else if (req) {
         (void)fuse_reply_err(req, -r);
     } else if (r == 0) {

@@ -73,7 +73,7 @@ static bool reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const 
                         const char *name)
 {
     struct tree_node *node = tree_copy_view(ops->tree, parent, name);
-    bool same = node && !ops_young(node->versions, node->version_count) &&
+    bool same = node && !versions_young(node->versions, node->version_count) &&
                 ops_inputs_same(ops, directory, node);
 
     if (same)
@@ -199,7 +199,8 @@ static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, co
         (void)fuse_reply_err(req, ENOENT);
         return;
     }
-    r = strcmp(name, virtual.name) != 0 ? ops_join(directory, virtual.name, path) : -ENOENT;
+    r = strcmp(name, virtual.name) != 0 ? root_join(directory, virtual.name, path, sizeof(path))
+                                        : -ENOENT;
     if (r == 0)
         r = root_stat(&ops->root, path, &st);
     if (r == 0)
@@ -223,7 +224,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (r == 0)
         r = tree_path(ops->tree, parent, directory, sizeof(directory));
     if (r == 0)
-        r = ops_join(directory, name, path);
+        r = root_join(directory, name, path, sizeof(path));
     if (r == 0)
         r = root_stat(&ops->root, path, &st);
     if (r == 0)

@@ -10,32 +10,9 @@
 /* Clients take it for the alignment of O_DIRECT. */
 #define BLOCK_SIZE 4096
 
-int ops_join(const char *directory, const char *name, char path[PATH_MAX])
-{
-    int length = snprintf(path, PATH_MAX, "%s%s%s", directory, *directory ? "/" : "", name);
-
-    return length < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
-bool ops_young(const struct version *versions, unsigned count)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    for (unsigned i = 0; i < count; i++)
-        if (version_young(&versions[i], now))
-            return true;
-    return false;
-}
-
 bool ops_versions_same(const struct tree_node *node, unsigned count, const struct version *versions)
 {
-    if (node->version_count != count)
-        return false;
-    for (unsigned i = 0; i < count; i++)
-        if (!version_equal(&node->versions[i], &versions[i]))
-            return false;
-    return true;
+    return versions_equal(node->versions, node->version_count, versions, count);
 }
 
 int ops_view_place(struct ops *ops, const struct tree_node *node, char directory[PATH_MAX],
@@ -57,7 +34,7 @@ static bool exists(struct ops *ops, const char *directory, const char *format, c
     struct stat st;
 
     if (snprintf(name, sizeof(name), format, (int)stem_length, stem) > NAME_MAX ||
-        ops_join(directory, name, path) < 0)
+        root_join(directory, name, path, sizeof(path)) < 0)
         return false;
     return root_stat(&ops->root, path, &st) != -ENOENT;
 }
@@ -74,8 +51,8 @@ bool ops_inputs_same(struct ops *ops, const char *directory, const struct tree_n
 
         shard_name(node->source, i, name);
         /* A symlink is for a worker to follow. */
-        if (ops_join(directory, name, path) < 0 || root_stat(&ops->root, path, &st) < 0 ||
-            !S_ISREG(st.st_mode))
+        if (root_join(directory, name, path, sizeof(path)) < 0 ||
+            root_stat(&ops->root, path, &st) < 0 || !S_ISREG(st.st_mode))
             return false;
         now = version_of(&st);
         if (!version_equal(&now, &node->versions[i]))
@@ -135,10 +112,10 @@ bool ops_is_passing(const struct tree_node *node, const struct stat *st)
     struct version now;
 
     if (node->kind == TREE_VIEW)
-        return ops_young(node->versions, node->version_count);
+        return versions_young(node->versions, node->version_count);
     /* A file that is being written. */
     now = version_of(st);
-    return node->kind == TREE_FILE && ops_young(&now, 1);
+    return node->kind == TREE_FILE && versions_young(&now, 1);
 }
 
 int ops_fill_entry(struct ops *ops, const struct tree_node *node, const struct stat *st,

@@ -61,11 +61,6 @@ void ops_leave(struct ops *ops);
 /* Wakes who waits for idleness: a file was closed. */
 void ops_notify(struct ops *ops);
 
-/* "DIRECTORY/NAME". -ENAMETOOLONG. */
-MUST_USE int ops_join(const char *directory, const char *name, char path[PATH_MAX]);
-
-bool ops_young(const struct version *versions, unsigned count);
-
 /* Are these the versions that the view's node stands for? */
 bool ops_versions_same(const struct tree_node *node, unsigned count,
                        const struct version *versions);

@@ -106,13 +106,14 @@ static void format_value(const struct xattr_call *call, int r, enum xattr xattr,
     const struct model_record *record = call->question.record;
 
     value[0] = '\0';
-    if (xattr == XATTR_SOURCE && r == 0)
-        (void)snprintf(value, VALUE_MAX, "%s%s%s", call->directory, *call->directory ? "/" : "",
-                       call->source);
-    else if (call->node->kind != TREE_VIEW)
+    if (xattr == XATTR_SOURCE && r == 0) {
+        if (root_join(call->directory, call->source, value, VALUE_MAX) < 0)
+            value[0] = '\0';
+    } else if (call->node->kind != TREE_VIEW) {
         format_file(call, record, r, xattr, value);
-    else if (r == 0)
+    } else if (r == 0) {
         format_view(call, record, xattr, value);
+    }
 }
 
 /* ---- late ---- */

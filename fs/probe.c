@@ -33,13 +33,6 @@ static bool later(const struct timespec *a, const struct timespec *b)
     return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
 }
 
-static int join(const char *directory, const char *name, char path[PATH_MAX])
-{
-    int length = snprintf(path, PATH_MAX, "%s%s%s", directory, *directory ? "/" : "", name);
-
-    return length < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
 /* `way`: what the directories on the way to it permit. */
 static void add_file(struct probe_files *files, unsigned index, const struct stat *st, mode_t way)
 {
@@ -85,7 +78,7 @@ int probe_files(const struct root *root, const char *directory, const char *name
     *files = (struct probe_files){.mode = 0444, .true_ctime = true};
     for (unsigned i = 0; i < count && r == 0; i++) {
         shard_name(name, i, file);
-        r = join(directory, file, path);
+        r = root_join(directory, file, path, sizeof(path));
         fd = r < 0 ? r : root_follow(root, path, &st);
         if (fd >= 0) {
             files->true_ctime = files->true_ctime && ctime_is_true(fd, trust_stat);
@@ -122,13 +115,7 @@ void probe_files_free(struct probe_files *files)
 
 bool probe_files_young(const struct probe_files *files)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    for (unsigned i = 0; i < files->count; i++)
-        if (version_young(&files->versions[i], now))
-            return true;
-    return false;
+    return versions_young(files->versions, files->count);
 }
 
 struct place {
@@ -141,7 +128,7 @@ static int open_neighbour(void *context, const char *name)
     const struct place *place = context;
     char path[PATH_MAX];
     struct stat st;
-    int r = join(place->directory, name, path);
+    int r = root_join(place->directory, name, path, sizeof(path));
 
     return r < 0 ? r : root_open(place->root, path, true, &st);
 }

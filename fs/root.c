@@ -17,6 +17,13 @@
 /* -EAGAIN: something was renamed while the kernel walked. */
 #define RETRIES_MAX 16
 
+int root_join(const char *directory, const char *name, char *path, size_t size)
+{
+    int length = snprintf(path, size, "%s%s%s", directory, *directory ? "/" : "", name);
+
+    return length >= 0 && (size_t)length < size ? 0 : -ENAMETOOLONG;
+}
+
 static int open_beneath(int directory, const char *path, int flags, uint64_t resolve)
 {
     struct open_how how = {

@@ -20,6 +20,9 @@ struct root {
     atomic_ullong device; /* of the mount itself; 0: not known yet */
 };
 
+/* "DIRECTORY/NAME", or "NAME" for the root's directory "". -ENAMETOOLONG: it is cut. */
+MUST_USE int root_join(const char *directory, const char *name, char *path, size_t size);
+
 /* The entry itself: a symlink is not followed. Fast where the filesystem is. */
 MUST_USE int root_stat(const struct root *root, const char *path, struct stat *st);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/hash.h"
+
 /* A power of two; doubled when there are as many nodes. */
 #define BUCKETS_MIN 256
 
@@ -36,11 +38,7 @@ static uint64_t mix(uint64_t x)
 
 static uint64_t hash_name(uint64_t parent, const char *name)
 {
-    uint64_t hash = 0xcbf29ce484222325u ^ mix(parent);
-
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
-    return mix(hash);
+    return mix(hash_text(HASH_START ^ mix(parent), name));
 }
 
 static struct entry **id_bucket(const struct tree *tree, uint64_t id)
@@ -64,14 +62,10 @@ static struct entry *find_id(const struct tree *tree, uint64_t id)
 
 static bool nodes_alike(const struct tree_node *a, const struct tree_node *b)
 {
-    if (a->parent != b->parent || a->kind != b->kind || a->version_count != b->version_count ||
-        a->attr.size != b->attr.size || a->attr.mode != b->attr.mode ||
-        strcmp(a->name, b->name) != 0 || strcmp(a->source, b->source) != 0)
-        return false;
-    for (unsigned i = 0; i < a->version_count; i++)
-        if (!version_equal(&a->versions[i], &b->versions[i]))
-            return false;
-    return true;
+    return a->parent == b->parent && a->kind == b->kind && a->attr.size == b->attr.size &&
+           a->attr.mode == b->attr.mode && strcmp(a->name, b->name) == 0 &&
+           strcmp(a->source, b->source) == 0 &&
+           versions_equal(a->versions, a->version_count, b->versions, b->version_count);
 }
 
 static struct entry *find_like(const struct tree *tree, const struct tree_node *node)

@@ -62,6 +62,17 @@ bool version_equal(const struct version *a, const struct version *b)
            same_time(a->mtime, b->mtime) && same_time(a->ctime, b->ctime);
 }
 
+bool versions_equal(const struct version *a, unsigned a_count, const struct version *b,
+                    unsigned b_count)
+{
+    if (a_count != b_count)
+        return false;
+    for (unsigned i = 0; i < a_count; i++)
+        if (!version_equal(&a[i], &b[i]))
+            return false;
+    return true;
+}
+
 static bool time_young(struct timespec time, struct timespec now)
 {
     const time_t limit = 2; /* seconds */
@@ -76,6 +87,17 @@ static bool time_young(struct timespec time, struct timespec now)
 bool version_young(const struct version *version, struct timespec now)
 {
     return time_young(version->mtime, now) || time_young(version->ctime, now);
+}
+
+bool versions_young(const struct version *versions, unsigned count)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    for (unsigned i = 0; i < count; i++)
+        if (version_young(&versions[i], now))
+            return true;
+    return false;
 }
 
 /*

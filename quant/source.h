@@ -22,12 +22,17 @@ struct version {
 
 struct version version_of(const struct stat *st);
 bool version_equal(const struct version *a, const struct version *b);
+/* The same number of them, each equal to its like. */
+bool versions_equal(const struct version *a, unsigned a_count, const struct version *b,
+                    unsigned b_count);
 
 /*
  * Younger than 2 s at `now`, or from the future: such a version cannot be trusted to tell two
  * states apart (design.md, "Young"). `now` is CLOCK_REALTIME.
  */
 bool version_young(const struct version *version, struct timespec now);
+/* Is any of them young now? */
+bool versions_young(const struct version *versions, unsigned count);
 
 /* A tensor of a source, in any of its shards. */
 struct source_tensor {

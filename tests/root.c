@@ -73,6 +73,17 @@ static void check_follow(const struct root *root, const char *path, const char *
     CHECK_EQ(close(fd), 0);
 }
 
+static void test_join(void)
+{
+    char path[8];
+
+    CHECK_EQ(root_join("", "abcdefg", path, sizeof(path)), 0);
+    CHECK(strcmp(path, "abcdefg") == 0);
+    CHECK_EQ(root_join("ab/c", "de", path, sizeof(path)), 0);
+    CHECK(strcmp(path, "ab/c/de") == 0);
+    CHECK_EQ(root_join("ab/c", "def", path, sizeof(path)), -ENAMETOOLONG);
+}
+
 static void test_entries(const struct root *root)
 {
     struct stat st;
@@ -148,6 +159,7 @@ int main(void)
 {
     struct root root = {0};
 
+    test_join();
     make_tree();
     root.fd = open("tree", O_PATH | O_DIRECTORY);
     CHECK(root.fd >= 0);

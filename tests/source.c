@@ -515,6 +515,7 @@ static void test_young(void)
 {
     const struct timespec now = {.tv_sec = 100, .tv_nsec = 500};
     struct version v = {.mtime = {.tv_sec = 50}, .ctime = {.tv_sec = 98, .tv_nsec = 500}};
+    struct version many[3] = {v, v, v};
 
     CHECK(!version_young(&v, now));
     v.ctime.tv_nsec = 501;
@@ -527,6 +528,11 @@ static void test_young(void)
     CHECK(version_young(&v, now));
     v.mtime.tv_sec = INT64_MIN;
     CHECK(!version_young(&v, now));
+    /* Of several, one is enough. */
+    many[2].ctime.tv_sec = INT64_MAX;
+    CHECK(versions_young(many, 3));
+    CHECK(!versions_young(many, 2));
+    CHECK(!versions_young(NULL, 0));
 }
 
 static void test_version(void)
@@ -539,6 +545,10 @@ static void test_version(void)
     CHECK(version_equal(&v, &v));
     for (int i = 0; i < 7; i++)
         CHECK(!version_equal(&v, &w[i]));
+    CHECK(versions_equal(w, 7, w, 7));
+    CHECK(versions_equal(w, 0, NULL, 0));
+    CHECK(!versions_equal(w, 6, w, 7));
+    CHECK(!versions_equal(w, 2, (const struct version[]){w[0], v}, 2));
 }
 
 int main(void)
