@@ -558,7 +558,8 @@ struct model_view *models_find_view(struct models *models, const char *directory
 {
     char path[PATH_MAX];
 
-    (void)snprintf(path, sizeof(path), "%s%s%s", directory, *directory ? "/" : "", name);
+    if (root_join(directory, name, path, sizeof(path)) < 0)
+        return NULL;
     return model_view_find_at(models->shelf, path, version_count, versions, variant);
 }
 
