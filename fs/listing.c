@@ -121,6 +121,16 @@ static int add_item(struct making *making, const char *name, enum claim claim,
     return 0;
 }
 
+/* `name` is an entry of the directory that stands behind another. */
+static void log_second(const struct making *making, const char *name, const char *format,
+                       const char *other)
+{
+    char path[PATH_MAX];
+
+    if (root_join(making->config.directory, name, path, sizeof(path)) == 0)
+        models_log_once(making->config.models, LOG_LEVEL_INFO, path, format, other);
+}
+
 /* ---- reading the directory ---- */
 
 static int add_candidate(struct making *making, const struct dirent *entry)
@@ -247,10 +257,12 @@ static void drop_double_sets(struct making *making)
 
         if (last && last->shards > 0 && this->shards > 0 &&
             last->stem_length == this->stem_length &&
-            memcmp(last->name, this->name, this->stem_length) == 0)
+            memcmp(last->name, this->name, this->stem_length) == 0) {
+            log_second(making, this->name, "%s, a set of fewer files, goes first", last->name);
             free(this->name);
-        else
+        } else {
             making->candidates[kept++] = *this;
+        }
     }
     making->candidate_count = kept;
 }
@@ -360,6 +372,21 @@ static int compare_items(const void *a, const void *b)
     return order != 0 ? order : (x->claim > y->claim) - (x->claim < y->claim);
 }
 
+/* A variant that the winner hides. */
+static void log_hidden(const struct making *making, const struct item *loser,
+                       const struct listing_entry *winner)
+{
+    const char *source;
+
+    if (loser->source == 0)
+        return; /* an entry that was seen twice, as the directory changed */
+    source = making->listing->sources[loser->source - 1].name;
+    if (winner->source)
+        log_second(making, source, "%s goes first where both have a variant", winner->source->name);
+    else
+        log_second(making, winner->name, "a file, so it is no variant of %s", source);
+}
+
 /* Sorts, drops who claims a name in vain, and gives positions. */
 static int settle(struct making *making)
 {
@@ -378,9 +405,7 @@ static int settle(struct making *making)
 
         if (i > 0 && listing->count > 0 &&
             strcmp(item->entry.name, listing->entries[listing->count - 1].name) == 0) {
-            log_line(making->config.log, LOG_LEVEL_DEBUG, "%s%s%s: the name is taken already",
-                     making->config.directory, *making->config.directory ? "/" : "",
-                     item->entry.name);
+            log_hidden(making, item, &listing->entries[listing->count - 1]);
             continue;
         }
         position = item->hash > position ? item->hash : position + 1;

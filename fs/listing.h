@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fs/log.h"
 #include "fs/models.h"
 #include "fs/root.h"
 #include "fs/tree.h"
@@ -41,7 +40,6 @@ struct listing_entry {
 struct listing_config {
     const struct root *root;
     struct models *models;
-    struct log *log;
     const struct variant *variants;
     size_t variant_count;
     const char *directory;   /* path from the root */

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/hash.h"
 #include "fs/probe.h"
 #include "fs/record.h"
 #include "fs/shard.h"
@@ -17,6 +19,8 @@
 #define FLIGHTS_MAX 4
 /* So often files may change under a flight before it gives up. */
 #define TRIES_MAX 4
+/* Lines that are logged but once are remembered. A line of the same place makes one forgotten. */
+#define TOLD_MAX 4096
 
 /*
  * A flight is waiting, then running, then gone:
@@ -46,6 +50,7 @@ struct models {
     struct flight *first, *last;
     unsigned running;
     uint64_t parses;
+    uint64_t told[TOLD_MAX]; /* hashes of lines, each in its own place; 0: none */
 };
 
 int models_new(const struct models_config *config, struct models **out)
@@ -93,6 +98,35 @@ void models_log_path(const struct models *models, const char *path, char *out, s
 
 /* ---- the log ---- */
 
+/* True the first time. */
+static bool tell(struct models *models, const char *path, const char *text)
+{
+    uint64_t hash = hash_text(hash_text(hash_text(HASH_START, path), ": "), text) | 1;
+    uint64_t *place = &models->told[(hash >> 32) % TOLD_MAX];
+    bool first;
+
+    pthread_mutex_lock(&models->lock);
+    first = *place != hash;
+    *place = hash;
+    pthread_mutex_unlock(&models->lock);
+    return first;
+}
+
+void models_log_once(struct models *models, enum log_level level, const char *path,
+                     const char *format, ...)
+{
+    char text[2 * NAME_MAX], line[3 * PATH_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (!tell(models, path, text))
+        return;
+    models_log_path(models, path, line, sizeof(line));
+    log_line(models->config.log, level, "%s: %s", line, text);
+}
+
 /* Incomplete files are looked at again later. */
 static enum log_level level_of(int r)
 {
@@ -109,6 +143,9 @@ static void log_refused(struct models *models, const struct flight *flight, int 
         (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
     shard_name(flight->name, shown.shard, file);
     if (root_join(flight->directory, file, path, sizeof(path)) < 0)
+        return;
+    /* Of such a place there is no record. */
+    if (r == -ELOOP && !tell(models, path, shown.text))
         return;
     models_log_path(models, path, line, sizeof(line));
     log_defect(models->config.log, level, line, &shown);

@@ -75,6 +75,11 @@ struct model_view *models_find_view(struct models *models, const char *directory
                                     unsigned version_count, const struct version *versions,
                                     const struct variant *variant);
 
+/* Logs "ROOT/PATH: ...", unless that very line was logged before: for what is found at every look.
+ * Only some thousand lines are remembered. */
+void models_log_once(struct models *models, enum log_level level, const char *path,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* "ROOT/PATH" as the user wrote the root, for the log. */
 void models_log_path(const struct models *models, const char *path, char *out, size_t size);
 

@@ -219,7 +219,6 @@ static void make_listing(struct pool_job *job)
     const struct listing_config config = {
         .root = &ops->root,
         .models = ops->models,
-        .log = ops->config.log,
         .variants = ops->config.variants,
         .variant_count = ops->config.variant_count,
         .directory = call->directory,

@@ -68,6 +68,25 @@ static bool parse_virtual(const char *name, struct virtual *virtual)
                     name, canonical) <= NAME_MAX;
 }
 
+/* What is there goes before a variant of that name; the log is told once. */
+static void reply_real(struct ops *ops, fuse_req_t req, uint64_t parent, const char *directory,
+                       const char *name, const struct stat *st)
+{
+    char source[NAME_MAX + 1], path[PATH_MAX];
+    struct virtual virtual;
+    struct stat model;
+
+    if (parse_virtual(name, &virtual) && strcmp(name, virtual.name) == 0) {
+        (void)snprintf(source, sizeof(source), "%.*s.gguf", (int)virtual.stem_length, name);
+        if (root_join(directory, source, path, sizeof(path)) == 0 &&
+            root_stat(&ops->root, path, &model) == 0 &&
+            root_join(directory, name, path, sizeof(path)) == 0)
+            models_log_once(ops->models, LOG_LEVEL_INFO, path, "a file, so it is no variant of %s",
+                            source);
+    }
+    reply_mirrored(ops, req, parent, name, st);
+}
+
 /* The node of that name, if its files are as they were. */
 static bool reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *directory,
                         const char *name)
@@ -204,7 +223,7 @@ static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, co
     if (r == 0)
         r = root_stat(&ops->root, path, &st);
     if (r == 0)
-        reply_mirrored(ops, req, parent, virtual.name, &st); /* a real file goes first */
+        reply_real(ops, req, parent, directory, virtual.name, &st);
     else if (r != -ENOENT)
         (void)fuse_reply_err(req, -r);
     else if (!reply_known(ops, req, parent, directory, virtual.name))
@@ -228,7 +247,7 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (r == 0)
         r = root_stat(&ops->root, path, &st);
     if (r == 0)
-        reply_mirrored(ops, req, parent, name, &st);
+        reply_real(ops, req, parent, directory, name, &st);
     else if (r == -ENOENT)
         look_up_virtual(ops, req, parent, directory, name);
     else
