@@ -350,7 +350,7 @@ static int parse_place(const char *word, struct log *terminal, struct mount_opti
     } else {
         log_line(terminal, LOG_LEVEL_ERROR,
                  "'%s' is one word too many after MODELS and MOUNTPOINT ('%s' is no verb: those "
-                 "are quantize and recipe)",
+                 "are quantize, recipe and cache)",
                  word, options->models);
         return -EINVAL;
     }
