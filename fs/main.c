@@ -34,7 +34,7 @@ static void print_help(FILE *stream)
         "  -o memory=SIZE      bound of the buffers, such as 256M (56M + 8M a core)\n"
         "  -o cache=DIR        where converted tensors are kept (~/.cache/quantfs)\n"
         "  -o cache_size=SIZE  bound of the cache, such as 20G or 10%% (10%%)\n"
-        "  -o nocache          keep nothing\n"
+        "  -o nocache          keep nothing on disk\n"
         "  -o log=FILE         write the log there instead of to syslog\n"
         "  -o allow_other      let other users in\n\n"
         "All options: man quantfs. quantize, recipe and cache have a --help of their own.\n");
