@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -320,6 +321,16 @@ static int open_key(struct cache *cache, const struct cache_config *config, char
     return r;
 }
 
+/* What the process may have open is for others, too. */
+static size_t default_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 8 < DEFAULT_DESCRIPTORS)
+        return limit.rlim_cur < 8 ? 1 : (size_t)(limit.rlim_cur / 8);
+    return DEFAULT_DESCRIPTORS;
+}
+
 int cache_new(const struct cache_config *config, struct cache **out, char reason[CACHE_REASON_SIZE])
 {
     size_t memory = config->memory ? config->memory : DEFAULT_MEMORY;
@@ -339,7 +350,7 @@ int cache_new(const struct cache_config *config, struct cache **out, char reason
     r = set_limits(cache, config);
     if (r == 0)
         r = opened_new(cache->key, &cache->place,
-                       config->descriptors ? config->descriptors : DEFAULT_DESCRIPTORS,
+                       config->descriptors ? config->descriptors : default_descriptors(),
                        memory - memory / 4, &cache->opened);
     if (r == 0)
         r = notes_new(cache->key, &cache->place, memory / 4, write_manifest, cache, &cache->notes);

@@ -42,7 +42,7 @@ struct cache_config {
     bool existing;              /* only one that is there: -ENOENT else */
     struct cache_size size;     /* default 10 %, at most 64 GiB */
     struct cache_size min_free; /* what is left to others; default 5 % */
-    size_t descriptors;         /* objects kept open; 0: 256 */
+    size_t descriptors;         /* objects kept open; 0: 256, or an eighth of RLIMIT_NOFILE */
     size_t memory;              /* bytes of objects and manifests kept in memory; 0: 8 MiB */
     uint64_t (*clock)(void);    /* ms, monotonic; NULL: the system's */
 };
