@@ -429,7 +429,7 @@ const void *cache_object_data(const struct cache_object *object)
     return opened_object(object)->data;
 }
 
-/* Cut or unreadable after it was verified: nobody shall get it again. */
+/* Cut, changed or unreadable after it was verified: nobody shall get it again. */
 static int lose(struct cache *cache, struct cache_object *object)
 {
     opened_forget(cache->opened, object);
@@ -442,7 +442,7 @@ int cache_object_descriptor(struct cache *cache, struct cache_object *object, in
 {
     const struct object *opened = opened_object(object);
 
-    if (!object_whole(opened))
+    if (!opened_whole(cache->opened, object))
         return lose(cache, object);
     *fd = opened->fd;
     *offset = opened->offset;
@@ -452,7 +452,11 @@ int cache_object_descriptor(struct cache *cache, struct cache_object *object, in
 int cache_read(struct cache *cache, struct cache_object *object, uint64_t offset, void *data,
                size_t size)
 {
-    return object_read(opened_object(object), offset, data, size) < 0 ? lose(cache, object) : 0;
+    /* Asked behind the read: what is handed out is what was verified. */
+    return object_read(opened_object(object), offset, data, size) < 0 ||
+                   !opened_whole(cache->opened, object)
+               ? lose(cache, object)
+               : 0;
 }
 
 /* ---- manifests and records ---- */

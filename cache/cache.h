@@ -76,7 +76,8 @@ uint64_t cache_object_size(const struct cache_object *object); /* bytes of paylo
 /* NULL, or the payload in memory, until cache_close(). */
 const void *cache_object_data(const struct cache_object *object);
 /* Where cache_object_data() is NULL: the payload is in *fd from *offset on. Until cache_close().
- * -ENOENT: the file has been cut since (somebody tampers with it): a miss, as in cache_read(). */
+ * -ENOENT: the file has been cut or changed since (somebody tampers with it): a miss, as in
+ * cache_read(). */
 MUST_USE int cache_object_descriptor(struct cache *cache, struct cache_object *object, int *fd,
                                      uint64_t *offset);
 /* [disk] `size` bytes of the payload from `offset` on, which must lie within it. -ENOENT: they are

@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -340,18 +341,38 @@ static int open_file(int directory, const char *path)
     return fd;
 }
 
+static int64_t modified(const struct stat *st)
+{
+    return (int64_t)((uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec);
+}
+
+/*
+ * The age starts again. The exact time, which no later write can have: the kernel's own is that of
+ * its last tick. What is modified from here on is seen to be, so this comes before the seal.
+ */
+static int64_t start_age(int fd)
+{
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+    struct stat st;
+
+    (void)clock_gettime(CLOCK_REALTIME, &times[1]);
+    (void)futimens(fd, times);
+    return fstat(fd, &st) == 0 ? modified(&st) : 0;
+}
+
 int object_open(struct key *key, int directory, const char *path, enum object_kind kind,
                 const struct name *name, struct object **out)
 {
-    static const struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
     struct object *object = NULL;
     struct header header;
     void *data = NULL;
+    int64_t since;
     int fd, r;
 
     fd = open_file(directory, path);
     if (fd < 0)
         return fd;
+    since = start_age(fd);
     r = verify(key, fd, kind, name, &header, &data);
     if (r < 0)
         goto out;
@@ -360,12 +381,13 @@ int object_open(struct key *key, int directory, const char *path, enum object_ki
         r = -ENOMEM;
         goto out;
     }
-    (void)futimens(fd, now);
-    *object = (struct object){.kind = (enum object_kind)header.kind,
+    *object = (struct object){.name = *name,
+                              .kind = (enum object_kind)header.kind,
                               .size = header.size,
                               .fd = data ? -1 : fd,
                               .offset = header.offset,
-                              .data = data};
+                              .data = data,
+                              .modified = since};
     if (!data)
         fd = -1;
     data = NULL;
@@ -408,10 +430,20 @@ int object_read(const struct object *object, uint64_t offset, void *data, size_t
     return 0;
 }
 
-bool object_whole(const struct object *object)
+bool object_whole(struct key *key, struct object *object)
 {
+    struct header header;
     struct stat st;
 
-    return object->fd < 0 ||
-           (fstat(object->fd, &st) == 0 && (uint64_t)st.st_size == object->offset + object->size);
+    if (object->fd < 0)
+        return true;
+    if (fstat(object->fd, &st) < 0 || (uint64_t)st.st_size != object->offset + object->size)
+        return false;
+    if (modified(&st) == atomic_load(&object->modified))
+        return true;
+    if (verify(key, object->fd, object->kind, &object->name, &header, NULL) < 0 ||
+        header.offset != object->offset || header.size != object->size)
+        return false;
+    atomic_store(&object->modified, modified(&st));
+    return true;
 }

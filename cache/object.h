@@ -1,6 +1,7 @@
 #ifndef CACHE_OBJECT_H
 #define CACHE_OBJECT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,16 +33,18 @@ MUST_USE int object_write(struct key *key, int directory, const char *path, enum
                           uint64_t *on_disk);
 
 /*
- * An object whose seal held when it was opened; immutable, for many threads at once. A raw one is
- * a descriptor, a compressed one is memory: exactly one of both. The file may be replaced or
- * unlinked meanwhile, which changes nothing here.
+ * An object whose seal held when it was opened; for many threads at once. A raw one is a
+ * descriptor, a compressed one is memory: exactly one of both. The file may be replaced or unlinked
+ * meanwhile, which changes nothing here; whether somebody wrote to it, object_whole() says.
  */
 struct object {
+    struct name name;
     enum object_kind kind;
-    uint64_t size;   /* bytes of payload, decompressed */
-    int fd;          /* -1: in memory */
-    uint64_t offset; /* where the payload begins in fd */
-    void *data;      /* NULL: in fd */
+    uint64_t size;            /* bytes of payload, decompressed */
+    int fd;                   /* -1: in memory */
+    uint64_t offset;          /* where the payload begins in fd */
+    void *data;               /* NULL: in fd */
+    _Atomic int64_t modified; /* mtime, in ns, for which the seal held */
 };
 
 /*
@@ -58,7 +61,11 @@ void object_close(struct object *object);
 
 /* `size` bytes of the payload from `offset` on, within it. -EBADMSG: the file was cut since. */
 MUST_USE int object_read(const struct object *object, uint64_t offset, void *data, size_t size);
-/* Whether the file still has all its bytes; asked before it is answered as a descriptor. */
-bool object_whole(const struct object *object);
+/*
+ * Whether the file still has all its bytes, as they were verified: asked before it is answered as a
+ * descriptor, and after object_read(). Costs a look at size and mtime; where that is another, by a
+ * write or a touch, the seal is checked again.
+ */
+bool object_whole(struct key *key, struct object *object);
 
 #endif

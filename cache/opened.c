@@ -193,3 +193,8 @@ const struct object *opened_object(const struct cache_object *object)
 {
     return object->object;
 }
+
+bool opened_whole(struct opened *opened, struct cache_object *object)
+{
+    return object_whole(opened->key, object->object);
+}

@@ -31,5 +31,7 @@ void opened_forget(struct opened *opened, struct cache_object *object);
 void opened_clear(struct opened *opened);
 
 const struct object *opened_object(const struct cache_object *object);
+/* object_whole() */
+bool opened_whole(struct opened *opened, struct cache_object *object);
 
 #endif

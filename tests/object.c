@@ -140,7 +140,7 @@ static void test_round_trip(struct key *key)
                 CHECK_EQ(object_read(object, from, back, length), 0);
                 CHECK(memcmp(data + from, back, length) == 0);
             }
-            CHECK(object_whole(object));
+            CHECK(object_whole(key, object));
             object_close(object);
         }
     check_no_temporaries();
@@ -363,10 +363,37 @@ static void test_open_stays(struct key *key)
     CHECK_EQ(object_open(key, directory, "stays", OBJECT_CHUNK, &name, &object), 0);
     fd = openat(directory, "stays", O_WRONLY | O_CLOEXEC);
     CHECK(fd >= 0 && ftruncate(fd, PAGE + 8999) == 0 && close(fd) == 0);
-    CHECK(!object_whole(object));
+    CHECK(!object_whole(key, object));
     CHECK_EQ(object_read(object, 0, back, 8999), 0);
     CHECK_EQ(object_read(object, 0, back, 9000), -EBADMSG);
     object_close(object);
+}
+
+/* Whoever writes to an open object is seen; whoever touches it does no harm. */
+static void test_written(struct key *key)
+{
+    static const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    struct name name = make_name(10);
+    uint8_t data[9000], byte = 0;
+    struct object *object;
+    int fd;
+
+    fill(data, sizeof(data));
+    write_object(key, "written", &name, data, sizeof(data));
+    CHECK_EQ(object_open(key, directory, "written", OBJECT_CHUNK, &name, &object), 0);
+    CHECK(object->fd >= 0 && object_whole(key, object));
+    CHECK(utimensat(directory, "written", old, 0) == 0);
+    CHECK(object_whole(key, object));
+    fd = openat(directory, "written", O_WRONLY | O_CLOEXEC);
+    byte = (uint8_t)(data[5000] ^ 1);
+    CHECK(fd >= 0 && pwrite(fd, &byte, 1, PAGE + 5000) == 1);
+    CHECK(!object_whole(key, object));
+    CHECK(!object_whole(key, object));
+    CHECK(pwrite(fd, &data[5000], 1, PAGE + 5000) == 1);
+    CHECK(object_whole(key, object));
+    CHECK(close(fd) == 0);
+    object_close(object);
+    CHECK(unlinkat(directory, "written", 0) == 0);
 }
 
 static int64_t age(const char *path)
@@ -446,6 +473,7 @@ int main(int argc, char **argv)
     test_lies(key);
     test_foreign(key);
     test_open_stays(key);
+    test_written(key);
     test_age(key);
     test_failed_writes(key);
     key_free(key);
