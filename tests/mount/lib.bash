@@ -7,6 +7,8 @@
 
 reader=$tests/mount/reader
 daemon=
+also=()    # PID:POINT of more mounts
+readers=() # PID:ROUNDS
 
 need_fuse() {
     [ -r /dev/fuse ] && [ -w /dev/fuse ] || skip "no usable /dev/fuse"
@@ -62,11 +64,74 @@ stop() {
     not_mounted mnt || fail "still mounted"
 }
 
+# A second mount beside it, in DIR with the log DIR.log: start_also DIR [OPTION...]
+start_also() {
+    local point=$1
+    shift
+    mkdir -p "$point"
+    "$QUANTFS" models "$point" -f -o nocache,log="$work/$point.log" "$@" >"$point.out" 2>"$point.err" &
+    also+=("$!:$point")
+}
+# Waits until all of start_also answer.
+wait_also() {
+    local one
+    for one in "${also[@]}"; do until_true 20 mounted "${one#*:}" || fail "no mount on ${one#*:}: $(cat "${one#*:}.err")"; done
+}
+stop_also() {
+    local one status
+    for one in "${also[@]}"; do
+        fusermount3 -u "${one#*:}" || fail "cannot unmount ${one#*:}"
+        until_true 20 ended "${one%%:*}" || fail "the mount on ${one#*:} has not ended within 20 s"
+        status=0
+        wait "${one%%:*}" || status=$?
+        equal "exit status of the mount on ${one#*:} ($(tail -n 5 "${one#*:}.err"))" "$status" 0
+        ! grep -hE -m 3 'Sanitizer|runtime error:|ssertion.*failed' "${one#*:}.err" "${one#*:}.log" >&2 || fail "a report of a sanitizer"
+    done
+    also=()
+}
+
+# keep_reading VIEW EXPECTED: a reader in the background (see `reader keep`), until readers_end.
+keep_reading() {
+    local rounds=$work/rounds.${#readers[@]}
+    echo 0 >"$rounds"
+    [ -p hold ] || { mkfifo hold && exec 7<>hold; }
+    "$reader" keep "$1" "$2" "$rounds" <hold 2>"$rounds.err" 7<&- &
+    readers+=("$!:$rounds")
+}
+rounds_beyond() { [ "$(cat "$1")" -ge "$2" ] || ended "$3"; }
+# Each reader has read everything once more, both ways, and has begun after this was called.
+read_on() { # WHAT
+    local one goals=()
+    for one in "${readers[@]}"; do goals+=($(($(cat "${one#*:}") + 3))); done
+    for one in "${!readers[@]}"; do
+        until_true 60 rounds_beyond "${readers[one]#*:}" "${goals[one]}" "${readers[one]%%:*}" || fail "a reader hangs: $1"
+        ! ended "${readers[one]%%:*}" || fail "a reader failed: $1: $(cat "${readers[one]#*:}.err")"
+    done
+    alive "$daemon" || fail "the daemon has ended: $1"
+}
+readers_end() {
+    local one
+    echo >&7
+    for one in "${readers[@]}"; do
+        wait "${one%%:*}" || fail "a reader failed: $(cat "${one#*:}.err")"
+    done
+    exec 7<&-
+    rm hold
+    readers=()
+}
+# How many descriptors the daemon has open.
+descriptors() { find "/proc/$daemon/fd" -mindepth 1 | wc -l; }
+
 at_exit() {
-    local status=$? end=0
+    local status=$? end=0 one
     trap - EXIT
     set +e
-    exec 5<&- 6<&- # what the test holds open
+    for one in "${readers[@]}"; do kill "${one%%:*}"; wait "${one%%:*}"; done 2>/dev/null
+    exec 5<&- 6<&- 7<&- # what the test holds open
+    for one in "${also[@]}"; do
+        { fusermount3 -uz "${one#*:}" || umount -l "${one#*:}"; } 2>/dev/null
+        until_true 15 ended "${one%%:*}" || kill -KILL "${one%%:*}"
+    done
     if [ -n "$daemon" ]; then
         { mounted mnt && fusermount3 -uz mnt; } 2>/dev/null
         until_true 15 ended "$daemon" || kill -KILL "$daemon"
