@@ -9,6 +9,7 @@ types() { "$QUANTFS" recipe "$1" "$2" 2>/dev/null | awk -F'\t' 'NR > 1 && $3 != 
 # view WHAT NAME SOURCE TYPE CONVERSIONS: a fresh mount converts so many chunks of it, and no more.
 view() {
     expected "$3" "$4"
+    wait_old "$3" # a chunk that was made from young bytes is made again later
     start -o "cache=$cache"
     same "mnt/$2@$4.gguf" expected
     equal "conversions: $1" "$(stats conversions)" "$5"
