@@ -1,8 +1,8 @@
 #!/bin/bash
 # If this failed, what happens to a cache while variants are read from it would reach a reader: an error, a wrong byte, or a leak.
 # In a mount namespace of its own, where there can be one: what is mounted there goes with it.
-if [ "$(id -u)" -eq 0 ] && [ -z "${QUANTFS_TEST_NAMESPACE:-}" ] && unshare -m true 2>/dev/null; then
-    QUANTFS_TEST_NAMESPACE=1 exec unshare -m bash "$0"
+if [ "$(id -u)" -eq 0 ] && [ -z "${QUANTFS_TEST_NAMESPACE:-}" ] && "$(dirname "$0")/../apart" true 2>/dev/null; then
+    QUANTFS_TEST_NAMESPACE=1 exec "$(dirname "$0")/../apart" bash "$0"
 fi
 . "$(dirname "$0")/lib.bash"
 mkdir place other
@@ -74,6 +74,7 @@ swap_two_caches() { # the same names where the secret is the same, so an object 
     done
 }
 delete() { until_true 10 rm -rf "$cache" 2>/dev/null; } # puts may come between
+put_there() { delete && mv -T "$1" "$cache" 2>/dev/null; }
 read_only() { until_true 30 mount -o remount,bind,ro place 2>/dev/null; } # a put may be under way
 tidy() { chmod -R u+rwX,go-rwx "$cache"; chown -R "$(id -u):$(id -g)" "$cache"; }
 
@@ -105,9 +106,9 @@ change "cleared" "$whole" cache clear "$cache" >/dev/null
 change "all but the directories deleted" find "$cache" -type f -delete
 change "deleted" delete
 change "an empty directory in its place" eval 'delete && mkdir -m 700 "$cache" 2>/dev/null || [ -d "$cache" ]'
-change "replaced by another cache" eval 'delete && cp -a other/cache "$cache"'
+change "replaced by another cache" eval 'cp -a other/cache other/new && until_true 10 put_there other/new'
 change "the first one moved away" mv "$cache" other/moved
-change "and back" mv other/moved "$cache"
+change "and back" until_true 10 put_there other/moved
 change "a secret cut short" truncate -s 31 "$cache/secret"
 change "no secret" rm -f "$cache/secret"
 change "writable by everybody" chmod -R a+rwX "$cache"
