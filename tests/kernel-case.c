@@ -4,8 +4,8 @@
 #include <string.h>
 
 static const enum type types[CASE_TYPES] = {
-    TYPE_F16,  TYPE_BF16, TYPE_Q4_0, TYPE_Q5_0, TYPE_Q5_1,
-    TYPE_Q8_0, TYPE_Q4_K, TYPE_Q5_K, TYPE_Q6_K,
+    TYPE_F16,  TYPE_BF16, TYPE_Q4_0, TYPE_Q5_0, TYPE_Q5_1, TYPE_Q8_0,
+    TYPE_Q4_K, TYPE_Q5_K, TYPE_Q6_K, TYPE_Q4_1, TYPE_Q2_K, TYPE_Q3_K,
 };
 
 enum type case_type(unsigned index)
@@ -364,8 +364,8 @@ bool case_make(unsigned type_index, unsigned kind, unsigned importance, unsigned
     *c = (struct kernel_case){.type = types[type_index], .kind = kind, .importance = importance};
     c->rows = shapes[shape][0];
     c->row_len = shapes[shape][1] * 256;
-    if (info->block_weights == 32 && shape > 0)
-        c->row_len = shapes[shape][1] * 32; /* also rows that are no multiple of 256 */
+    if (info->block_weights < 256 && shape > 0) /* also rows that are no multiple of 256 */
+        c->row_len = shapes[shape][1] * info->block_weights;
     if (info->block_weights == 1 && shape > 0)
         c->row_len = shapes[shape][1] * 7;
     if (!info->quantized)

@@ -10,26 +10,38 @@
  * start anywhere; d, m and dmin are half floats, little endian.
  *
  *   Q4_0, Q5_0   weight = d * (level - 8), d * (level - 16)
- *   Q5_1         weight = d * level + m
+ *   Q4_1, Q5_1   weight = d * level + m
  *   Q8_0         weight = d * level, the level signed
  *     levels: the low four bits of weight i in qs[i % 16], the half chosen by i / 16; the fifth bit
  *     is bit i of qh
- *   Q4_K, Q5_K   weight = d * scale * level - dmin * minimum, for 8 sub-blocks of 32
- *     scale and minimum of sub-block j, six bits each: j < 4: low bits of scales[j], scales[j + 4];
- *     else scales[j + 4] holds their low halves, the top bits of scales[j - 4], scales[j] the rest
- *     levels: qs holds sub-blocks 2 j and 2 j + 1 in the halves of 32 bytes; the fifth bit of
- *     weight i of sub-block j is bit j of qh[i]
- *   Q6_K         weight = d * scale * (level - 32), for 16 sub-blocks of 16
- *     levels: of each 128 weights, in rows of 32: rows 0 and 2 in the halves of ql[0..31], 1 and 3
- *     in those of ql[32..63], the upper two bits of row r in bits 2 r of qh
+ *   Q2_K         weight = d * scale * level - dmin * minimum, for 16 sub-blocks of 16
+ *     scales: of each sub-block the scale in the low, the minimum in the high four bits of a byte
+ *     levels: of each 128 weights, in rows of 32: row r in bits 2 r of qs
+ *   Q3_K         weight = d * (scale - 32) * (level - 4), for 16 sub-blocks of 16
+ *     scale of sub-block j: the low four bits in scales[j % 8], the half chosen by j / 8, the upper
+ *     two in bits 2 (j / 4) of scales[8 + j % 4]
+ *     levels: the low two bits as those of Q2_K; the third of weight i is bit i / 32 of hmask[i %
+ * 32] Q4_K, Q5_K   weight = d * scale * level - dmin * minimum, for 8 sub-blocks of 32 scale and
+ * minimum of sub-block j, six bits each: j < 4: low bits of scales[j], scales[j + 4]; else scales[j
+ * + 4] holds their low halves, the top bits of scales[j - 4], scales[j] the rest levels: qs holds
+ * sub-blocks 2 j and 2 j + 1 in the halves of 32 bytes; the fifth bit of weight i of sub-block j is
+ * bit j of qh[i] Q6_K         weight = d * scale * (level - 32), for 16 sub-blocks of 16 levels: of
+ * each 128 weights, in rows of 32: rows 0 and 2 in the halves of ql[0..31], 1 and 3 in those of
+ * ql[32..63], the upper two bits of row r in bits 2 r of qh
  */
 enum {
-    BLOCK_SMALL = 32,  /* weights of a Q4_0, Q5_0, Q5_1, Q8_0 */
+    BLOCK_SMALL = 32,  /* weights of a Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 */
     BLOCK_SUPER = 256, /* weights of a K type */
 };
 
 struct block_q4_0 {
     uint8_t d[2];
+    uint8_t qs[16];
+};
+
+struct block_q4_1 {
+    uint8_t d[2];
+    uint8_t m[2];
     uint8_t qs[16];
 };
 
@@ -49,6 +61,20 @@ struct block_q5_1 {
 struct block_q8_0 {
     uint8_t d[2];
     uint8_t qs[32];
+};
+
+struct block_q2_k {
+    uint8_t scales[16];
+    uint8_t qs[64];
+    uint8_t d[2];
+    uint8_t dmin[2];
+};
+
+struct block_q3_k {
+    uint8_t hmask[32];
+    uint8_t qs[64];
+    uint8_t scales[12];
+    uint8_t d[2];
 };
 
 /* What Q4_K and Q5_K begin with. */
@@ -77,6 +103,9 @@ struct block_q6_k {
 };
 
 _Static_assert(sizeof(struct block_q4_0) == 18 && offsetof(struct block_q4_0, qs) == 2, "Q4_0");
+_Static_assert(sizeof(struct block_q4_1) == 20 && offsetof(struct block_q4_1, m) == 2 &&
+                   offsetof(struct block_q4_1, qs) == 4,
+               "Q4_1");
 _Static_assert(sizeof(struct block_q5_0) == 22 && offsetof(struct block_q5_0, qh) == 2 &&
                    offsetof(struct block_q5_0, qs) == 6,
                "Q5_0");
@@ -84,6 +113,13 @@ _Static_assert(sizeof(struct block_q5_1) == 24 && offsetof(struct block_q5_1, m)
                    offsetof(struct block_q5_1, qh) == 4 && offsetof(struct block_q5_1, qs) == 8,
                "Q5_1");
 _Static_assert(sizeof(struct block_q8_0) == 34 && offsetof(struct block_q8_0, qs) == 2, "Q8_0");
+_Static_assert(sizeof(struct block_q2_k) == 84 && offsetof(struct block_q2_k, qs) == 16 &&
+                   offsetof(struct block_q2_k, d) == 80 && offsetof(struct block_q2_k, dmin) == 82,
+               "Q2_K");
+_Static_assert(sizeof(struct block_q3_k) == 110 && offsetof(struct block_q3_k, qs) == 32 &&
+                   offsetof(struct block_q3_k, scales) == 96 &&
+                   offsetof(struct block_q3_k, d) == 108,
+               "Q3_K");
 _Static_assert(sizeof(struct block_k_head) == 16 && offsetof(struct block_k_head, dmin) == 2 &&
                    offsetof(struct block_k_head, scales) == 4,
                "head of Q4_K and Q5_K");

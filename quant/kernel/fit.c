@@ -3,48 +3,12 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "quant/kernel/four.h"
+
 /*
  * Rounding depends on the order of additions, so a sum is one long chain of them. Products are
  * therefore made first, four at a time where the compiler can, and added up after.
  */
-#define INLINE static inline __attribute__((always_inline))
-
-/*
- * Four candidates side by side, one a lane: each lane does what would be done for its candidate
- * alone. GCC and Clang make vectors of this where the machine has them, scalars elsewhere.
- */
-enum {
-    FOUR = 4,
-};
-
-typedef float four __attribute__((vector_size(4 * FOUR)));
-typedef int32_t four_bits __attribute__((vector_size(4 * FOUR)));
-
-INLINE four four_all(float value)
-{
-    return (four){value, value, value, value};
-}
-
-/* Lanes of `a` where the mask is set, of `b` where it is not. */
-INLINE four four_select(four_bits mask, four a, four b)
-{
-    return (four)((mask & (four_bits)a) | (~mask & (four_bits)b));
-}
-
-/* As fit_nearest() and fit_clamp(). */
-INLINE four four_nearest(four value)
-{
-    return __builtin_convertvector((((four_bits)(value + 0x1.8p23f)) & 0x7fffff) - 0x400000, four);
-}
-
-INLINE four four_clamp(four value, float low, float high)
-{
-    value = four_select(value > high, four_all(high), value);
-    return four_select(value < low, four_all(low), value);
-}
-
-/* Groups below this count as zeros. */
-#define FIT_EPSILON 1e-15f
 
 /* --- around zero -------------------------------------------------------------------------------
  */
@@ -128,24 +92,115 @@ float fit_signed(unsigned count, const float *x, const float *weight, float limi
                        : signed_search(32, x, weight, limit, level);
 }
 
+/* --- around zero, level by level ---------------------------------------------------------------
+ */
+
+enum {
+    REFINED_FOURS = REFINED_GROUPS / FOUR,
+};
+
+/* All groups side by side, one a lane: weights are squares of the numbers. */
+struct refined {
+    four x[REFINED_COUNT][REFINED_FOURS];
+    four level[REFINED_COUNT][REFINED_FOURS];
+    four sum_lx[REFINED_FOURS];
+    four sum_l2[REFINED_FOURS];
+};
+
+/* Number i of four groups: its level moves if that makes the error smaller. Which did? */
+INLINE four_bits refined_move(struct refined *r, int i, int f, float limit)
+{
+    four x = r->x[i][f], old = r->level[i][f], weight = x * x, product = weight * x, next;
+    four lx = r->sum_lx[f] - product * old, l2 = r->sum_l2[f] - weight * old * old;
+    four_bits moves = lx > 0;
+
+    next = four_clamp(four_nearest(x * l2 / lx), -limit, limit - 1);
+    moves &= next != old;
+    lx += product * next;
+    l2 += weight * next * next;
+    moves &= (l2 > 0) & (lx * lx * r->sum_l2[f] > r->sum_lx[f] * r->sum_lx[f] * l2);
+    r->level[i][f] = four_select(moves, next, old);
+    r->sum_lx[f] = four_select(moves, lx, r->sum_lx[f]);
+    r->sum_l2[f] = four_select(moves, l2, r->sum_l2[f]);
+    return moves;
+}
+
+/* One pass over the levels. Did any move? */
+INLINE bool refined_pass(struct refined *r, float limit)
+{
+    four_bits moved = {0};
+
+    for (int i = 0; i < REFINED_COUNT; i++)
+        for (int f = 0; f < REFINED_FOURS; f++)
+            moved |= refined_move(r, i, f, limit);
+    return moved[0] | moved[1] | moved[2] | moved[3];
+}
+
+/* The levels before the passes. */
+static void refined_start(const float *x, const float *most, float limit, struct refined *r)
+{
+    four factor = {0}, number = {0};
+
+    for (int f = 0; f < REFINED_FOURS; f++) {
+        r->sum_lx[f] = r->sum_l2[f] = (four){0};
+        for (int t = 0; t < FOUR; t++)
+            factor[t] = -limit / most[FOUR * f + t];
+        for (int i = 0; i < REFINED_COUNT; i++) {
+            for (int t = 0; t < FOUR; t++)
+                number[t] = x[REFINED_COUNT * (FOUR * f + t) + i];
+            r->x[i][f] = number;
+            r->level[i][f] = four_clamp(four_nearest(factor * number), -limit, limit - 1);
+            r->sum_lx[f] += number * number * number * r->level[i][f];
+            r->sum_l2[f] += number * number * r->level[i][f] * r->level[i][f];
+        }
+    }
+}
+
+/* A pass that moves nothing would move nothing again, so groups may wait for one another. */
+void fit_refined(const float *x, float limit, float scale[REFINED_GROUPS], uint8_t *level)
+{
+    float most[REFINED_GROUPS];
+    struct refined r;
+
+    for (int g = 0; g < REFINED_GROUPS; g++)
+        most[g] = fit_extreme(REFINED_COUNT, x + REFINED_COUNT * g);
+    refined_start(x, most, limit, &r);
+    for (int pass = 0; pass < 5; pass++)
+        if (!refined_pass(&r, limit))
+            break;
+    for (int g = 0; g < REFINED_GROUPS; g++, level += REFINED_COUNT) {
+        if (fabsf(most[g]) < FIT_EPSILON) {
+            scale[g] = 0;
+            memset(level, 0, REFINED_COUNT);
+            continue;
+        }
+        scale[g] = r.sum_l2[g / FOUR][g % FOUR];
+        scale[g] = scale[g] > 0 ? r.sum_lx[g / FOUR][g % FOUR] / scale[g] : 0;
+        for (int i = 0; i < REFINED_COUNT; i++)
+            level[i] = (uint8_t)(int)(r.level[i][g / FOUR][g % FOUR] + limit);
+    }
+}
+
 /* --- between two ends --------------------------------------------------------------------------
  */
 
-/* Weighted square error of scale * level + low. */
-static float range_error(const float *x, const float *weight, const float *level, float scale,
-                         float low)
+/* Weighted error of scale * level + low. */
+INLINE float range_error(unsigned count, const float *x, const float *weight, const float *level,
+                         float scale, float low, enum fit_error kind)
 {
     float difference, sum = 0;
 
-    for (int i = 0; i < FIT_MAX; i++) {
+    for (unsigned i = 0; i < count; i++) {
         difference = scale * level[i] + low - x[i];
-        sum += weight[i] * (difference * difference);
+        sum += weight[i] * (kind == FIT_SQUARE ? difference * difference : fabsf(difference));
     }
     return sum;
 }
 
 /* What all candidates of a group share: each number in all lanes, and sums. */
 struct range_group {
+    unsigned count;
+    enum fit_error kind;
     four x[FIT_MAX];
     four weight[FIT_MAX];
     float high;
@@ -162,13 +217,13 @@ struct range_tries {
     four error;
 };
 
-static void range_try(const struct range_group *group, four factor, float low, float top,
+INLINE void range_try(const struct range_group *group, four factor, float low, float top,
                       struct range_tries *tries)
 {
     four l = {0}, l2 = {0}, xl = {0}, level, product, difference, error = {0};
     four_bits positive;
 
-    for (int i = 0; i < FIT_MAX; i++) {
+    for (unsigned i = 0; i < group->count; i++) {
         level = four_clamp(four_nearest(factor * (group->x[i] - low)), 0, top);
         tries->level[i] = level;
         product = group->weight[i] * level;
@@ -182,25 +237,26 @@ static void range_try(const struct range_group *group, four factor, float low, f
     positive = tries->low > 0;
     tries->scale = four_select(positive, xl / l2, tries->scale);
     tries->low = four_select(positive, (four){0}, tries->low);
-    for (int i = 0; i < FIT_MAX; i++) {
+    for (unsigned i = 0; i < group->count; i++) {
         difference = tries->scale * tries->level[i] + tries->low - group->x[i];
-        error += group->weight[i] * (difference * difference);
+        error += group->weight[i] *
+                 (group->kind == FIT_SQUARE ? difference * difference : four_abs(difference));
     }
     tries->error = error;
 }
 
 /* The numbers in all lanes, the sums, and both ends, of which the lower is at most 0. */
-static float range_start(const float *x, const float *weight, struct range_group *group)
+INLINE float range_start(const float *x, const float *weight, struct range_group *group)
 {
     float low = x[0], high = x[0], sum_w = weight[0], sum_x = weight[0] * x[0];
 
-    for (int i = 1; i < FIT_MAX; i++) {
+    for (unsigned i = 1; i < group->count; i++) {
         low = x[i] < low ? x[i] : low;
         high = x[i] > high ? x[i] : high;
         sum_w += weight[i];
         sum_x += weight[i] * x[i];
     }
-    for (int i = 0; i < FIT_MAX; i++) {
+    for (unsigned i = 0; i < group->count; i++) {
         group->x[i] = four_all(x[i]);
         group->weight[i] = four_all(weight[i]);
     }
@@ -233,29 +289,29 @@ static int range_better(const struct range_tries *tries, float best, int left)
  * A candidate that is better moves the lower end, from which the next ones start. Four are tried
  * from where the end is; behind the first that is better the others are tried anew.
  */
-static float range_search(const float *x, const float *weight, float top,
-                          const struct fit_steps *steps, float *level, float *low_end)
+INLINE float range_search(unsigned count, const float *x, const float *weight, enum fit_error kind,
+                          float top, const struct fit_steps *steps, float *level, float *low_end)
 {
-    struct range_group group;
+    struct range_group group = {.count = count, .kind = kind};
     struct range_tries tries;
     float low = range_start(x, weight, &group), span = group.high - low, scale, best;
     int winner, tried;
 
     *low_end = low;
-    memset(level, 0, FIT_MAX * sizeof(*level));
+    memset(level, 0, count * sizeof(*level));
     if (group.high == low)
         return 0;
     scale = 1 / (top / span);
-    for (int i = 0; i < FIT_MAX; i++)
+    for (unsigned i = 0; i < count; i++)
         level[i] = fit_clamp(fit_nearest(top / span * (x[i] - low)), 0, top);
-    best = range_error(x, weight, level, scale, low);
+    best = range_error(count, x, weight, level, scale, low, kind);
     for (int step = 0; step <= steps->count; step += tried) {
         range_try(&group, range_factors(steps, step, top, group.high - low), low, top, &tries);
         winner = range_better(&tries, best, steps->count + 1 - step);
         tried = winner < FOUR ? winner + 1 : FOUR;
         if (winner == FOUR)
             continue;
-        for (int i = 0; i < FIT_MAX; i++)
+        for (unsigned i = 0; i < count; i++)
             level[i] = tries.level[i][winner];
         best = tries.error[winner];
         scale = tries.scale[winner];
@@ -265,12 +321,19 @@ static float range_search(const float *x, const float *weight, float top,
     return scale;
 }
 
-float fit_range(const float *x, const float *weight, float top, const struct fit_steps *steps,
-                uint8_t *level, float *low)
+float fit_range(unsigned count, const float *x, const float *weight, enum fit_error kind, float top,
+                const struct fit_steps *steps, uint8_t *level, float *low)
 {
-    float levels[FIT_MAX], scale = range_search(x, weight, top, steps, levels, low);
+    float levels[FIT_MAX], scale;
 
-    for (unsigned i = 0; i < FIT_MAX; i++)
+    /* Each with constants, so that its loops are unrolled. */
+    if (count == 32)
+        scale = range_search(32, x, weight, FIT_SQUARE, top, steps, levels, low);
+    else if (kind == FIT_SQUARE)
+        scale = range_search(16, x, weight, FIT_SQUARE, top, steps, levels, low);
+    else
+        scale = range_search(16, x, weight, FIT_ABSOLUTE, top, steps, levels, low);
+    for (unsigned i = 0; i < count; i++)
         level[i] = (uint8_t)(int)levels[i];
     return scale;
 }

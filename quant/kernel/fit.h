@@ -5,11 +5,26 @@
 
 /*
  * The searches for the scale of a group of 8, 16 or 32 numbers that the types share: candidates are
- * tried, the one with the smallest weighted square error is taken. Weights and values are finite.
+ * tried, the one with the smallest weighted error is taken, a square one where nothing else is
+ * said. Weights and values are finite.
  */
+
+/* A group of smaller magnitudes counts as zeros. */
+#define FIT_EPSILON 1e-15f
 
 enum {
     FIT_MAX = 32, /* numbers of a group */
+};
+
+enum {
+    REFINED_GROUPS = 16, /* groups that fit_refined() takes at once */
+    REFINED_COUNT = 16,  /* numbers of each */
+};
+
+/* What a search makes small: the weighted sum of squares, or of magnitudes. */
+enum fit_error {
+    FIT_SQUARE,
+    FIT_ABSOLUTE,
 };
 
 /* Candidates of fit_range(): the group is spread over top + first + step * s levels, s = 0 to
@@ -67,10 +82,18 @@ static inline float fit_extreme(unsigned count, const float *x)
  */
 float fit_signed(unsigned count, const float *x, const float *weight, float limit, uint8_t *level);
 
-/* x[i] = scale * level[i] + low of 32 numbers, low at most 0, levels 0 to `top`. Returns the scale.
+/*
+ * The same of 16 groups of 16 one after the other, with squares of x for weights: levels are
+ * moved one by one while that makes the error smaller, in at most five passes.
  */
-float fit_range(const float *x, const float *weight, float top, const struct fit_steps *steps,
-                uint8_t *level, float *low);
+void fit_refined(const float *x, float limit, float scale[REFINED_GROUPS], uint8_t *level);
+
+/*
+ * x[i] = scale * level[i] + low of 16 or 32 numbers (FIT_ABSOLUTE: of 16), low at most 0, levels 0
+ * to `top`. Returns the scale.
+ */
+float fit_range(unsigned count, const float *x, const float *weight, enum fit_error kind, float top,
+                const struct fit_steps *steps, uint8_t *level, float *low);
 
 /*
  * x[i] = scale * level[i] for x that should be at least 0, levels 0 to `top`; the level of an x

@@ -1,8 +1,10 @@
-/* The types with blocks of 32: Q4_0, Q5_0, Q5_1, Q8_0. */
+/* The types with blocks of 32: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0. */
+#include <float.h>
 #include <math.h>
 
 #include "quant/kernel/block.h"
 #include "quant/kernel/fit.h"
+#include "quant/kernel/four.h"
 #include "quant/kernel/scalar.h"
 
 /* --- levels ------------------------------------------------------------------------------------
@@ -137,46 +139,81 @@ void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, siz
 }
 
 /*
- * The least and the largest number. Floats whose bits below the sign are flipped where they are
- * negative are ordered as integers are; these may be compared in any order, several at once. Only
- * zeros need a second look, since the two are equal as floats: the first of them counts.
+ * The least and the largest number, of four places side by side first. Only zeros depend on the
+ * order, since the two are equal as floats: the first of them counts.
  */
 static void ends(const float *x, float *low, float *high)
 {
-    int32_t bits, least = INT32_MAX, most = INT32_MIN;
+    four least = four_load(x), most = least, next;
+    float first, last;
 
-    for (int i = 0; i < BLOCK_SMALL; i++) {
-        bits = (int32_t)float_bits(x[i]);
-        bits ^= bits >> 31 & INT32_MAX;
-        least = bits < least ? bits : least;
-        most = bits > most ? bits : most;
+    for (int i = FOUR; i < BLOCK_SMALL; i += FOUR) {
+        next = four_load(x + i);
+        least = four_select(next < least, next, least);
+        most = four_select(next > most, next, most);
     }
-    *low = bits_float((uint32_t)(least ^ (least >> 31 & INT32_MAX)));
-    *high = bits_float((uint32_t)(most ^ (most >> 31 & INT32_MAX)));
-    if (*low == 0) {
+    first = least[0];
+    last = most[0];
+    for (int t = 1; t < FOUR; t++) {
+        first = least[t] < first ? least[t] : first;
+        last = most[t] > last ? most[t] : last;
+    }
+    if (first == 0) {
         for (int i = BLOCK_SMALL - 1; i >= 0; i--)
-            *low = x[i] == 0 ? x[i] : *low;
-        *high = *high == 0 ? *low : *high;
+            first = x[i] == 0 ? x[i] : first;
+        last = last == 0 ? first : last;
     }
+    *low = first;
+    *high = last;
 }
 
-/* Levels of (x - low) / d, from 0 to 31. Returns d. */
-static float range_levels(const float *x, uint8_t *level, float *low)
+/* Levels of (x - low) / d, from 0 to `top`. Returns d. Where d or its inverse is infinite, no
+ * number can be cut to an integer; what x86-64 makes of it has the low byte 0. */
+static float range_levels(const float *x, float top, uint8_t *level, float *low)
 {
     float high, d, inverse;
 
     ends(x, low, &high);
-    d = (high - *low) / 31;
+    d = (high - *low) / top;
     inverse = d != 0 ? 1 / d : 0;
+    if (d > FLT_MAX || inverse > FLT_MAX) {
+        memset(level, 0, BLOCK_SMALL);
+        return d;
+    }
     for (int i = 0; i < BLOCK_SMALL; i++)
-        level[i] = (uint8_t)cut((x[i] - *low) * inverse + 0.5f);
+        level[i] = (uint8_t)(int)((x[i] - *low) * inverse + 0.5f);
     return d;
+}
+
+static const struct fit_steps steps = {-0.9f, 0.05f, 36};
+
+void scalar_q4_1(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance)
+{
+    struct block_q4_1 *block = dst;
+    float mean_square = 0, weight[BLOCK_SMALL], d, low;
+    uint8_t level[BLOCK_SMALL];
+
+    for (size_t row = 0; row < rows; row++) {
+        if (importance)
+            mean_square = row_mean_square(src, row_len);
+        for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
+            if (importance) {
+                row_weights(src, importance + i, mean_square, weight);
+                d = fit_range(BLOCK_SMALL, src, weight, FIT_SQUARE, 15, &steps, level, &low);
+            } else {
+                d = range_levels(src, 15, level, &low);
+            }
+            half_put(block->d, d);
+            half_put(block->m, low);
+            pack_low(level, block->qs);
+        }
+    }
 }
 
 void scalar_q5_1(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance)
 {
-    static const struct fit_steps steps = {-0.9f, 0.05f, 36};
     struct block_q5_1 *block = dst;
     float mean_square = 0, weight[BLOCK_SMALL], d, low;
     uint8_t level[BLOCK_SMALL];
@@ -187,9 +224,9 @@ void scalar_q5_1(void *restrict dst, const float *restrict src, size_t rows, siz
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
                 row_weights(src, importance + i, mean_square, weight);
-                d = fit_range(src, weight, 31, &steps, level, &low);
+                d = fit_range(BLOCK_SMALL, src, weight, FIT_SQUARE, 31, &steps, level, &low);
             } else {
-                d = range_levels(src, level, &low);
+                d = range_levels(src, 31, level, &low);
             }
             half_put(block->d, d);
             half_put(block->m, low);

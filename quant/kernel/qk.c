@@ -50,7 +50,8 @@ static void fit_plain(const float *x, const struct k_type *type, struct k_fit *f
         mean = sqrtf(sum_squares(x, SUB) / SUB);
         for (int i = 0; i < SUB; i++)
             weight[i] = mean + fabsf(x[i]);
-        fit->scale[j] = fit_range(x, weight, type->top, &type->steps, fit->level + SUB * j, &low);
+        fit->scale[j] = fit_range(SUB, x, weight, FIT_SQUARE, type->top, &type->steps,
+                                  fit->level + SUB * j, &low);
         fit->minimum[j] = -low;
     }
 }
@@ -66,7 +67,8 @@ static void fit_imatrix(const float *x, const float *importance, const struct k_
             weight[i] = importance[i] * sqrtf(mean_square + x[i] * x[i]);
         for (int i = 0; i < SUB; i++)
             fit->weight[j] += weight[i];
-        fit->scale[j] = fit_range(x, weight, type->top, &type->imatrix, fit->level + SUB * j, &low);
+        fit->scale[j] = fit_range(SUB, x, weight, FIT_SQUARE, type->top, &type->imatrix,
+                                  fit->level + SUB * j, &low);
         fit->minimum[j] = -low;
     }
 }

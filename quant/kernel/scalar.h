@@ -21,11 +21,19 @@ void scalar_widen_bf16(float *restrict dst, const void *restrict src, size_t cou
 /* q0.c. With importance a tile must be whole rows, but for Q8_0, which ignores it. */
 void scalar_q4_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance);
+void scalar_q4_1(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
 void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance);
 void scalar_q5_1(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance);
 void scalar_q8_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+
+/* qk_low.c */
+void scalar_q2_k(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+void scalar_q3_k(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance);
 
 /* qk.c */
