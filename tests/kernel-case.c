@@ -4,8 +4,9 @@
 #include <string.h>
 
 static const enum type types[CASE_TYPES] = {
-    TYPE_F16,  TYPE_BF16, TYPE_Q4_0, TYPE_Q5_0, TYPE_Q5_1, TYPE_Q8_0,
-    TYPE_Q4_K, TYPE_Q5_K, TYPE_Q6_K, TYPE_Q4_1, TYPE_Q2_K, TYPE_Q3_K,
+    TYPE_F16,   TYPE_BF16,  TYPE_Q4_0,  TYPE_Q5_0, TYPE_Q5_1, TYPE_Q8_0,   TYPE_Q4_K,
+    TYPE_Q5_K,  TYPE_Q6_K,  TYPE_Q4_1,  TYPE_Q2_K, TYPE_Q3_K, TYPE_IQ4_NL, TYPE_IQ4_XS,
+    TYPE_TQ1_0, TYPE_TQ2_0, TYPE_MXFP4, TYPE_Q1_0, TYPE_Q2_0,
 };
 
 enum type case_type(unsigned index)
@@ -256,6 +257,19 @@ static void group_levels(struct random *random, float *x)
         x[i] = unit * normal(random);
 }
 
+/* The largest lies close to a power of two, where a logarithm is rounded. */
+static void group_powers(struct random *random, float *x)
+{
+    uint32_t power = (1 + below(random, 254)) << 23;
+    float end;
+
+    power = below(random, 8) ? power : 1u << below(random, 23);
+    end = bits_float(power + below(random, 4) - (power > 128 ? below(random, 100) : 0));
+    for (int i = 0; i < 32; i++)
+        x[i] = end * 0.0625f * (float)((int)below(random, 33) - 16);
+    x[below(random, 32)] = negate_some(random, end);
+}
+
 static const struct kind {
     const char *name;
     float (*one)(struct random *random);
@@ -285,6 +299,7 @@ static const struct kind {
     {"ties", NULL, group_ties},
     {"ends", NULL, group_ends},
     {"levels", NULL, group_levels},
+    {"powers", NULL, group_powers},
     /* CASE_FINITE */
     {"infinities", kind_infinities, NULL},
     {"nan", kind_nan, NULL},
@@ -383,7 +398,7 @@ bool case_refused(const struct kernel_case *c, const uint8_t *block)
         if ((scale & 0x7c00) == 0x7c00)
             return true;
     }
-    return false;
+    return c->type == TYPE_MXFP4 && block[0] == 0xff;
 }
 
 /* FNV-1a. */

@@ -20,18 +20,37 @@
  *   Q3_K         weight = d * (scale - 32) * (level - 4), for 16 sub-blocks of 16
  *     scale of sub-block j: the low four bits in scales[j % 8], the half chosen by j / 8, the upper
  *     two in bits 2 (j / 4) of scales[8 + j % 4]
- *     levels: the low two bits as those of Q2_K; the third of weight i is bit i / 32 of hmask[i %
- * 32] Q4_K, Q5_K   weight = d * scale * level - dmin * minimum, for 8 sub-blocks of 32 scale and
- * minimum of sub-block j, six bits each: j < 4: low bits of scales[j], scales[j + 4]; else scales[j
- * + 4] holds their low halves, the top bits of scales[j - 4], scales[j] the rest levels: qs holds
- * sub-blocks 2 j and 2 j + 1 in the halves of 32 bytes; the fifth bit of weight i of sub-block j is
- * bit j of qh[i] Q6_K         weight = d * scale * (level - 32), for 16 sub-blocks of 16 levels: of
- * each 128 weights, in rows of 32: rows 0 and 2 in the halves of ql[0..31], 1 and 3 in those of
- * ql[32..63], the upper two bits of row r in bits 2 r of qh
+ *     levels: the low two bits as those of Q2_K; the third of weight i is bit i / 32 of
+ *     hmask[i % 32]
+ *   Q4_K, Q5_K   weight = d * scale * level - dmin * minimum, for 8 sub-blocks of 32
+ *     scale and minimum of sub-block j, six bits each: j < 4: low bits of scales[j], scales[j + 4];
+ *     else scales[j + 4] holds their low halves, the top bits of scales[j - 4], scales[j] the rest
+ *     levels: qs holds sub-blocks 2 j and 2 j + 1 in the halves of 32 bytes; the fifth bit of
+ *     weight i of sub-block j is bit j of qh[i]
+ *   Q6_K         weight = d * scale * (level - 32), for 16 sub-blocks of 16
+ *     levels: of each 128 weights, in rows of 32: rows 0 and 2 in the halves of ql[0..31], 1 and 3
+ *     in those of ql[32..63], the upper two bits of row r in bits 2 r of qh
+ *   IQ4_NL       weight = d * value[level], of 16 values (iq4.c)
+ *     levels: as those of Q4_0
+ *   IQ4_XS       weight = d * (scale - 32) * value[level], for 8 sub-blocks of 32
+ *     scale of sub-block j: the low four bits in scales_l[j / 2], the half chosen by j % 2, the
+ *     upper two in bits 2 (j % 4) of scales_h[j / 4]
+ *     levels: of each sub-block in 16 bytes, as those of IQ4_NL
+ *   TQ1_0        weight = d * (level - 1)
+ *     levels: five are the digits of a number to base 3, of which number / 243 of 256 is stored,
+ *     rounded up: weights 32 apart of the first 160, 16 apart of the next 80 in qs; 4 apart of the
+ *     last 16, and a zero, in qh
+ *   TQ2_0        weight = d * (level - 1), levels as the low bits of Q2_K
+ *   MXFP4        weight = 2^(e - 128) * (0, 1, 2, 3, 4, 6, 8 or 12), negative where bit 3 is set
+ *     levels: as those of Q4_0
+ *   Q1_0         weight = d, or -d where bit i % 8 of qs[i / 8] is not set
+ *   Q2_0         weight = d * (level - 1), level i in bits 2 (i % 4) of qs[i / 4]
  */
 enum {
-    BLOCK_SMALL = 32,  /* weights of a Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 */
-    BLOCK_SUPER = 256, /* weights of a K type */
+    BLOCK_SMALL = 32, /* weights of a Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, MXFP4 */
+    BLOCK_Q2_0 = 64,
+    BLOCK_Q1_0 = 128,
+    BLOCK_SUPER = 256, /* weights of the others */
 };
 
 struct block_q4_0 {
@@ -102,6 +121,44 @@ struct block_q6_k {
     uint8_t d[2];
 };
 
+struct block_iq4_nl {
+    uint8_t d[2];
+    uint8_t qs[16];
+};
+
+struct block_iq4_xs {
+    uint8_t d[2];
+    uint8_t scales_h[2];
+    uint8_t scales_l[4];
+    uint8_t qs[128];
+};
+
+struct block_tq1_0 {
+    uint8_t qs[48];
+    uint8_t qh[4];
+    uint8_t d[2];
+};
+
+struct block_tq2_0 {
+    uint8_t qs[64];
+    uint8_t d[2];
+};
+
+struct block_mxfp4 {
+    uint8_t e;
+    uint8_t qs[16];
+};
+
+struct block_q1_0 {
+    uint8_t d[2];
+    uint8_t qs[16];
+};
+
+struct block_q2_0 {
+    uint8_t d[2];
+    uint8_t qs[16];
+};
+
 _Static_assert(sizeof(struct block_q4_0) == 18 && offsetof(struct block_q4_0, qs) == 2, "Q4_0");
 _Static_assert(sizeof(struct block_q4_1) == 20 && offsetof(struct block_q4_1, m) == 2 &&
                    offsetof(struct block_q4_1, qs) == 4,
@@ -131,5 +188,18 @@ _Static_assert(sizeof(struct block_q6_k) == 210 && offsetof(struct block_q6_k, q
                    offsetof(struct block_q6_k, scales) == 192 &&
                    offsetof(struct block_q6_k, d) == 208,
                "Q6_K");
+_Static_assert(sizeof(struct block_iq4_nl) == 18 && offsetof(struct block_iq4_nl, qs) == 2,
+               "IQ4_NL");
+_Static_assert(sizeof(struct block_iq4_xs) == 136 && offsetof(struct block_iq4_xs, scales_h) == 2 &&
+                   offsetof(struct block_iq4_xs, scales_l) == 4 &&
+                   offsetof(struct block_iq4_xs, qs) == 8,
+               "IQ4_XS");
+_Static_assert(sizeof(struct block_tq1_0) == 54 && offsetof(struct block_tq1_0, qh) == 48 &&
+                   offsetof(struct block_tq1_0, d) == 52,
+               "TQ1_0");
+_Static_assert(sizeof(struct block_tq2_0) == 66 && offsetof(struct block_tq2_0, d) == 64, "TQ2_0");
+_Static_assert(sizeof(struct block_mxfp4) == 17 && offsetof(struct block_mxfp4, qs) == 1, "MXFP4");
+_Static_assert(sizeof(struct block_q1_0) == 18 && offsetof(struct block_q1_0, qs) == 2, "Q1_0");
+_Static_assert(sizeof(struct block_q2_0) == 18 && offsetof(struct block_q2_0, qs) == 2, "Q2_0");
 
 #endif

@@ -176,7 +176,7 @@ static float range_levels(const float *x, float top, uint8_t *level, float *low)
     ends(x, low, &high);
     d = (high - *low) / top;
     inverse = d != 0 ? 1 / d : 0;
-    if (d > FLT_MAX || inverse > FLT_MAX) {
+    if (!(d <= FLT_MAX && inverse <= FLT_MAX)) {
         memset(level, 0, BLOCK_SMALL);
         return d;
     }

@@ -44,4 +44,24 @@ void scalar_q5_k(void *restrict dst, const float *restrict src, size_t rows, siz
 void scalar_q6_k(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance);
 
+/* iq4.c */
+void scalar_iq4_nl(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                   const float *restrict importance);
+void scalar_iq4_xs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                   const float *restrict importance);
+
+/* tq.c. They ignore importance. */
+void scalar_tq1_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance);
+void scalar_tq2_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance);
+void scalar_q1_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+void scalar_q2_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                 const float *restrict importance);
+
+/* fp4.c. It ignores importance. */
+void scalar_mxfp4(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance);
+
 #endif
