@@ -247,11 +247,6 @@ static enum parsed parse_arguments(struct quantize *quantize, int argc, char **a
         return PARSED_ERROR;
     }
     quantize->variant.ftype = ftype;
-    if (!ftype->available) {
-        (void)fprintf(stderr, "llama_quantize: ftype %s is not supported yet by this version\n",
-                      ftype->name);
-        return PARSED_ERROR;
-    }
     if (++at < argc && !parse_number(argv[at], &quantize->threads)) {
         log_escape(argv[at], shown, sizeof(shown));
         (void)fprintf(stderr, "llama_quantize: invalid nthread '%s' (stoi)\n", shown);

@@ -7,32 +7,32 @@
 /* clang-format off */
 static const struct ftype ftypes[] = {
     /* name        alias   no.  default type   available */
-    {"Q1_0",       NULL,   40,  TYPE_Q1_0,     false},
-    {"Q2_0",       NULL,   41,  TYPE_Q2_0,     false},
+    {"Q1_0",       NULL,   40,  TYPE_Q1_0,     true},
+    {"Q2_0",       NULL,   41,  TYPE_Q2_0,     true},
     {"Q4_0",       NULL,   2,   TYPE_Q4_0,     true},
-    {"Q4_1",       NULL,   3,   TYPE_Q4_1,     false},
-    {"MXFP4_MOE",  NULL,   38,  TYPE_MXFP4,    false},
-    {"Q5_0",       NULL,   8,   TYPE_Q5_0,     false},
-    {"Q5_1",       NULL,   9,   TYPE_Q5_1,     false},
+    {"Q4_1",       NULL,   3,   TYPE_Q4_1,     true},
+    {"MXFP4_MOE",  NULL,   38,  TYPE_MXFP4,    true},
+    {"Q5_0",       NULL,   8,   TYPE_Q5_0,     true},
+    {"Q5_1",       NULL,   9,   TYPE_Q5_1,     true},
     {"IQ2_XXS",    NULL,   19,  TYPE_IQ2_XXS,  false},
     {"IQ2_XS",     NULL,   20,  TYPE_IQ2_XS,   false},
     {"IQ2_S",      NULL,   28,  TYPE_IQ2_XS,   false},
     {"IQ2_M",      NULL,   29,  TYPE_IQ2_S,    false},
     {"IQ1_S",      NULL,   24,  TYPE_IQ1_S,    false},
     {"IQ1_M",      NULL,   31,  TYPE_IQ1_M,    false},
-    {"TQ1_0",      NULL,   36,  TYPE_TQ1_0,    false},
-    {"TQ2_0",      NULL,   37,  TYPE_TQ2_0,    false},
-    {"Q2_K",       NULL,   10,  TYPE_Q2_K,     false},
+    {"TQ1_0",      NULL,   36,  TYPE_TQ1_0,    true},
+    {"TQ2_0",      NULL,   37,  TYPE_TQ2_0,    true},
+    {"Q2_K",       NULL,   10,  TYPE_Q2_K,     true},
     {"Q2_K_S",     NULL,   21,  TYPE_Q2_K,     false},
     {"IQ3_XXS",    NULL,   23,  TYPE_IQ3_XXS,  false},
     {"IQ3_S",      NULL,   26,  TYPE_IQ3_S,    false},
     {"IQ3_M",      NULL,   27,  TYPE_IQ3_S,    false},
     {"IQ3_XS",     NULL,   22,  TYPE_IQ3_S,    false},
-    {"Q3_K_S",     NULL,   11,  TYPE_Q3_K,     false},
-    {"Q3_K_M",     "Q3_K", 12,  TYPE_Q3_K,     false},
-    {"Q3_K_L",     NULL,   13,  TYPE_Q3_K,     false},
-    {"IQ4_NL",     NULL,   25,  TYPE_IQ4_NL,   false},
-    {"IQ4_XS",     NULL,   30,  TYPE_IQ4_XS,   false},
+    {"Q3_K_S",     NULL,   11,  TYPE_Q3_K,     true},
+    {"Q3_K_M",     "Q3_K", 12,  TYPE_Q3_K,     true},
+    {"Q3_K_L",     NULL,   13,  TYPE_Q3_K,     true},
+    {"IQ4_NL",     NULL,   25,  TYPE_IQ4_NL,   true},
+    {"IQ4_XS",     NULL,   30,  TYPE_IQ4_XS,   true},
     {"Q4_K_S",     NULL,   14,  TYPE_Q4_K,     true},
     {"Q4_K_M",     "Q4_K", 15,  TYPE_Q4_K,     true},
     {"Q5_K_S",     NULL,   16,  TYPE_Q5_K,     true},
@@ -48,8 +48,9 @@ static const struct ftype ftypes[] = {
 /* clang-format on */
 
 static const enum type targets[] = {
-    TYPE_F32,  TYPE_F16,  TYPE_BF16, TYPE_Q4_0, TYPE_Q5_0,
-    TYPE_Q5_1, TYPE_Q8_0, TYPE_Q4_K, TYPE_Q5_K, TYPE_Q6_K,
+    TYPE_F32,    TYPE_F16,   TYPE_BF16,  TYPE_Q4_0,  TYPE_Q4_1, TYPE_Q5_0, TYPE_Q5_1,
+    TYPE_Q8_0,   TYPE_Q2_K,  TYPE_Q3_K,  TYPE_Q4_K,  TYPE_Q5_K, TYPE_Q6_K, TYPE_IQ4_NL,
+    TYPE_IQ4_XS, TYPE_TQ1_0, TYPE_TQ2_0, TYPE_MXFP4, TYPE_Q1_0, TYPE_Q2_0,
 };
 
 /* Names are ASCII, whatever the locale says about other bytes. */

@@ -13,7 +13,7 @@ struct ftype {
     const char *alias; /* "Q4_K", or NULL */
     uint32_t number;   /* general.file_type */
     enum type type;    /* what a tensor gets when no rule says otherwise; TYPE_NONE: COPY */
-    bool available;    /* this version converts to it */
+    bool available;    /* this version converts to it; else a recipe says what is missing */
 };
 
 /* Every file type of the reference tool, in the order of its usage text; ends with a NULL name. */
