@@ -260,14 +260,20 @@ static void group_levels(struct random *random, float *x)
 /* The largest lies close to a power of two, where a logarithm is rounded. */
 static void group_powers(struct random *random, float *x)
 {
-    uint32_t power = (1 + below(random, 254)) << 23;
+    uint32_t bits = (1 + below(random, 254)) << 23;
+    unsigned where;
     float end;
 
-    power = below(random, 8) ? power : 1u << below(random, 23);
-    end = bits_float(power + below(random, 4) - (power > 128 ? below(random, 100) : 0));
+    if (below(random, 8) == 0)
+        bits = 1u << below(random, 23);
+    bits += below(random, 4);
+    if (bits > 128)
+        bits -= below(random, 100);
+    end = bits_float(bits);
     for (int i = 0; i < 32; i++)
         x[i] = end * 0.0625f * (float)((int)below(random, 33) - 16);
-    x[below(random, 32)] = negate_some(random, end);
+    where = below(random, 32);
+    x[where] = negate_some(random, end);
 }
 
 static const struct kind {
