@@ -1,5 +1,4 @@
 /* The types with blocks of 32: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0. */
-#include <float.h>
 #include <math.h>
 
 #include "quant/kernel/block.h"
@@ -167,21 +166,21 @@ static void ends(const float *x, float *low, float *high)
     *high = last;
 }
 
-/* Levels of (x - low) / d, from 0 to `top`. Returns d. Where d or its inverse is infinite, no
- * number can be cut to an integer; what x86-64 makes of it has the low byte 0. */
+/*
+ * Levels of (x - low) / d, from 0 to `top`. Returns d. Where d or its inverse is infinite quotients
+ * are infinite or NaN; the low byte of what x86-64 makes of them is 0.
+ */
 static float range_levels(const float *x, float top, uint8_t *level, float *low)
 {
-    float high, d, inverse;
+    float high, d, inverse, quotient;
 
     ends(x, low, &high);
     d = (high - *low) / top;
     inverse = d != 0 ? 1 / d : 0;
-    if (!(d <= FLT_MAX && inverse <= FLT_MAX)) {
-        memset(level, 0, BLOCK_SMALL);
-        return d;
+    for (int i = 0; i < BLOCK_SMALL; i++) {
+        quotient = (x[i] - *low) * inverse + 0.5f;
+        level[i] = (uint8_t)(int)(quotient < top + 1 ? quotient : 0);
     }
-    for (int i = 0; i < BLOCK_SMALL; i++)
-        level[i] = (uint8_t)(int)((x[i] - *low) * inverse + 0.5f);
     return d;
 }
 
