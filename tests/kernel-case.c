@@ -183,6 +183,14 @@ static float kind_negative(struct random *random)
     return -1.0f - fabsf(0.1f * normal(random));
 }
 
+/* None above zero, which is negative itself: a search can come to think the group has no width. */
+static float kind_not_above(struct random *random)
+{
+    float value = -fabsf(normal(random));
+
+    return below(random, 8) ? -0.0f : value;
+}
+
 static float kind_offset(struct random *random)
 {
     return 1.0f + 0.001f * normal(random);
@@ -298,6 +306,7 @@ static const struct kind {
     {"spread", kind_spread, NULL},
     {"positive", kind_positive, NULL},
     {"negative", kind_negative, NULL},
+    {"not above", kind_not_above, NULL},
     {"offset", kind_offset, NULL},
     {"halfs", kind_halfs, NULL},
     {"bf16", kind_bf16, NULL},

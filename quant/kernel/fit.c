@@ -201,6 +201,7 @@ INLINE float range_error(unsigned count, const float *x, const float *weight, co
 struct range_group {
     unsigned count;
     enum fit_error kind;
+    bool bounded;
     four x[FIT_MAX];
     four weight[FIT_MAX];
     float high;
@@ -217,6 +218,15 @@ struct range_tries {
     four error;
 };
 
+/* NaN, as of 0 times infinity, is level 0 in both ways. */
+INLINE four range_level(four value, float top, bool bounded)
+{
+    if (!bounded)
+        return four_clamp(four_nearest(value), 0, top);
+    value = four_select(value > 0, value, (four){0});
+    return four_nearest(four_select(value < top, value, four_all(top)));
+}
+
 INLINE void range_try(const struct range_group *group, four factor, float low, float top,
                       struct range_tries *tries)
 {
@@ -224,7 +234,7 @@ INLINE void range_try(const struct range_group *group, four factor, float low, f
     four_bits positive;
 
     for (unsigned i = 0; i < group->count; i++) {
-        level = four_clamp(four_nearest(factor * (group->x[i] - low)), 0, top);
+        level = range_level(factor * (group->x[i] - low), top, group->bounded);
         tries->level[i] = level;
         product = group->weight[i] * level;
         l += product;
@@ -290,9 +300,10 @@ static int range_better(const struct range_tries *tries, float best, int left)
  * from where the end is; behind the first that is better the others are tried anew.
  */
 INLINE float range_search(unsigned count, const float *x, const float *weight, enum fit_error kind,
-                          float top, const struct fit_steps *steps, float *level, float *low_end)
+                          bool bounded, float top, const struct fit_steps *steps, float *level,
+                          float *low_end)
 {
-    struct range_group group = {.count = count, .kind = kind};
+    struct range_group group = {.count = count, .kind = kind, .bounded = bounded};
     struct range_tries tries;
     float low = range_start(x, weight, &group), span = group.high - low, scale, best;
     int winner, tried;
@@ -327,12 +338,14 @@ float fit_range(unsigned count, const float *x, const float *weight, enum fit_er
     float levels[FIT_MAX], scale;
 
     /* Each with constants, so that its loops are unrolled. */
-    if (count == 32)
-        scale = range_search(32, x, weight, FIT_SQUARE, top, steps, levels, low);
+    if (count == 32 && steps->bounded)
+        scale = range_search(32, x, weight, FIT_SQUARE, true, top, steps, levels, low);
+    else if (count == 32)
+        scale = range_search(32, x, weight, FIT_SQUARE, false, top, steps, levels, low);
     else if (kind == FIT_SQUARE)
-        scale = range_search(16, x, weight, FIT_SQUARE, top, steps, levels, low);
+        scale = range_search(16, x, weight, FIT_SQUARE, true, top, steps, levels, low);
     else
-        scale = range_search(16, x, weight, FIT_ABSOLUTE, top, steps, levels, low);
+        scale = range_search(16, x, weight, FIT_ABSOLUTE, false, top, steps, levels, low);
     for (unsigned i = 0; i < count; i++)
         level[i] = (uint8_t)(int)levels[i];
     return scale;

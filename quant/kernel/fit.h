@@ -1,6 +1,8 @@
 #ifndef QUANT_KERNEL_FIT_H
 #define QUANT_KERNEL_FIT_H
 
+#include <stdbool.h>
+
 #include "quant/kernel/half.h"
 
 /*
@@ -33,6 +35,9 @@ struct fit_steps {
     float first;
     float step;
     int count;
+    /* Numbers are bounded before they are rounded, as the reference does with importance. Makes a
+     * difference where the group has become so narrow that they do not fit fit_nearest(). */
+    bool bounded;
 };
 
 /*

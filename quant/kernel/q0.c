@@ -184,7 +184,7 @@ static float range_levels(const float *x, float top, uint8_t *level, float *low)
     return d;
 }
 
-static const struct fit_steps steps = {-0.9f, 0.05f, 36};
+static const struct fit_steps steps = {-0.9f, 0.05f, 36, true};
 
 void scalar_q4_1(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance)

@@ -21,8 +21,8 @@ struct k_type {
     uint8_t scale_limit;      /* of the scales with importance, which wrap around below 0 */
 };
 
-static const struct k_type q4_k = {15, {-1, 0.1f, 20}, {-0.9f, 0.05f, 36}, 255};
-static const struct k_type q5_k = {31, {-0.5f, 0.1f, 15}, {-0.9f, 0.05f, 36}, 63};
+static const struct k_type q4_k = {15, {-1, 0.1f, 20, false}, {-0.9f, 0.05f, 36, true}, 255};
+static const struct k_type q5_k = {31, {-0.5f, 0.1f, 15, false}, {-0.9f, 0.05f, 36, true}, 63};
 
 /* What the searches found: x = scale * level - minimum. */
 struct k_fit {

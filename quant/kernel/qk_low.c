@@ -53,7 +53,7 @@ struct fit_q2_k {
 
 static void fit_plain(const float *x, struct fit_q2_k *fit)
 {
-    static const struct fit_steps steps = {-0.5f, 0.1f, 15};
+    static const struct fit_steps steps = {-0.5f, 0.1f, 15, false};
     float weight[SUB], low;
 
     for (int j = 0; j < SUBS; j++, x += SUB) {
@@ -67,7 +67,7 @@ static void fit_plain(const float *x, struct fit_q2_k *fit)
 
 static void fit_imatrix(const float *x, const float *importance, struct fit_q2_k *fit)
 {
-    static const struct fit_steps steps = {-0.9f, 0.05f, 36};
+    static const struct fit_steps steps = {-0.9f, 0.05f, 36, true};
     float weight[SUB], mean_square = sum_squares(x) / BLOCK_SUPER, low;
 
     for (int j = 0; j < SUBS; j++, x += SUB, importance += SUB) {
