@@ -336,6 +336,10 @@ static int run_loop(struct mount *mount)
     fuse_loop_cfg_set_clone_fd(config, 0);
     fuse_loop_cfg_set_max_threads(config, LOOP_THREADS);
     r = fuse_session_loop_mt(mount->session, config);
+    /* Whoever takes the connection away ends the mount, as an unmount does; the kernel then tells
+     * some readers of the device this instead of ENODEV. */
+    if (r == -ECONNABORTED || r == ECONNABORTED)
+        r = 0;
     atomic_store(&mount->ended, true);
     (void)pthread_kill(watcher, SIGUSR1);
     (void)pthread_join(watcher, NULL);
