@@ -337,9 +337,13 @@ static int run_loop(struct mount *mount)
     fuse_loop_cfg_set_max_threads(config, LOOP_THREADS);
     r = fuse_session_loop_mt(mount->session, config);
     /* Whoever takes the connection away ends the mount, as an unmount does; the kernel then tells
-     * some readers of the device this instead of ENODEV. */
-    if (r == -ECONNABORTED || r == ECONNABORTED)
+     * some readers of the device this instead of ENODEV. Open files may have been cut off, so it is
+     * said. */
+    if (r == -ECONNABORTED || r == ECONNABORTED) {
+        log_line(mount->log, LOG_LEVEL_ERROR, "%s: the kernel's connection was aborted",
+                 mount->place.path);
         r = 0;
+    }
     atomic_store(&mount->ended, true);
     (void)pthread_kill(watcher, SIGUSR1);
     (void)pthread_join(watcher, NULL);
