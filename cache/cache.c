@@ -471,6 +471,16 @@ int cache_recall(struct cache *cache, const struct name *manifest, uint32_t inde
     return r < 0 ? -ENOENT : 0;
 }
 
+uint32_t cache_known(struct cache *cache, const struct name *manifest)
+{
+    uint32_t known = 0;
+    int r = notes_known(cache->notes, manifest, &known);
+
+    if (r < 0 && is_damage(r))
+        count(cache, COUNTER_DAMAGED, 1);
+    return r == 0 ? known : 0;
+}
+
 void cache_note(struct cache *cache, const struct name *manifest, uint32_t slots, uint32_t index,
                 const struct name *name)
 {

@@ -99,6 +99,8 @@ void cache_count_dropped(struct cache *cache);
  * that its object is there. */
 MUST_USE int cache_recall(struct cache *cache, const struct name *manifest, uint32_t index,
                           struct name *name);
+/* [disk] How many chunks cache_recall() knows of a manifest; 0 where there is none. */
+uint32_t cache_known(struct cache *cache, const struct name *manifest);
 /* [disk] Chunk `index` of `count` is object `name`. Written later: after 64 of them, 5 s, or
  * cache_flush(). */
 void cache_note(struct cache *cache, const struct name *manifest, uint32_t count, uint32_t index,

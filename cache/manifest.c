@@ -75,6 +75,15 @@ uint32_t manifest_count(const struct manifest *manifest)
     return manifest->count;
 }
 
+uint32_t manifest_known(const struct manifest *manifest)
+{
+    uint32_t known = 0;
+
+    for (uint32_t i = 0; i < manifest->count; i++)
+        known += !name_is_zero(&manifest->payload->slots[i]);
+    return known;
+}
+
 bool manifest_get(const struct manifest *manifest, uint32_t index, struct name *name)
 {
     if (index >= manifest->count || name_is_zero(&manifest->payload->slots[index]))

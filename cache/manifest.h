@@ -20,6 +20,8 @@ void manifest_free(struct manifest *manifest);
 MUST_USE int manifest_copy(const struct manifest *manifest, struct manifest **copy);
 
 uint32_t manifest_count(const struct manifest *manifest);
+/* Slots that are filled. */
+uint32_t manifest_known(const struct manifest *manifest);
 /* False: not known, or no such slot. */
 bool manifest_get(const struct manifest *manifest, uint32_t index, struct name *name);
 /* True: that is news. index < count. */

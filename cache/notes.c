@@ -217,6 +217,28 @@ int notes_recall(struct notes *notes, const struct name *manifest_name, uint32_t
     return known ? 0 : -ENOENT;
 }
 
+int notes_known(struct notes *notes, const struct name *manifest_name, uint32_t *known)
+{
+    struct manifest *manifest;
+    struct note *note;
+    int r;
+
+    (void)pthread_mutex_lock(&notes->lock);
+    note = (struct note *)lru_find(&notes->lru, manifest_name);
+    if (note)
+        *known = manifest_known(note->manifest);
+    (void)pthread_mutex_unlock(&notes->lock);
+    if (note)
+        return 0;
+    /* A question is no use: it does not push out those in use. */
+    r = load(notes, manifest_name, &manifest);
+    if (r < 0)
+        return r;
+    *known = manifest_known(manifest);
+    manifest_free(manifest);
+    return 0;
+}
+
 /* Copies a manifest to be written. Under lock. */
 static struct manifest *begin_write(struct note *note)
 {

@@ -28,6 +28,8 @@ void notes_free(struct notes *notes);
 /* The object name in slot `index`. -ENOENT: not known. -EBADMSG: the manifest was damaged. */
 MUST_USE int notes_recall(struct notes *notes, const struct name *manifest, uint32_t index,
                           struct name *name);
+/* How many slots are filled. Errors as above. */
+MUST_USE int notes_known(struct notes *notes, const struct name *manifest, uint32_t *known);
 /* Fills slot `index` of `count`; may write. `now` in ms. Lost where memory is. */
 void notes_add(struct notes *notes, const struct name *manifest, uint32_t count, uint32_t index,
                const struct name *name, uint64_t now);

@@ -665,6 +665,16 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
+int engine_cached(struct engine *engine, const struct view *view, uint32_t tensor, uint64_t *known,
+                  uint64_t *chunks)
+{
+    if (!engine->store)
+        return -ENODATA;
+    *known += store_known(engine->store, view, tensor);
+    *chunks += view->extents[tensor].chunk_count;
+    return 0;
+}
+
 void engine_stats(struct engine *engine, struct engine_stats *stats)
 {
     *stats = (struct engine_stats){0};

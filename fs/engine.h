@@ -91,6 +91,14 @@ void engine_readahead(struct engine *engine, uint64_t stream, const struct view 
 /* The stream is closed: its read-ahead that has not begun is dropped. */
 void engine_stream_close(struct engine *engine, uint64_t stream);
 
+/*
+ * Of the chunks that tensor `tensor` of a view has: adds how many there are, and how many of them
+ * the cache knows. -ENODATA: there is no cache. Reads files: for workers, between engine_new() and
+ * engine_free().
+ */
+MUST_USE int engine_cached(struct engine *engine, const struct view *view, uint32_t tensor,
+                           uint64_t *known, uint64_t *chunks);
+
 void engine_stats(struct engine *engine, struct engine_stats *stats);
 
 #endif

@@ -10,9 +10,20 @@
 #define PREFIX "user.quantfs."
 #define VALUE_MAX (PATH_MAX + SHARD_NAME_MAX + 1)
 
-enum xattr { XATTR_SOURCE, XATTR_VARIANT, XATTR_TYPE, XATTR_BPW, XATTR_REASON, XATTRS };
+/* Manifests that are asked for at a time. */
+#define TENSORS_MAX 64
 
-static const char *const names[XATTRS] = {"source", "variant", "type", "bpw", "reason"};
+enum xattr {
+    XATTR_SOURCE,
+    XATTR_VARIANT,
+    XATTR_TYPE,
+    XATTR_BPW,
+    XATTR_REASON,
+    XATTR_CACHED,
+    XATTRS
+};
+
+static const char *const names[XATTRS] = {"source", "variant", "type", "bpw", "reason", "cached"};
 
 struct xattr_call {
     struct ops_held held;
@@ -24,6 +35,11 @@ struct xattr_call {
     struct variant variant;
     int *results;
     struct tree_attr *attrs;
+    /* for XATTR_CACHED */
+    struct pool_job job;
+    struct model_view *view; /* a reference, or NULL */
+    size_t tensor;           /* the next to be counted */
+    uint64_t known, chunks;
     char directory[PATH_MAX];
     char source[SHARD_NAME_MAX]; /* of the first file */
 };
@@ -61,6 +77,15 @@ static void format_reason(const struct model_record *record, int r, char *value)
         (void)snprintf(value, VALUE_MAX, "%s", strerror(-r));
 }
 
+/* Percent, rounded down; what needs no conversion is as good as there. In a list of names the value
+ * is of no account. */
+static void format_cached(const struct xattr_call *call, char *value)
+{
+    uint64_t percent = call->chunks > 0 ? call->known * 100 / call->chunks : 100;
+
+    (void)snprintf(value, VALUE_MAX, "%llu", (unsigned long long)percent);
+}
+
 static void format_view(const struct xattr_call *call, const struct model_record *record,
                         enum xattr xattr, char *value)
 {
@@ -72,6 +97,8 @@ static void format_view(const struct xattr_call *call, const struct model_record
         (void)snprintf(value, VALUE_MAX, "%s", call->variant.ftype->name);
     else if (xattr == XATTR_BPW && result && result->r == 0)
         format_bpw(result->data, record->weights, value);
+    else if (xattr == XATTR_CACHED && call->held.ops->config.cache && result && result->r == 0)
+        format_cached(call, value);
 }
 
 /* Has it any of the variants that a listing shows? */
@@ -120,6 +147,7 @@ static void format_value(const struct xattr_call *call, int r, enum xattr xattr,
 
 static void end_call(struct xattr_call *call)
 {
+    model_view_unref(call->view);
     ops_let_go(&call->held);
     free(call->results);
     free(call->attrs);
@@ -140,24 +168,72 @@ static void reply_list(const struct xattr_call *call, int r, fuse_req_t req)
     reply_bytes(req, call->size, list, used);
 }
 
+static void reply_value(const struct xattr_call *call, int r, fuse_req_t req)
+{
+    char value[VALUE_MAX];
+
+    format_value(call, r, call->wanted, value);
+    if (*value)
+        reply_bytes(req, call->size, value, strlen(value));
+    else
+        (void)fuse_reply_err(req, ENODATA);
+}
+
+static void reply_cached(const struct xattr_call *call, fuse_req_t req)
+{
+    char value[VALUE_MAX];
+
+    format_cached(call, value);
+    reply_bytes(req, call->size, value, strlen(value));
+}
+
+/* The manifests of some of the view's tensors; then others have their turn. */
+static void count_cached(struct pool_job *job)
+{
+    struct xattr_call *call = OPS_OUTER(job, struct xattr_call, job);
+    const struct view *view = model_view_get(call->view);
+    struct ops *ops = call->held.ops;
+    bool there = ops_enter(ops);
+    fuse_req_t req;
+    int r = there ? 0 : -ENODEV;
+
+    for (unsigned i = 0; r == 0 && i < TENSORS_MAX && call->tensor < view->extent_count; i++)
+        r = engine_cached(ops->engine, view, (uint32_t)call->tensor++, &call->known, &call->chunks);
+    if (there)
+        ops_leave(ops);
+    if (r == 0 && call->tensor < view->extent_count) {
+        pool_add(ops->config.pool, &call->job, POOL_READY);
+        return;
+    }
+    req = ops_take(&call->held);
+    if (req && r == 0)
+        reply_cached(call, req);
+    else if (req)
+        (void)fuse_reply_err(req, -r);
+    end_call(call);
+}
+
 static void answered(struct models_question *question, int r)
 {
     struct xattr_call *call = OPS_OUTER(question, struct xattr_call, question);
-    fuse_req_t req = ops_take(&call->held);
-    char value[VALUE_MAX];
+    bool gone =
+        call->node->kind == TREE_VIEW &&
+        (r < 0 || !ops_versions_same(call->node, question->version_count, question->versions));
+    fuse_req_t req;
 
-    if (req && call->node->kind == TREE_VIEW &&
-        (r < 0 || !ops_versions_same(call->node, question->version_count, question->versions))) {
-        (void)fuse_reply_err(req, ESTALE); /* the kernel looks the name up again */
-    } else if (req && call->list) {
-        reply_list(call, r, req);
-    } else if (req) {
-        format_value(call, r, call->wanted, value);
-        if (*value)
-            reply_bytes(req, call->size, value, strlen(value));
-        else
-            (void)fuse_reply_err(req, ENODATA);
+    call->view = r == 0 ? question->view : NULL;
+    if (call->view && !gone) {
+        call->job.run = count_cached;
+        pool_add(call->held.ops->config.pool, &call->job, POOL_READY);
+        return;
     }
+    req = ops_take(&call->held);
+    if (req && gone)
+        (void)fuse_reply_err(req, ESTALE); /* the kernel looks the name up again */
+    else if (req && call->list)
+        reply_list(call, r, req);
+    else if (req)
+        reply_value(call, r, req);
     end_call(call);
 }
 
@@ -195,6 +271,8 @@ static int fill_question(struct ops *ops, struct xattr_call *call)
         .name = call->source,
         .variants = view ? &call->variant : ops->config.variants,
         .variant_count = count,
+        .want_view =
+            view && !call->list && call->wanted == XATTR_CACHED && ops->config.cache != NULL,
         .urgent = true,
         .answer = answered,
         .results = call->results,

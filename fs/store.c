@@ -53,15 +53,15 @@ static void add_conversion(struct digest *digest, const struct extent *extent)
 }
 
 /* Of a tensor's chunks. The version is that of the file its bytes lie in. */
-static int name_manifest(const struct store *store, const struct store_chunk *chunk,
+static int name_manifest(const struct store *store, const struct view *view, uint32_t index,
                          struct name *name)
 {
-    const struct extent *extent = &chunk->view->extents[chunk->tensor];
+    const struct extent *extent = &view->extents[index];
     const struct source_tensor *tensor = extent->tensor;
     struct digest digest;
 
     name_begin(&digest, cache_key(store->config.cache), "manifest");
-    add_version(&digest, source_version(chunk->view->source, tensor->shard));
+    add_version(&digest, source_version(view->source, tensor->shard));
     name_add_number(&digest, tensor->offset);
     name_add_number(&digest, tensor->size);
     for (unsigned i = 0; i < 4; i++)
@@ -108,13 +108,24 @@ struct cache_object *store_recall(struct store *store, const struct store_chunk 
 {
     struct cache_object *object = NULL;
     struct name manifest, name;
-    int r = name_manifest(store, chunk, &manifest);
+    int r = name_manifest(store, chunk->view, chunk->tensor, &manifest);
 
     if (r == 0)
         r = cache_recall(store->config.cache, &manifest, chunk->index, &name);
     if (r == 0)
         r = open_object(store, &name, chunk->numbers->size, &object);
     return r == 0 ? object : NULL;
+}
+
+uint32_t store_known(struct store *store, const struct view *view, uint32_t tensor)
+{
+    uint32_t count = view->extents[tensor].chunk_count, known;
+    struct name manifest;
+
+    if (count == 0 || name_manifest(store, view, tensor, &manifest) < 0)
+        return 0;
+    known = cache_known(store->config.cache, &manifest);
+    return known < count ? known : count;
 }
 
 bool store_may_note(const struct store *store, const struct store_chunk *chunk)
@@ -145,7 +156,7 @@ int store_find(struct store *store, const struct store_chunk *chunk, const void 
     put->index = chunk->index;
     put->count = 0;
     if (r == 0 && may_note) {
-        r = name_manifest(store, chunk, &put->manifest);
+        r = name_manifest(store, chunk->view, chunk->tensor, &put->manifest);
         if (r == 0)
             put->count = chunk->view->extents[chunk->tensor].chunk_count;
     }

@@ -53,6 +53,9 @@ struct store_put {
 /* The chunk's object as far as its tensor's manifest knows it: no source byte is read. NULL. */
 struct cache_object *store_recall(struct store *store, const struct store_chunk *chunk);
 
+/* How many chunks of a tensor of the view are found so: no object is opened. */
+uint32_t store_known(struct store *store, const struct view *view, uint32_t tensor);
+
 /* May what is read from the chunk's source now be known by the source's version later? To be asked
  * before it is read. */
 bool store_may_note(const struct store *store, const struct store_chunk *chunk);

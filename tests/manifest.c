@@ -87,6 +87,7 @@ static void test_payload(void)
     CHECK_EQ(parse(expected, sizeof(expected), &manifest), 0);
     CHECK(manifest_get(manifest, 1, &found) && name_equal(&found, &a));
     CHECK(!manifest_get(manifest, 0, &found) && !manifest_get(manifest, 2, &found));
+    CHECK_EQ(manifest_known(manifest), 1);
     manifest_free(manifest);
     memcpy(bytes, expected, sizeof(expected));
     for (size_t i = 0; i <= sizeof(bytes); i++)
