@@ -1,0 +1,152 @@
+/*
+ * Writes the constants of grid.h as a C file: make-grids FILE. Run at build time, on the machine
+ * that builds.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "quant/kernel/grid_books.h"
+
+enum {
+    POINTS_MAX = 2048,
+    HALVES_MAX = 81, /* strings of half the length: 3^4, 8^2 */
+    KEYS_MAX = HALVES_MAX * HALVES_MAX,
+    DISTANCE_MAX = 4 * 7 * 7,
+};
+
+struct book {
+    const char *name;
+    const uint16_t *code;
+    unsigned count;
+    unsigned digits;
+    unsigned base;
+    unsigned bits;  /* of a digit in a code */
+    unsigned rings; /* how many of the smallest distances are near */
+};
+
+static const struct book books[] = {
+    {"iq1", book_iq1, 2048, 8, 3, 2, 3},        {"iq2_xxs", book_iq2_xxs, 256, 8, 3, 2, 2},
+    {"iq2_xs", book_iq2_xs, 512, 8, 3, 2, 2},   {"iq2_s", book_iq2_s, 1024, 8, 3, 2, 1},
+    {"iq3_xxs", book_iq3_xxs, 256, 4, 8, 3, 2}, {"iq3_s", book_iq3_s, 512, 4, 8, 3, 3},
+};
+
+/* A book by keys. To measure distances fast, strings are cut in halves. */
+struct work {
+    const struct book *book;
+    unsigned halves;                        /* strings of half the length */
+    unsigned apart[HALVES_MAX][HALVES_MAX]; /* distance of two of them */
+    unsigned low[POINTS_MAX],
+        high[POINTS_MAX]; /* halves of each point: key = low + halves * high */
+    int place[KEYS_MAX];
+};
+
+static unsigned digit_of(const struct book *book, unsigned point, unsigned i)
+{
+    return book->code[point] >> book->bits * i & ((1u << book->bits) - 1);
+}
+
+static unsigned half_apart(const struct book *book, unsigned a, unsigned b)
+{
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < book->digits / 2; i++, a /= book->base, b /= book->base)
+        sum += (a % book->base - b % book->base) * (a % book->base - b % book->base);
+    return sum;
+}
+
+/* False: the book is not one. */
+static bool work_start(const struct book *book, struct work *work)
+{
+    unsigned half = book->digits / 2;
+
+    *work = (struct work){.book = book, .halves = 1};
+    for (unsigned i = 0; i < half; i++)
+        work->halves *= book->base;
+    for (unsigned a = 0; a < work->halves; a++)
+        for (unsigned b = 0; b < work->halves; b++)
+            work->apart[a][b] = half_apart(book, a, b);
+    memset(work->place, -1, sizeof(work->place));
+    for (unsigned point = 0; point < book->count; point++) {
+        for (unsigned i = half; i-- > 0;) {
+            work->low[point] = work->low[point] * book->base + digit_of(book, point, i);
+            work->high[point] = work->high[point] * book->base + digit_of(book, point, i + half);
+            if (digit_of(book, point, i) >= book->base ||
+                digit_of(book, point, i + half) >= book->base)
+                return false;
+        }
+        work->place[work->low[point] + work->halves * work->high[point]] = (int)point;
+    }
+    return true;
+}
+
+/* Numbers, some in a line. */
+static void write_number(FILE *file, unsigned index, int number)
+{
+    fprintf(file, index % 32 == 31 ? "%d,\n" : "%d,", number);
+}
+
+/* One list. Returns how many numbers it has. */
+static unsigned write_list(FILE *file, const struct work *work, unsigned key, unsigned at)
+{
+    const unsigned *low = work->apart[key % work->halves], *high = work->apart[key / work->halves];
+    unsigned at_distance[DISTANCE_MAX + 1] = {0}, rings = 0, count = 0, last = 0;
+    static uint16_t distance[POINTS_MAX];
+
+    for (unsigned point = 0; point < work->book->count; point++) {
+        distance[point] = (uint16_t)(low[work->low[point]] + high[work->high[point]]);
+        at_distance[distance[point]]++;
+    }
+    for (unsigned d = 0; d <= DISTANCE_MAX && rings < work->book->rings; d++) {
+        count += at_distance[d];
+        rings += at_distance[d] > 0;
+        last = d;
+    }
+    write_number(file, at++, (int)count);
+    for (unsigned d = 0; d <= last; d++)
+        for (unsigned point = 0; point < work->book->count && at_distance[d] > 0; point++)
+            if (distance[point] == d) {
+                write_number(file, at++, (int)point);
+                at_distance[d]--;
+            }
+    return count + 1;
+}
+
+static void write_grid(FILE *file, struct work *work)
+{
+    const struct book *book = work->book;
+    unsigned keys = work->halves * work->halves, at = 0;
+
+    fprintf(file, "\nstatic const uint16_t near_%s[] = {\n", book->name);
+    for (unsigned key = 0; key < keys; key++)
+        if (work->place[key] < 0) {
+            work->place[key] = ~(int)at;
+            at += write_list(file, work, key, at);
+        }
+    fprintf(file, "};\nstatic const int32_t place_%s[] = {\n", book->name);
+    for (unsigned key = 0; key < keys; key++)
+        write_number(file, key, work->place[key]);
+    fprintf(file, "};\nstatic const _Alignas(8) uint8_t point_%s[] = {\n", book->name);
+    for (unsigned i = 0; i < book->count * book->digits; i++)
+        write_number(file, i, (int)digit_of(book, i / book->digits, i % book->digits));
+    fprintf(file, "};\nconst struct grid grid_%s = {%u, %u, %u, point_%s, place_%s, near_%s};\n",
+            book->name, book->digits, book->base, book->count, book->name, book->name, book->name);
+}
+
+int main(int argc, char **argv)
+{
+    static struct work work;
+    FILE *file = argc == 2 ? fopen(argv[1], "w") : NULL;
+    bool failed = false;
+
+    if (!file)
+        return 2;
+    fprintf(file, "#include \"quant/kernel/grid.h\"\n");
+    for (unsigned i = 0; i < sizeof(books) / sizeof(*books) && !failed; i++) {
+        failed = !work_start(&books[i], &work);
+        if (!failed)
+            write_grid(file, &work);
+    }
+    failed = ferror(file) || failed;
+    return fclose(file) != 0 || failed;
+}
