@@ -14,6 +14,7 @@
 #include "fs/cores.h"
 #include "fs/log.h"
 #include "fs/output.h"
+#include "fs/plan.h"
 #include "fs/progress.h"
 #include "fs/transfer.h"
 #include "quant/convert.h"
@@ -21,7 +22,7 @@
 /* What the command line asks for. */
 struct quantize {
     const char *input;
-    char *output;            /* owned */
+    char *output;            /* owned; with keep_split what the files' names begin with */
     const char *ftype_shown; /* as the reference tool calls it in its messages */
     struct variant variant;
     bool allow_requantize;
@@ -75,13 +76,14 @@ static int usage(const char *program)
         "  --pure                     one type for all tensors, no mixture\n"
         "  --output-tensor-type T     type of output.weight (q8_0, f16, ...)\n"
         "  --token-embedding-type T   type of the token embeddings\n"
+        "  --keep-split               as many files as SOURCE has: OUT-00001-of-0000N.gguf\n"
         "  --dry-run                  say what would be done and how big it would be\n"
         "  --max-buffer-size MIB      taken; memory is bounded anyway\n"
         "  --sync                     return when the file is on the disk\n"
         "  --cache[=DIR]              keep converted chunks, and take those that are there\n"
         "  --help                     this text\n\n"
         "Not supported yet by this version: --imatrix, --include-weights, --exclude-weights,\n"
-        "--tensor-type, --tensor-type-file, --prune-layers, --keep-split, --override-kv.\n\n"
+        "--tensor-type, --tensor-type-file, --prune-layers, --override-kv.\n\n"
         "TYPE, a name or its number:",
         program, REFERENCE_VERSION);
     print_ftypes(true);
@@ -143,7 +145,7 @@ static bool option_is_later(const char *text)
 {
     static const char *const later[] = {
         "--imatrix",          "--include-weights", "--exclude-weights", "--tensor-type",
-        "--tensor-type-file", "--prune-layers",    "--keep-split",      "--override-kv",
+        "--tensor-type-file", "--prune-layers",    "--override-kv",
     };
 
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
@@ -183,6 +185,8 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
         quantize->variant.leave_output = true;
     else if (strcmp(option, "--pure") == 0)
         quantize->variant.pure = true;
+    else if (strcmp(option, "--keep-split") == 0)
+        quantize->variant.keep_split = true;
     else if (strcmp(option, "--dry-run") == 0)
         quantize->dry_run = true;
     else if (strcmp(option, "--sync") == 0)
@@ -211,13 +215,24 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
 }
 
 /* ggml-model-NAME.gguf beside the source. */
-static char *default_output(const char *input, const char *name)
+static char *default_output(const struct quantize *quantize)
 {
-    const char *slash = strrchr(input, '/');
+    const char *input = quantize->input, *slash = strrchr(input, '/');
     int length = slash ? (int)(slash - input) + 1 : 0;
     char *path;
 
-    return asprintf(&path, "%.*sggml-model-%s.gguf", length, input, name) < 0 ? NULL : path;
+    return asprintf(&path, "%.*sggml-model-%s%s", length, input, quantize->ftype_shown,
+                    quantize->variant.keep_split ? "" : ".gguf") < 0
+               ? NULL
+               : path;
+}
+
+/* The tool takes an ending off that may be another one (recipe.md §5.6). */
+static char *given_output(const struct quantize *quantize, const char *text)
+{
+    bool cut = quantize->variant.keep_split && strstr(text, ".gguf");
+
+    return strndup(text, strlen(text) - (cut ? 5 : 0));
 }
 
 static enum parsed parse_arguments(struct quantize *quantize, int argc, char **argv, int at)
@@ -228,9 +243,9 @@ static enum parsed parse_arguments(struct quantize *quantize, int argc, char **a
     quantize->input = argv[at++];
     ftype = parse_ftype(argv[at], &quantize->ftype_shown);
     if (ftype) {
-        quantize->output = default_output(quantize->input, quantize->ftype_shown);
+        quantize->output = default_output(quantize);
     } else {
-        quantize->output = strdup(argv[at++]);
+        quantize->output = given_output(quantize, argv[at++]);
         if (at >= argc) {
             (void)fprintf(stderr, "llama_quantize: missing ftype\n");
             return PARSED_ERROR;
@@ -361,26 +376,31 @@ static int same_file(const struct quantize *quantize)
     return 1;
 }
 
-static int failed_output(const struct quantize *quantize, const char *verb, int r)
+static int failed_output(const struct quantize *quantize, const char *path, const char *verb, int r)
 {
     char message[8192];
 
     if (r == -ETXTBSY)
         return same_file(quantize);
-    (void)snprintf(message, sizeof(message), "cannot %s '%s': %s", verb, quantize->output,
-                   strerror(-r));
+    (void)snprintf(message, sizeof(message), "cannot %s '%s': %s", verb, path, strerror(-r));
     return failed(quantize, message);
 }
 
 /* ---- the work ---- */
 
-static bool is_stdout(const struct output *output)
+static bool is_stdout(const struct output *output, size_t count)
 {
+    const struct stat *out;
     struct stat st;
-    const struct stat *out = output_stat(output);
 
-    return fstat(STDOUT_FILENO, &st) == 0 && st.st_dev == out->st_dev && st.st_ino == out->st_ino &&
-           !S_ISCHR(st.st_mode);
+    if (fstat(STDOUT_FILENO, &st) < 0 || S_ISCHR(st.st_mode))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        out = output_stat(output, i);
+        if (st.st_dev == out->st_dev && st.st_ino == out->st_ino)
+            return true;
+    }
+    return false;
 }
 
 /* Standard output is a pipe that standard error does not go to as well. */
@@ -417,59 +437,74 @@ static struct cache *open_cache(const struct quantize *quantize)
     return cache;
 }
 
-static int write_view(const struct quantize *quantize, const struct cmd_source *model,
-                      const struct view *view, const struct kernel_set *kernels)
+/* One file of the plan. 0, or the exit status, with the user told. */
+static int write_file(const struct quantize *quantize, const struct cmd_source *model,
+                      const struct kernel_set *kernels, struct cache *cache, struct output *output,
+                      struct progress *progress)
+{
+    const struct transfer_progress hooks = progress_hooks(progress);
+    const struct plan *plan = progress->plan;
+    struct transfer_failure failure;
+    size_t file = progress->file;
+    int r = transfer_run(plan->views[file], kernels, cores_count(quantize->threads), cache, output,
+                         file, &hooks, &failure);
+
+    progress_clear(progress);
+    if (r == 0)
+        return 0;
+    if (failure.in_tensor)
+        progress_print(plan, file, failure.tensor, PROGRESS_STOPPED);
+    return failure.writing ? failed_output(quantize, plan->paths[file], "write", r)
+                           : failed_data(quantize, model, &failure.defect, r);
+}
+
+static int write_plan(const struct quantize *quantize, const struct cmd_source *model,
+                      const struct plan *plan, const struct kernel_set *kernels)
 {
     struct progress progress;
-    struct transfer_progress hooks;
-    struct transfer_failure failure;
     struct output *output = NULL;
     struct cache *cache;
     uint64_t started = now_us();
+    size_t failed;
     bool quiet;
     int r;
 
     /* A reader who leaves is EPIPE, a file beyond the limit EFBIG: they are cleaned up after. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
-    r = output_open(quantize->output, model->source, &output);
+    r = output_open((const char *const *)plan->paths, plan->count, model->source, &output, &failed);
     if (r < 0)
-        return failed_output(quantize, "open", r);
-    quiet = is_stdout(output);
-    progress_init(&progress, view, !quiet && wants_bare_progress());
-    hooks = progress_hooks(&progress);
+        return failed_output(quantize, plan->paths[failed], "open", r);
+    quiet = is_stdout(output, plan->count);
+    progress_init(&progress, plan, !quiet && wants_bare_progress());
     cache = open_cache(quantize);
-    r = transfer_run(view, kernels, cores_count(quantize->threads), cache, output, &hooks,
-                     &failure);
+    for (size_t i = 0; i < plan->count && r == 0; i++) {
+        r = write_file(quantize, model, kernels, cache, output, &progress);
+        progress_next_file(&progress);
+    }
     cache_free(cache);
-    progress_clear(&progress);
-    if (r < 0 && failure.in_tensor)
-        progress_print(view, failure.tensor, PROGRESS_STOPPED);
-    if (r < 0 && failure.writing)
-        r = failed_output(quantize, "write", r);
-    else if (r < 0)
-        r = failed_data(quantize, model, &failure.defect, r);
-    else {
+    if (r == 0) {
         r = output_finish(output, quantize->sync);
         if (r < 0)
-            r = failed_output(quantize, "finish", r);
+            r = failed_output(quantize, quantize->output, "finish", r);
     }
     output_free(output);
     if (r == 0) {
-        progress_print_sizes(view);
+        progress_print_sizes(plan);
         if (!quiet)
             print_times(started);
     }
     return r;
 }
 
-static void dry_run(const struct view *view)
+static void dry_run(const struct plan *plan)
 {
     uint64_t started = now_us();
 
-    for (size_t i = 0; i < view->extent_count; i++)
-        progress_print(view, i, PROGRESS_PLANNED);
-    progress_print_sizes(view);
+    for (size_t file = 0; file < plan->count; file++)
+        for (size_t i = 0; i < plan->views[file]->extent_count; i++)
+            progress_print(plan, file, i, PROGRESS_PLANNED);
+    progress_print_sizes(plan);
     print_times(started);
 }
 
@@ -503,8 +538,7 @@ static int run(const struct quantize *quantize)
     struct cmd_source model = {.directory = -1};
     struct defect defect = {.offset = DEFECT_NOWHERE};
     struct kernel_set kernels;
-    struct recipe *recipe = NULL;
-    struct view *view = NULL;
+    struct plan plan = {0};
     int r;
 
     if (kernel_select(getenv("QUANTFS_CPU"), &kernels) < 0) {
@@ -520,20 +554,17 @@ static int run(const struct quantize *quantize)
         r = failed_open(quantize, &model, &defect);
         goto out;
     }
-    r = recipe_make(model.source, &model.facts, &quantize->variant, &recipe, &defect);
-    if (r == 0)
-        r = view_make(model.source, recipe, &view, &defect);
+    r = plan_make(model.source, &model.facts, &quantize->variant, quantize->output, &plan, &defect);
     if (r < 0) {
         r = failed_recipe(quantize, &model, &defect, r);
         goto out;
     }
     if (quantize->dry_run)
-        dry_run(view);
+        dry_run(&plan);
     else
-        r = write_view(quantize, &model, view, &kernels);
+        r = write_plan(quantize, &model, &plan, &kernels);
 out:
-    view_free(view);
-    recipe_free(recipe);
+    plan_free(&plan);
     cmd_source_close(&model);
     return r;
 }

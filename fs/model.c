@@ -220,7 +220,8 @@ const struct model_result *model_record_find(const struct model_record *record,
 bool model_variants_equal(const struct variant *a, const struct variant *b)
 {
     return a->ftype == b->ftype && a->pure == b->pure && a->leave_output == b->leave_output &&
-           a->output_type == b->output_type && a->token_embd_type == b->token_embd_type;
+           a->keep_split == b->keep_split && a->output_type == b->output_type &&
+           a->token_embd_type == b->token_embd_type;
 }
 
 /* Called with the lock. */

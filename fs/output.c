@@ -21,18 +21,25 @@ enum output_kind {
     OUTPUT_NAMED,    /* the same where that cannot be had: a temporary name */
 };
 
-struct output {
+struct file {
     enum output_kind kind;
-    bool through; /* OUTPUT_THROUGH, known before the watcher starts */
+    bool through; /* OUTPUT_THROUGH, known before it is opened */
+    bool touched; /* OUTPUT_EXISTING: cut to nothing */
+    bool named;   /* a new one has its name */
     int fd;
     struct stat st;
     char *path;      /* with symlinks resolved where the file is new */
     char *directory; /* of path */
     char *temporary; /* OUTPUT_NAMED */
+};
+
+struct output {
+    struct file *files;
+    size_t count;
     /* Held while bytes are written and while they are undone, so that nothing is written after
      * that. Not for OUTPUT_THROUGH: such a write may last, and there is nothing to undo. */
     pthread_mutex_t mutex;
-    bool finished; /* under mutex */
+    bool finished; /* under mutex, as are the files' states */
     bool watching;
     pthread_t watcher;
     sigset_t signals; /* those that were not ignored */
@@ -50,12 +57,16 @@ static char *directory_of(const char *path)
 
 static void undo(struct output *output)
 {
-    if (output->finished)
-        return;
-    if (output->fd >= 0 && output->kind == OUTPUT_EXISTING)
-        (void)!ftruncate(output->fd, 0);
-    if (output->kind == OUTPUT_NAMED && output->temporary)
-        (void)unlink(output->temporary);
+    for (size_t i = 0; i < output->count && !output->finished; i++) {
+        const struct file *file = &output->files[i];
+
+        if (file->touched)
+            (void)!ftruncate(file->fd, 0);
+        if (file->named)
+            (void)unlink(file->path);
+        else if (file->temporary)
+            (void)unlink(file->temporary);
+    }
 }
 
 static void *watch(void *argument)
@@ -66,8 +77,7 @@ static void *watch(void *argument)
     if (sigwait(&output->signals, &sig) != 0)
         return NULL;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    if (!output->through)
-        pthread_mutex_lock(&output->mutex);
+    pthread_mutex_lock(&output->mutex);
     undo(output);
     (void)signal(sig, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, &output->signals, NULL);
@@ -132,30 +142,29 @@ static int resolve(const char *path, char **resolved)
 }
 
 /* A name beside `path` that nobody has. */
-static char *random_name(const struct output *output)
+static char *random_name(const struct file *file)
 {
     uint64_t number;
     char *name;
 
     if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
         return NULL;
-    if (asprintf(&name, "%s/.quantfs-%016llx.tmp", output->directory, (unsigned long long)number) <
-        0)
+    if (asprintf(&name, "%s/.quantfs-%016llx.tmp", file->directory, (unsigned long long)number) < 0)
         return NULL;
     return name;
 }
 
-static int open_named(struct output *output)
+static int open_named(struct file *file)
 {
     for (int i = 0; i < NAME_TRIES; i++) {
-        char *name = random_name(output);
+        char *name = random_name(file);
 
         if (!name)
             return -ENOMEM;
-        output->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (output->fd >= 0) {
-            output->kind = OUTPUT_NAMED;
-            output->temporary = name;
+        file->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file->fd >= 0) {
+            file->kind = OUTPUT_NAMED;
+            file->temporary = name;
             return 0;
         }
         free(name);
@@ -165,29 +174,29 @@ static int open_named(struct output *output)
     return -EEXIST;
 }
 
-static int open_new(struct output *output, const char *path)
+static int open_new(struct file *file, const char *path)
 {
-    int r = resolve(path, &output->path);
+    int r = resolve(path, &file->path);
 
     if (r < 0)
         return r;
-    output->directory = directory_of(output->path);
-    if (!output->directory)
+    file->directory = directory_of(file->path);
+    if (!file->directory)
         return -ENOMEM;
-    output->kind = OUTPUT_UNNAMED;
-    output->fd = open(output->directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
-    if (output->fd >= 0) {
+    file->kind = OUTPUT_UNNAMED;
+    file->fd = open(file->directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    if (file->fd >= 0) {
         char proc[64];
 
-        (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", output->fd);
+        (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", file->fd);
         if (access(proc, F_OK) == 0)
             return 0;
-        (void)close(output->fd); /* without /proc it could never get a name */
-        output->fd = -1;
+        (void)close(file->fd); /* without /proc it could never get a name */
+        file->fd = -1;
     } else if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
         return -errno;
     }
-    return open_named(output);
+    return open_named(file);
 }
 
 static bool is_of_source(const struct stat *st, const struct source *source)
@@ -203,69 +212,93 @@ static bool is_of_source(const struct stat *st, const struct source *source)
     return false;
 }
 
-static int open_file(struct output *output, const char *path, const struct source *source)
+static int open_file(struct file *file, const char *path, const struct source *source)
 {
     struct stat st;
 
     if (path[0] == '\0')
         return -ENOENT;
     if (stat(path, &st) < 0)
-        return errno == ENOENT && path[strlen(path) - 1] != '/' ? open_new(output, path) : -errno;
+        return errno == ENOENT && path[strlen(path) - 1] != '/' ? open_new(file, path) : -errno;
     if (S_ISDIR(st.st_mode))
         return -EISDIR;
     if (is_of_source(&st, source))
         return -ETXTBSY;
-    output->path = strdup(path);
-    if (!output->path)
+    file->path = strdup(path);
+    if (!file->path)
         return -ENOMEM;
     /* A FIFO waits here for its reader: the watcher is there already. */
-    output->kind = S_ISREG(st.st_mode) ? OUTPUT_EXISTING : OUTPUT_THROUGH;
-    output->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    return output->fd < 0 ? -errno : 0;
+    file->kind = S_ISREG(st.st_mode) ? OUTPUT_EXISTING : OUTPUT_THROUGH;
+    file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    return file->fd < 0 ? -errno : 0;
 }
 
-static int open_checked(struct output *output, const char *path, const struct source *source)
+static int open_checked(struct file *file, const char *path, const struct source *source)
 {
-    int r = open_file(output, path, source);
+    int r = open_file(file, path, source);
 
     if (r < 0)
         return r;
     /* Once more by descriptor: the name may have moved meanwhile. */
-    if (fstat(output->fd, &output->st) < 0)
-        r = -errno;
-    else if (is_of_source(&output->st, source))
-        r = -ETXTBSY;
-    else if (S_ISREG(output->st.st_mode) == output->through)
-        r = -EAGAIN;
-    if (r < 0) {
-        (void)close(output->fd); /* so that nothing is undone */
-        output->fd = -1;
-        return r;
-    }
-    if (output->kind == OUTPUT_EXISTING && ftruncate(output->fd, 0) < 0)
+    if (fstat(file->fd, &file->st) < 0)
         return -errno;
-    return 0;
+    if (is_of_source(&file->st, source))
+        return -ETXTBSY;
+    return S_ISREG(file->st.st_mode) == file->through ? -EAGAIN : 0;
 }
 
-int output_open(const char *path, const struct source *source, struct output **result)
+/* All are opened before the first one is touched. */
+static int open_files(struct output *output, const char *const *paths, const struct source *source,
+                      size_t *failed)
 {
-    struct output *output = calloc(1, sizeof(*output));
     struct stat st;
-    int r;
+    int r = 0;
 
-    if (!output)
-        return -ENOMEM;
-    output->fd = -1;
-    output->through = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
-    (void)pthread_mutex_init(&output->mutex, NULL);
-    r = watch_start(output);
-    if (r == 0 && output->through)
-        r = open_checked(output, path, source);
-    else if (r == 0) {
+    for (size_t i = 0; i < output->count && r == 0; i++) {
+        struct file *file = &output->files[i];
+
+        *failed = i;
+        file->through = stat(paths[i], &st) == 0 && !S_ISREG(st.st_mode);
+        if (!file->through)
+            pthread_mutex_lock(&output->mutex);
+        r = open_checked(file, paths[i], source);
+        if (!file->through)
+            pthread_mutex_unlock(&output->mutex);
+    }
+    for (size_t i = 0; i < output->count && r == 0; i++) {
+        struct file *file = &output->files[i];
+
+        *failed = i;
+        if (file->kind != OUTPUT_EXISTING)
+            continue;
         pthread_mutex_lock(&output->mutex);
-        r = open_checked(output, path, source);
+        file->touched = true;
+        r = ftruncate(file->fd, 0) < 0 ? -errno : 0;
         pthread_mutex_unlock(&output->mutex);
     }
+    return r;
+}
+
+int output_open(const char *const *paths, size_t count, const struct source *source,
+                struct output **result, size_t *failed)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    int r;
+
+    *failed = 0;
+    if (output)
+        output->files = calloc(count, sizeof(*output->files));
+    if (!output || !output->files) {
+        free(output);
+        return -ENOMEM;
+    }
+    output->count = count;
+    for (size_t i = 0; i < count; i++)
+        output->files[i].fd = -1;
+    (void)pthread_mutex_init(&output->mutex, NULL);
+    r = watch_start(output);
+    if (r == 0)
+        r = open_files(output, paths, source, failed);
     if (r < 0) {
         output_free(output);
         return r;
@@ -293,29 +326,30 @@ static int write_all(int fd, struct iovec *iov, int count)
     return 0;
 }
 
-int output_write(struct output *output, struct iovec *iov, int count)
+int output_write(struct output *output, size_t index, struct iovec *iov, int count)
 {
+    const struct file *file = &output->files[index];
     int r;
 
-    if (output->through)
-        return write_all(output->fd, iov, count);
+    if (file->through)
+        return write_all(file->fd, iov, count);
     pthread_mutex_lock(&output->mutex);
-    r = write_all(output->fd, iov, count);
+    r = write_all(file->fd, iov, count);
     pthread_mutex_unlock(&output->mutex);
     return r;
 }
 
 /* A name that somebody has given to another file meanwhile is taken over, as open(2) would. */
-static int link_over(struct output *output, const char *proc)
+static int link_over(const struct file *file, const char *proc)
 {
-    char *name = random_name(output);
+    char *name = random_name(file);
     int r = 0;
 
     if (!name)
         return -ENOMEM;
     if (linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0)
         r = -errno;
-    else if (rename(name, output->path) < 0) {
+    else if (rename(name, file->path) < 0) {
         r = -errno;
         (void)unlink(name);
     }
@@ -323,18 +357,20 @@ static int link_over(struct output *output, const char *proc)
     return r;
 }
 
-static int give_name(struct output *output)
+static int give_name(struct file *file)
 {
     char proc[64];
+    int r = 0;
 
-    if (output->kind == OUTPUT_NAMED)
-        return rename(output->temporary, output->path) < 0 ? -errno : 0;
-    if (output->kind != OUTPUT_UNNAMED)
+    if (file->kind != OUTPUT_NAMED && file->kind != OUTPUT_UNNAMED)
         return 0;
-    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", output->fd);
-    if (linkat(AT_FDCWD, proc, AT_FDCWD, output->path, AT_SYMLINK_FOLLOW) == 0)
-        return 0;
-    return errno == EEXIST ? link_over(output, proc) : -errno;
+    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", file->fd);
+    if (file->kind == OUTPUT_NAMED)
+        r = rename(file->temporary, file->path) < 0 ? -errno : 0;
+    else if (linkat(AT_FDCWD, proc, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW) < 0)
+        r = errno == EEXIST ? link_over(file, proc) : -errno;
+    file->named = r == 0;
+    return r;
 }
 
 static int sync_directory(const char *directory)
@@ -347,25 +383,33 @@ static int sync_directory(const char *directory)
     return r;
 }
 
+/* Some filesystems tell only at close that the disk was full: ask a copy of the descriptor. */
+static int check_written(const struct file *file)
+{
+    int fd = dup(file->fd);
+
+    return fd < 0 || close(fd) < 0 ? -errno : 0;
+}
+
 int output_finish(struct output *output, bool sync)
 {
-    int fd = -1, r = 0;
+    int r = 0;
 
     assert(!output->finished);
-    if (sync && output->kind != OUTPUT_THROUGH && fsync(output->fd) < 0)
-        return -errno;
+    for (size_t i = 0; i < output->count && sync; i++)
+        if (output->files[i].kind != OUTPUT_THROUGH && fsync(output->files[i].fd) < 0)
+            return -errno;
     pthread_mutex_lock(&output->mutex);
-    /* Some filesystems tell only at close that the disk was full: ask a copy of the descriptor. */
-    fd = dup(output->fd);
-    if (fd < 0 || close(fd) < 0)
-        r = -errno;
-    if (r == 0)
-        r = give_name(output);
+    for (size_t i = 0; i < output->count && r == 0; i++)
+        r = check_written(&output->files[i]);
+    for (size_t i = 0; i < output->count && r == 0; i++)
+        r = give_name(&output->files[i]);
     if (r == 0)
         output->finished = true;
     pthread_mutex_unlock(&output->mutex);
-    if (r == 0 && sync && output->directory)
-        r = sync_directory(output->directory);
+    for (size_t i = 0; i < output->count && r == 0 && sync; i++)
+        if (output->files[i].directory)
+            r = sync_directory(output->files[i].directory);
     return r;
 }
 
@@ -380,16 +424,21 @@ void output_free(struct output *output)
     undo(output);
     if (output->watching)
         (void)pthread_sigmask(SIG_SETMASK, &output->before, NULL);
-    if (output->fd >= 0)
-        (void)close(output->fd);
+    for (size_t i = 0; i < output->count; i++) {
+        struct file *file = &output->files[i];
+
+        if (file->fd >= 0)
+            (void)close(file->fd);
+        free(file->path);
+        free(file->directory);
+        free(file->temporary);
+    }
     (void)pthread_mutex_destroy(&output->mutex);
-    free(output->path);
-    free(output->directory);
-    free(output->temporary);
+    free(output->files);
     free(output);
 }
 
-const struct stat *output_stat(const struct output *output)
+const struct stat *output_stat(const struct output *output, size_t index)
 {
-    return &output->st;
+    return &output->files[index].st;
 }

@@ -8,30 +8,32 @@
 #include "quant/source.h"
 
 /*
- * The file that `quantize` writes (design.md, "Without a mount"). One that exists keeps its inode
- * and is cut to nothing first; what is no regular file is written straight through; a new one has
- * no name until it is whole. From output_open() to output_free() SIGINT, SIGTERM, SIGHUP and
- * SIGQUIT undo what was written and then end the process, as if they had not been caught.
+ * The file that `quantize` writes (design.md, "Without a mount"), or the files of a set, which come
+ * and go together. One that exists keeps its inode and is cut to nothing first; what is no regular
+ * file is written straight through; a new one has no name until all are whole. From output_open()
+ * to output_free() SIGINT, SIGTERM, SIGHUP and SIGQUIT undo what was written and then end the
+ * process, as if they had not been caught.
  */
 struct output;
 
 /*
- * Opens PATH for a view of `source`. Call it before the first thread of the process starts, since
- * it blocks these signals for all that come. -ETXTBSY: PATH is a file of the source itself,
- * nothing was touched. Other errors as of open(2).
+ * Opens all paths for views of `source`. Call it before the first thread of the process starts,
+ * since it blocks these signals for all that come. -ETXTBSY: a path is a file of the source itself,
+ * nothing was touched. Other errors as of open(2). *failed: the path that the error is about.
  */
-MUST_USE int output_open(const char *path, const struct source *source, struct output **output);
+MUST_USE int output_open(const char *const *paths, size_t count, const struct source *source,
+                         struct output **output, size_t *failed);
 
-/* Writes all of iov, in order; changes the array. */
-MUST_USE int output_write(struct output *output, struct iovec *iov, int count);
+/* Appends all of iov, in order, to a file; changes the array. */
+MUST_USE int output_write(struct output *output, size_t index, struct iovec *iov, int count);
 
-/* All is written: gives a new file its name. `sync`: not before it is on the disk. */
+/* All is written: gives new files their names. `sync`: not before it is on the disk. */
 MUST_USE int output_finish(struct output *output, bool sync);
 
 /* Without output_finish() before: nothing is left, a file that existed is empty. */
 void output_free(struct output *output);
 
-/* The state of the opened file. */
-const struct stat *output_stat(const struct output *output);
+/* The state of an opened file. */
+const struct stat *output_stat(const struct output *output, size_t index);
 
 #endif

@@ -20,14 +20,21 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void progress_init(struct progress *progress, const struct view *view, bool bare)
+void progress_init(struct progress *progress, const struct plan *plan, bool bare)
 {
     *progress = (struct progress){
-        .view = view,
+        .plan = plan,
         .started = now_ms(),
         .bare = bare,
         .terminal = isatty(STDERR_FILENO),
     };
+}
+
+void progress_next_file(struct progress *progress)
+{
+    progress->before += progress->plan->views[progress->file]->size;
+    progress->first += progress->plan->views[progress->file]->extent_count;
+    progress->file++;
 }
 
 /* ggml's own spelling: "q4_K". */
@@ -41,9 +48,9 @@ static void type_text(enum type type, char *text, size_t size)
         text[length - 1] = 'K';
 }
 
-void progress_print(const struct view *view, size_t index, enum progress_state state)
+void progress_print(const struct plan *plan, size_t file, size_t index, enum progress_state state)
 {
-    const struct extent *extent = &view->extents[index];
+    const struct extent *extent = &plan->views[file]->extents[index];
     const struct source_tensor *tensor = extent->tensor;
     char name[512], from[16], to[16];
 
@@ -53,8 +60,8 @@ void progress_print(const struct view *view, size_t index, enum progress_state s
     (void)fprintf(stderr,
                   "[%4zu/%4zu] %-36s - [%6" PRIu64 ", %6" PRIu64 ", %6" PRIu64 ", %6" PRIu64
                   "], type = %6s, ",
-                  index + 1, view->extent_count, name, tensor->ne[0], tensor->ne[1], tensor->ne[2],
-                  tensor->ne[3], from);
+                  plan_first_tensor(plan, file) + index + 1, plan->tensor_count, name,
+                  tensor->ne[0], tensor->ne[1], tensor->ne[2], tensor->ne[3], from);
     if (tensor->type == extent->type) {
         (void)fprintf(stderr, "size = %8.3f MiB\n", (double)extent->size / MIB);
         return;
@@ -69,17 +76,19 @@ void progress_print(const struct view *view, size_t index, enum progress_state s
     (void)fputc('\n', stderr);
 }
 
-void progress_print_sizes(const struct view *view)
+void progress_print_sizes(const struct plan *plan)
 {
     double before = 0, after = 0, weights = 0;
 
-    for (size_t i = 0; i < view->extent_count; i++) {
-        const struct source_tensor *tensor = view->extents[i].tensor;
+    for (size_t file = 0; file < plan->count; file++) {
+        for (size_t i = 0; i < plan->views[file]->extent_count; i++) {
+            const struct extent *extent = &plan->views[file]->extents[i];
+            const uint64_t *ne = extent->tensor->ne;
 
-        before += (double)tensor->size;
-        after += (double)view->extents[i].size;
-        weights += (double)tensor->ne[0] * (double)tensor->ne[1] * (double)tensor->ne[2] *
-                   (double)tensor->ne[3];
+            before += (double)extent->tensor->size;
+            after += (double)extent->size;
+            weights += (double)ne[0] * (double)ne[1] * (double)ne[2] * (double)ne[3];
+        }
     }
     (void)fprintf(stderr, "llama_model_quantize_impl: model size  = %8.2f MiB (%.2f BPW)\n",
                   before / MIB, before * 8 / weights);
@@ -99,7 +108,7 @@ static void begin(void *context, size_t tensor)
     const struct progress *progress = context;
 
     if (progress->bare) {
-        (void)printf("[%4zu/%4zu]\n", tensor + 1, progress->view->extent_count);
+        (void)printf("[%4zu/%4zu]\n", progress->first + tensor + 1, progress->plan->tensor_count);
         (void)fflush(stdout);
     }
 }
@@ -109,7 +118,7 @@ static void end(void *context, size_t tensor)
     struct progress *progress = context;
 
     progress_clear(progress);
-    progress_print(progress->view, tensor, PROGRESS_DONE);
+    progress_print(progress->plan, progress->file, tensor, PROGRESS_DONE);
 }
 
 static void written(void *context, uint64_t offset)
@@ -118,12 +127,13 @@ static void written(void *context, uint64_t offset)
     uint64_t now = now_ms(), ms = now - progress->started, left;
     double rate;
 
+    offset += progress->before;
     if (!progress->terminal || ms < QUIET_MS || now - progress->drawn < DRAW_MS)
         return;
     rate = (double)(offset > 0 ? offset : 1) / (double)ms;
-    left = (uint64_t)((double)(progress->view->size - offset) / rate) / 1000;
+    left = (uint64_t)((double)(progress->plan->size - offset) / rate) / 1000;
     (void)fprintf(stderr, "\r%3.0f %%, %.0f MiB/s, %" PRIu64 ":%02" PRIu64 " left\033[K",
-                  100.0 * (double)offset / (double)progress->view->size, rate * 1000 / MIB,
+                  100.0 * (double)offset / (double)progress->plan->size, rate * 1000 / MIB,
                   left / 60, left % 60);
     progress->drawn = now;
 }

@@ -35,6 +35,7 @@ struct slot {
 struct transfer {
     const struct view *view;
     struct output *output;
+    size_t file; /* of the output */
     const struct transfer_progress *progress;
     struct transfer_failure *failure;
     struct engine *engine;
@@ -310,7 +311,7 @@ static int write_some(struct transfer *transfer)
         iov[count++] = (struct iovec){.iov_base = slot->data, .iov_len = slot->size};
         size += slot->size;
     }
-    r = output_write(transfer->output, iov, count);
+    r = output_write(transfer->output, transfer->file, iov, count);
     if (r < 0) {
         transfer->failure->writing = true;
         return r;
@@ -352,12 +353,13 @@ static int slots_new(struct transfer *transfer, unsigned cores)
 }
 
 int transfer_run(const struct view *view, const struct kernel_set *kernels, unsigned cores,
-                 struct cache *cache, struct output *output,
+                 struct cache *cache, struct output *output, size_t file,
                  const struct transfer_progress *progress, struct transfer_failure *failure)
 {
     struct transfer transfer = {
         .view = view,
         .output = output,
+        .file = file,
         .progress = progress,
         .failure = failure,
         .in_header = true,

@@ -332,27 +332,57 @@ static void count_model(struct maker *maker, const struct source_tensor *tensors
 }
 
 /* Two passes, since the tool knows all types before it converts anything. */
-static int fill(struct maker *maker, const struct source_tensor *tensors, struct recipe *recipe)
+static int fill(struct maker *maker, struct recipe *recipe)
 {
     struct recipe_entry *entry;
     int r;
 
     for (size_t i = 0; i < recipe->count; i++) {
         entry = &recipe->entries[i];
-        *entry = (struct recipe_entry){.tensor = &tensors[i], .type = tensors[i].type};
-        if (is_kept(maker, &tensors[i]))
+        if (is_kept(maker, entry->tensor))
             continue;
-        r = decide(maker, &tensors[i], &entry->type);
+        r = decide(maker, entry->tensor, &entry->type);
         if (r == 0)
-            r = check_imatrix(maker, tensors[i].name, entry->type);
+            r = check_imatrix(maker, entry->tensor->name, entry->type);
         if (r < 0)
             return r;
     }
     for (size_t i = 0; i < recipe->count; i++) {
-        r = check_conversion(maker, &tensors[i], recipe->entries[i].type);
+        r = check_conversion(maker, recipe->entries[i].tensor, recipe->entries[i].type);
         if (r < 0)
             return r;
     }
+    return 0;
+}
+
+/* Of tensors at one place all but the last are empty: they keep the order of the list. */
+static int compare_places(const void *a, const void *b)
+{
+    const struct source_tensor *x = ((const struct recipe_entry *)a)->tensor;
+    const struct source_tensor *y = ((const struct recipe_entry *)b)->tensor;
+
+    if (x->shard != y->shard)
+        return x->shard < y->shard ? -1 : 1;
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+/* As many files as the source has, up to the last one with a tensor. The tool crashes over an empty
+ * one in the middle, but not over the first. */
+static int keep_shards(const struct maker *maker, struct recipe *recipe)
+{
+    const struct recipe_entry *entries = recipe->entries;
+    unsigned shard = 0;
+
+    qsort(recipe->entries, recipe->count, sizeof(*entries), compare_places);
+    for (size_t i = 0; i < recipe->count; i++) {
+        if (entries[i].tensor->shard > shard + 1)
+            return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
+                              "shard %u has no tensors, so it cannot be kept", shard + 2);
+        shard = entries[i].tensor->shard;
+    }
+    recipe->shard_count = shard + 1;
     return 0;
 }
 
@@ -374,9 +404,14 @@ int recipe_make(const struct source *source, const struct arch_facts *facts,
     if (!recipe)
         return -ENOMEM;
     recipe->ftype_number = ftype_number(source, variant->ftype);
+    recipe->shard_count = 1;
     recipe->count = count;
+    for (size_t i = 0; i < count; i++)
+        recipe->entries[i] = (struct recipe_entry){.tensor = &tensors[i], .type = tensors[i].type};
     count_model(&maker, tensors, count);
-    r = fill(&maker, tensors, recipe);
+    r = variant->keep_split ? keep_shards(&maker, recipe) : 0;
+    if (r == 0)
+        r = fill(&maker, recipe);
     if (r == 0) {
         *result = recipe;
         recipe = NULL;

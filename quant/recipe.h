@@ -16,16 +16,18 @@ struct recipe_entry {
 /* The outcome of a variant for one source, in the order of the output file. Const once made. */
 struct recipe {
     uint32_t ftype_number; /* general.file_type to write (COPY guesses: recipe.md §6.3) */
+    unsigned shard_count;  /* files of the output: 1, or with keep_split those of the source but
+                              for empty ones at its end. Then entries stand by shard and offset */
     size_t count;
     struct recipe_entry entries[];
 };
 
 /*
  * Which type each tensor gets, from metadata alone, by the rules of the reference tool (recipe.md
- * §2-§5). -EINVAL with the tool's message in *defect where the tool stops or aborts: a type that
- * does not fit its row, a 4-D tensor to convert, no fallback. -ENOTSUP where a tensor would have to
- * be converted from a type that cannot be (from a quantized one without requantizing: the text says
- * what to do instead), or to one that is not available yet.
+ * §2-§5; with keep_split §5.6). -EINVAL with the tool's message in *defect where the tool stops or
+ * aborts: a type that does not fit its row, a 4-D tensor to convert, no fallback. -ENOTSUP where a
+ * tensor would have to be converted from a type that cannot be (from a quantized one without
+ * requantizing: the text says what to do instead), or to one that is not available yet.
  */
 MUST_USE int recipe_make(const struct source *source, const struct arch_facts *facts,
                          const struct variant *variant, struct recipe **recipe,

@@ -31,7 +31,8 @@ struct variant {
     const struct ftype *ftype;
     bool pure;
     bool leave_output;
-    enum type output_type;     /* TYPE_NONE: by the rules */
+    bool keep_split;       /* as many files as the source has; no name in the mount asks for it */
+    enum type output_type; /* TYPE_NONE: by the rules */
     enum type token_embd_type; /* TYPE_NONE: by the rules */
 };
 

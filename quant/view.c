@@ -62,17 +62,33 @@ static int lay_out_tensor(struct extent *extent, const struct recipe_entry *entr
     return 0;
 }
 
+/* The entries of one file of the recipe. Returns the first. */
+static const struct recipe_entry *entries_of(const struct recipe *recipe, unsigned shard,
+                                             size_t *count)
+{
+    size_t first = 0, end = recipe->count;
+
+    if (recipe->shard_count > 1) {
+        while (first < recipe->count && recipe->entries[first].tensor->shard < shard)
+            first++;
+        for (end = first; end < recipe->count && recipe->entries[end].tensor->shard == shard;)
+            end++;
+    }
+    *count = end - first;
+    return recipe->entries + first;
+}
+
 /* Offsets count from the start of the data here; *size becomes that of all data. */
-static int lay_out(struct view *view, const struct recipe *recipe, uint64_t alignment,
+static int lay_out(struct view *view, const struct recipe_entry *entries, uint64_t alignment,
                    uint64_t *size, struct defect *defect)
 {
     struct extent *extent;
     int r;
 
     *size = 0;
-    for (size_t i = 0; i < recipe->count; i++) {
+    for (size_t i = 0; i < view->extent_count; i++) {
         extent = &view->extents[i];
-        r = lay_out_tensor(extent, &recipe->entries[i], defect);
+        r = lay_out_tensor(extent, &entries[i], defect);
         if (r < 0)
             return r;
         extent->offset = *size;
@@ -89,7 +105,13 @@ static int lay_out(struct view *view, const struct recipe *recipe, uint64_t alig
 int view_make(const struct source *source, const struct recipe *recipe, struct view **result,
               struct defect *defect)
 {
-    const struct gguf *gguf = source_gguf(source);
+    return view_make_shard(source, recipe, 0, result, defect);
+}
+
+int view_make_shard(const struct source *source, const struct recipe *recipe, unsigned shard,
+                    struct view **result, struct defect *defect)
+{
+    const struct recipe_entry *entries;
     struct view_header header = {0};
     struct view *view;
     uint64_t data_size;
@@ -100,14 +122,14 @@ int view_make(const struct source *source, const struct recipe *recipe, struct v
     if (!view)
         goto out;
     view->source = source;
-    view->extent_count = recipe->count;
-    view->extents = calloc(recipe->count > 0 ? recipe->count : 1, sizeof(*view->extents));
+    entries = entries_of(recipe, shard, &view->extent_count);
+    view->extents = calloc(view->extent_count > 0 ? view->extent_count : 1, sizeof(*view->extents));
     if (!view->extents)
         goto out;
-    r = lay_out(view, recipe, gguf->alignment, &data_size, defect);
+    r = lay_out(view, entries, view_header_alignment(source, shard), &data_size, defect);
     if (r < 0)
         goto out;
-    r = view_header_make(source, recipe, view->extents, &header, defect);
+    r = view_header_make(source, recipe, shard, view->extents, view->extent_count, &header, defect);
     if (r < 0)
         goto out;
     view->header = header.pieces;

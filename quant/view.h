@@ -79,6 +79,10 @@ struct view {
  * *defect. */
 MUST_USE int view_make(const struct source *source, const struct recipe *recipe, struct view **view,
                        struct defect *defect);
+/* One file of several: `shard` below recipe->shard_count. Only the first one has the source's keys
+ * (recipe.md §5.6). */
+MUST_USE int view_make_shard(const struct source *source, const struct recipe *recipe,
+                             unsigned shard, struct view **view, struct defect *defect);
 void view_free(struct view *view);
 
 /*

@@ -8,6 +8,9 @@
  * piece costs more than they do. */
 #define SHORT_RUN 64
 
+/* Of a file that names none. */
+#define PLAIN_ALIGNMENT 32
+
 /* What is read at once where a value of the source's header has to be looked at. */
 #define WINDOW_SIZE 65536
 
@@ -280,6 +283,7 @@ static int emit_key_u32(struct builder *b, const char *name, uint32_t value)
     return r < 0 ? r : emit_u32(b, value);
 }
 
+/* The first file's keys: the source's. */
 static int emit_keys(struct builder *b, const struct gguf *gguf, uint32_t ftype_number)
 {
     struct window window = {0};
@@ -309,12 +313,38 @@ static int emit_keys(struct builder *b, const struct gguf *gguf, uint32_t ftype_
     return r;
 }
 
-static int emit_start(struct builder *b, const struct gguf *gguf, uint64_t tensor_count)
+/* A number of 16 or 32 bits. */
+static int emit_split_key(struct builder *b, const char *name, uint32_t type, uint32_t value)
 {
-    uint64_t key_count = 2;
+    uint8_t bytes[4];
+    int r = emit_string(b, name);
+
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (uint8_t)(value >> 8 * i);
+    if (r == 0)
+        r = emit_u32(b, type);
+    return r < 0 ? r : emit_patch(b, bytes, type == GGUF_U16 ? 2 : 4);
+}
+
+/* What tells the files of a set apart, at the end of the keys (recipe.md §5.6). */
+static int emit_split_keys(struct builder *b, const struct recipe *recipe, unsigned shard)
+{
+    int r = emit_split_key(b, "split.no", GGUF_U16, shard);
+
+    if (r == 0)
+        r = emit_split_key(b, "split.count", GGUF_U16, recipe->shard_count);
+    if (r == 0)
+        r = emit_split_key(b, "split.tensors.count", GGUF_I32, (uint32_t)recipe->count);
+    return r;
+}
+
+static int emit_start(struct builder *b, const struct gguf *gguf, const struct recipe *recipe,
+                      unsigned shard, uint64_t tensor_count)
+{
+    uint64_t key_count = (shard == 0 ? 2 : 0) + (recipe->shard_count > 1 ? 3 : 0);
     int r;
 
-    for (size_t i = 0; i < gguf->key_count; i++)
+    for (size_t i = 0; i < gguf->key_count && shard == 0; i++)
         key_count += !key_moves(gguf->keys[i].name);
     r = emit_patch(b, "GGUF", 4);
     if (r == 0)
@@ -347,21 +377,28 @@ bool view_header_pad(uint64_t *offset, uint64_t alignment)
     return !__builtin_add_overflow(*offset, (alignment - *offset % alignment) % alignment, offset);
 }
 
-static int build_header(struct builder *b, const struct recipe *recipe,
-                        const struct extent *extents)
+uint64_t view_header_alignment(const struct source *source, unsigned shard)
+{
+    return shard == 0 ? source_gguf(source)->alignment : PLAIN_ALIGNMENT;
+}
+
+static int build_header(struct builder *b, const struct recipe *recipe, unsigned shard,
+                        const struct extent *extents, size_t extent_count)
 {
     const struct gguf *gguf = source_gguf(b->source);
     uint64_t end;
-    int r = emit_start(b, gguf, recipe->count);
+    int r = emit_start(b, gguf, recipe, shard, extent_count);
 
-    if (r == 0)
+    if (r == 0 && shard == 0)
         r = emit_keys(b, gguf, recipe->ftype_number);
-    for (size_t i = 0; i < recipe->count && r == 0; i++)
+    if (r == 0 && recipe->shard_count > 1)
+        r = emit_split_keys(b, recipe, shard);
+    for (size_t i = 0; i < extent_count && r == 0; i++)
         r = emit_tensor(b, &extents[i]);
     if (r < 0)
         return r;
     end = b->size;
-    if (!view_header_pad(&end, gguf->alignment))
+    if (!view_header_pad(&end, view_header_alignment(b->source, shard)))
         return defect_set(b->defect, EINVAL, DEFECT_NOWHERE, "the header is too large");
     return emit(b, PIECE_ZERO, 0, end - b->size);
 }
@@ -381,12 +418,12 @@ static void hand_over(struct builder *b, struct view_header *header)
     header->memory = b->count * sizeof(*header->pieces) + b->patches_size;
 }
 
-int view_header_make(const struct source *source, const struct recipe *recipe,
-                     const struct extent *extents, struct view_header *header,
+int view_header_make(const struct source *source, const struct recipe *recipe, unsigned shard,
+                     const struct extent *extents, size_t extent_count, struct view_header *header,
                      struct defect *defect)
 {
     struct builder b = {.source = source, .defect = defect};
-    int r = build_header(&b, recipe, extents);
+    int r = build_header(&b, recipe, shard, extents, extent_count);
 
     if (r == 0)
         hand_over(&b, header);

@@ -21,13 +21,17 @@ struct view_header {
 };
 
 /*
- * The header as the reference tool writes it (recipe.md §6). `extents` in the order of the recipe,
- * their offsets counting from the start of the data. On error *header stays as it was. -ENOMEM,
- * -EIO, -EINVAL with *defect.
+ * The header of one file of the recipe, as the reference tool writes it (recipe.md §6). `extents`
+ * are that file's, their offsets counting from the start of the data. On error *header stays as it
+ * was. -ENOMEM, -EIO, -EINVAL with *defect.
  */
 MUST_USE int view_header_make(const struct source *source, const struct recipe *recipe,
-                              const struct extent *extents, struct view_header *header,
-                              struct defect *defect);
+                              unsigned shard, const struct extent *extents, size_t extent_count,
+                              struct view_header *header, struct defect *defect);
+
+/* What the file's tensors, and its header, are padded to. Those without the source's keys have no
+ * alignment of their own. */
+uint64_t view_header_alignment(const struct source *source, unsigned shard);
 
 /* Rounds up to the alignment; false on overflow. A reader may take any power of two. */
 bool view_header_pad(uint64_t *offset, uint64_t alignment);

@@ -2,8 +2,10 @@
  * Writes a view, or its header alone, to standard output: by one thread, without engine or mount,
  * so that what the parity scripts compare is quant/ and nothing else.
  *
- *     dump-view [--header] [--pure] [--leave-output-tensor] [--allow-requantize]
- *               [--output-tensor-type TYPE] [--token-embedding-type TYPE] SOURCE FILE-TYPE
+ *     dump-view [--header] [--pure] [--leave-output-tensor] [--allow-requantize] [--keep-split]
+ *               [--output-tensor-type TYPE] [--token-embedding-type TYPE] SOURCE FILE-TYPE [FILE]
+ *
+ * FILE: which one of the files of --keep-split, from 1 on.
  *
  * On failure: one line on standard error that begins with the reference tool's message where it
  * has one, exit status 1; 2 for wrong use.
@@ -19,6 +21,7 @@
 struct request {
     struct variant variant;
     const char *source;
+    unsigned shard;
     bool header;
 };
 
@@ -57,6 +60,8 @@ static int read_options(int argc, char **argv, struct request *request)
             request->header = true;
         else if (strcmp(argv[i], "--pure") == 0)
             variant->pure = true;
+        else if (strcmp(argv[i], "--keep-split") == 0)
+            variant->keep_split = true;
         else if (strcmp(argv[i], "--leave-output-tensor") == 0)
             variant->leave_output = true;
         else if (strcmp(argv[i], "--output-tensor-type") == 0)
@@ -73,8 +78,14 @@ static int read_options(int argc, char **argv, struct request *request)
         if (*type == TYPE_NONE)
             return -EINVAL;
     }
-    if (argc - i != 2)
+    if (argc - i != 2 && argc - i != 3)
         return -EINVAL;
+    if (argc - i == 3) {
+        request->shard = (unsigned)strtoul(argv[i + 2], NULL, 10);
+        if (request->shard == 0)
+            return -EINVAL;
+        request->shard--;
+    }
     request->source = argv[i];
     return find_ftype(argv[i + 1], variant);
 }
@@ -187,7 +198,7 @@ int main(int argc, char **argv)
     int r = read_options(argc, argv, &request);
 
     if (r < 0) {
-        fprintf(stderr, "usage: dump-view [--header] [OPTIONS] SOURCE FILE-TYPE\n");
+        fprintf(stderr, "usage: dump-view [--header] [OPTIONS] SOURCE FILE-TYPE [FILE]\n");
         return 2;
     }
     r = source_open(open_file, NULL, request.source, &source, &defect);
@@ -196,7 +207,10 @@ int main(int argc, char **argv)
     if (r == 0)
         r = recipe_make(source, &facts, &request.variant, &recipe, &defect);
     if (r == 0)
-        r = view_make(source, recipe, &view, &defect);
+        r = request.shard < recipe->shard_count
+                ? view_make_shard(source, recipe, request.shard, &view, &defect)
+                : defect_set(&defect, EINVAL, DEFECT_NOWHERE, "there are %u files",
+                             recipe->shard_count);
     if (r == 0)
         r = write_view(view, request.header, &defect);
     if (r == 0 && fflush(stdout) != 0)

@@ -76,8 +76,10 @@ struct output {
     struct world *world;
 };
 
-int output_write(struct output *output, struct iovec *iov, int count)
+int output_write(struct output *output, size_t index, struct iovec *iov, int count)
 {
+    (void)index;
+
     struct world *world = output->world;
 
     for (int i = 0; i < count; i++) {
@@ -286,7 +288,7 @@ static int run(struct world *world, unsigned cores, struct transfer_failure *fai
     struct output output = {world};
     struct kernel_set kernels = {.name = "none"};
 
-    return transfer_run(&world->view, &kernels, cores, NULL, &output, &progress, failure);
+    return transfer_run(&world->view, &kernels, cores, NULL, &output, 0, &progress, failure);
 }
 
 static void test_whole(void)

@@ -29,7 +29,7 @@ FILE_TYPES = set("""F32 F16 BF16 Q1_0 Q2_0 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 MXFP4_MOE Q2
 LATER = {'IQ1_S', 'IQ1_M', 'IQ2_XXS', 'IQ2_XS', 'IQ2_S', 'IQ2_M', 'IQ3_XXS', 'IQ3_XS', 'IQ3_S', 'IQ3_M', 'Q2_K_S'}
 NO_TARGETS = {'iq1_s', 'iq1_m', 'iq2_xxs', 'iq2_xs', 'iq2_s', 'iq3_xxs', 'iq3_s', 'nvfp4'}
 NEEDS_IMATRIX = 'this quantization requires an imatrix!'
-FLAGS = {'--leave-output-tensor', '--pure', '--allow-requantize'}
+FLAGS = {'--leave-output-tensor', '--pure', '--allow-requantize', '--keep-split'}
 TYPE_OPTIONS = {'--output-tensor-type', '--token-embedding-type'}
 PLAIN = {0: 'F32', 1: 'F16', 24: 'I8', 25: 'I16', 26: 'I32', 27: 'I64', 28: 'F64', 30: 'BF16'}
 ALIGNED = {'align8': 8, 'align64': 64, 'align128': 128}
@@ -84,10 +84,10 @@ def requantizes(directory, case, expected):
     return any(t[2] not in PLAIN and names.get(t[2], got) != got for t, got in zip(tensors, types))
 
 
-def dump(tool, directory, case, header, source=None, options=None, type_name=None):
+def dump(tool, directory, case, header, source=None, options=None, type_name=None, file=None):
     words = [tool] + (['--header'] if header else [])
     words += shlex.split(case[2]) if options is None else options
-    words += [source or source_file(directory, case[1]), type_name or case[3]]
+    words += [source or source_file(directory, case[1]), type_name or case[3]] + ([str(file)] if file else [])
     done = subprocess.run(words, cwd=directory, capture_output=True, timeout=300)
     return done.returncode, done.stdout, done.stderr.decode('utf-8', 'replace')
 
@@ -121,9 +121,19 @@ def check_aligned(tool, directory, case, header, code, data, text):
     return None
 
 
-def check(tool, directory, case, expected, header):
-    """None, or how the row differs."""
-    code, data, text = dump(tool, directory, case, header)
+def check(tool, directory, case, rows, header):
+    """None, or how the case differs. Its rows are the files that --keep-split gives, in order."""
+    for file, row in enumerate(rows, 1):
+        wrong = check_row(tool, directory, case, row, header, file if len(rows) > 1 else None)
+        if wrong:
+            return row[1] + ': ' + wrong
+    if len(rows) > 1 and dump(tool, directory, case, True, file=len(rows) + 1)[0] == 0:
+        return 'there are more files'
+    return None
+
+
+def check_row(tool, directory, case, expected, header, file):
+    code, data, text = dump(tool, directory, case, header, file=file)
     if case[1] in ALIGNED:
         return check_aligned(tool, directory, case, header, code, data, text)
     if expected[3] == 'ERROR':
@@ -167,10 +177,10 @@ def compare(tool, directory, header, names):
             continue
         rows = expected[case[0]]
         why = supported(case, rows[0]) or (requantizes(directory, case, rows[0]) and 'requantizing') or None
-        if why or len(rows) != 1 or rows[0][3] == 'DRY':
+        if why or rows[0][3] == 'DRY':
             skipped += 1
             continue
-        wrong = check(tool, directory, case, rows[0], header)
+        wrong = check(tool, directory, case, rows, header)
         if wrong:
             failed += 1
             print('%s: %s' % (case[0], wrong))

@@ -3,17 +3,17 @@
 . "$(dirname "$0")/lib.bash"
 
 # Standard output is a pipe with room for some progress lines: the run cannot end before the signal, but has written by then.
-python3 - "$QUANTFS" <<'PYTHON'
+python3 - "$QUANTFS" "$tests" <<'PYTHON'
 import fcntl, os, resource, signal, subprocess, sys, time
 
 ROOM = 12 * len("[   1/  20]\n") # the first write comes with the eighth line at the latest
 BEFORE = 5000000 # bytes of a file that exists
 
-def run(out, sig):
+def run(out, sig, source="source.gguf", options=()):
     reader, writer = os.pipe()
     size = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     os.write(writer, b"x" * (size - ROOM))
-    child = subprocess.Popen([sys.argv[1], "quantize", "source.gguf", out, "Q8_0", "2"], stdout=writer, stderr=subprocess.DEVNULL,
+    child = subprocess.Popen([sys.argv[1], "quantize", *options, source, out, "Q8_0", "2"], stdout=writer, stderr=subprocess.DEVNULL,
                              preexec_fn=default_signals)
     limit = time.monotonic() + 30
     while not 0 < written(child.pid, out) < BEFORE:
@@ -52,4 +52,13 @@ for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT:
     run("old.gguf", sig)
     assert (os.stat("old.gguf").st_ino, os.stat("old.gguf").st_size) == (inode, 0), "not the same inode, empty"
     os.unlink("old.gguf")
+
+# The files of a set: the first one is whole by then, the second is not.
+subprocess.run([sys.argv[2] + "/make-big-model", "--width", "256", "--ff", "512", "--heads", "4", "--layers", "2", "--vocab", "4000", "--split",
+                         "9,12", "set.gguf"], check=True)
+before = sorted(os.listdir("."))
+for sig in signal.SIGINT, signal.SIGTERM:
+    run("new.gguf", sig, "set-00001-of-00002.gguf", ["--keep-split"])
+    left = sorted(os.listdir("."))
+    assert left == before, "left behind: %s" % left
 PYTHON

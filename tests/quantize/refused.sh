@@ -14,7 +14,6 @@ refused() { # WORDS ARGUMENTS...
 for option in --imatrix --include-weights --exclude-weights --tensor-type --tensor-type-file --prune-layers --override-kv; do
     refused "$option is not supported yet by this version" "$option" value source.gguf out.gguf Q4_K_M
 done
-refused "--keep-split is not supported yet by this version" --keep-split source.gguf out.gguf Q4_K_M
 refused "unknown option '--nonsense'" --nonsense source.gguf out.gguf Q4_K_M
 grep -q ^usage: out || fail "no usage for an unknown option"
 refused "invalid ftype 'nonsense'" source.gguf out.gguf nonsense
