@@ -30,7 +30,7 @@
  *   Q6_K         weight = d * scale * (level - 32), for 16 sub-blocks of 16
  *     levels: of each 128 weights, in rows of 32: rows 0 and 2 in the halves of ql[0..31], 1 and 3
  *     in those of ql[32..63], the upper two bits of row r in bits 2 r of qh
- *   IQ4_NL       weight = d * value[level], of 16 values (iq4.c)
+ *   IQ4_NL       weight = d * value[level], of 16 values (values.h)
  *     levels: as those of Q4_0
  *   IQ4_XS       weight = d * (scale - 32) * value[level], for 8 sub-blocks of 32
  *     scale of sub-block j: the low four bits in scales_l[j / 2], the half chosen by j % 2, the
@@ -43,12 +43,17 @@
  *   TQ2_0        weight = d * (level - 1), levels as the low bits of Q2_K
  *   MXFP4        weight = 2^(e - 128) * (0, 1, 2, 3, 4, 6, 8 or 12), negative where bit 3 is set
  *     levels: as those of Q4_0
+ *   NVFP4        weight = d / 2 * value[level], of the same values, for 4 sub-blocks of 16
+ *     d: of each sub-block a float of four bits of exponent and three of mantissa (fp4.h)
+ *     levels: of each sub-block in 8 bytes, the half chosen by i / 8
  *   Q1_0         weight = d, or -d where bit i % 8 of qs[i / 8] is not set
  *   Q2_0         weight = d * (level - 1), level i in bits 2 (i % 4) of qs[i / 4]
  */
 enum {
     BLOCK_SMALL = 32, /* weights of a Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, MXFP4 */
     BLOCK_Q2_0 = 64,
+    BLOCK_NVFP4 = 64,
+    BLOCK_NVFP4_SUB = 16,
     BLOCK_Q1_0 = 128,
     BLOCK_SUPER = 256, /* weights of the others */
 };
@@ -149,6 +154,11 @@ struct block_mxfp4 {
     uint8_t qs[16];
 };
 
+struct block_nvfp4 {
+    uint8_t d[4];
+    uint8_t qs[32];
+};
+
 struct block_q1_0 {
     uint8_t d[2];
     uint8_t qs[16];
@@ -199,6 +209,7 @@ _Static_assert(sizeof(struct block_tq1_0) == 54 && offsetof(struct block_tq1_0, 
                "TQ1_0");
 _Static_assert(sizeof(struct block_tq2_0) == 66 && offsetof(struct block_tq2_0, d) == 64, "TQ2_0");
 _Static_assert(sizeof(struct block_mxfp4) == 17 && offsetof(struct block_mxfp4, qs) == 1, "MXFP4");
+_Static_assert(sizeof(struct block_nvfp4) == 36 && offsetof(struct block_nvfp4, qs) == 4, "NVFP4");
 _Static_assert(sizeof(struct block_q1_0) == 18 && offsetof(struct block_q1_0, qs) == 2, "Q1_0");
 _Static_assert(sizeof(struct block_q2_0) == 18 && offsetof(struct block_q2_0, qs) == 2, "Q2_0");
 

@@ -6,6 +6,7 @@
 #include "quant/kernel/fit.h"
 #include "quant/kernel/four.h"
 #include "quant/kernel/scalar.h"
+#include "quant/kernel/values.h"
 
 /* --- the nearest value -------------------------------------------------------------------------
  */
@@ -15,9 +16,6 @@ enum {
     VALUES = 16,  /* levels */
     LARGEST = 135 /* no search asks for more: a weight by the largest one times 127 + 7 */
 };
-
-static const int8_t values[VALUES] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                      1,    13,   25,  38,  53,  69,  89,  113};
 
 /*
  * By the integer below twice a number: its level, and what that is worth. Values are integers, so
@@ -35,10 +33,10 @@ static void nearest_init(struct nearest *nearest)
     int level = 0;
 
     for (int i = 0; i < 4 * LARGEST; i++) {
-        while (level < VALUES - 1 && i - 2 * LARGEST >= values[level] + values[level + 1])
+        while (level < VALUES - 1 && i - 2 * LARGEST >= values_iq4[level] + values_iq4[level + 1])
             level++;
         nearest->level[i] = (uint8_t)level;
-        nearest->value[i] = values[level];
+        nearest->value[i] = values_iq4[level];
     }
 }
 

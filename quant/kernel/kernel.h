@@ -19,7 +19,7 @@
 typedef void (*kernel_fn)(void *restrict dst, const float *restrict src, size_t rows,
                           size_t row_len, const float *restrict importance);
 
-/* Source bytes of one type to `count` floats (whole blocks), exact. */
+/* Source bytes of one type to `count` floats (whole blocks). `src` need not be aligned. */
 typedef void (*kernel_widen_fn)(float *restrict dst, const void *restrict src, size_t count);
 
 /* All kernels of one instruction set; NULL where it has none. Indexed by enum type. */

@@ -60,8 +60,36 @@ void scalar_q1_0(void *restrict dst, const float *restrict src, size_t rows, siz
 void scalar_q2_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance);
 
-/* fp4.c. It ignores importance. */
+/* fp4.c. They ignore importance. */
 void scalar_mxfp4(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                   const float *restrict importance);
+void scalar_nvfp4(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance);
+
+/* widen_q0.c. These and the following take blocks with any bits. */
+void scalar_widen_q4_0(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q4_1(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q5_0(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q5_1(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q8_0(float *restrict dst, const void *restrict src, size_t count);
+
+/* widen_qk.c */
+void scalar_widen_q2_k(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q3_k(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q4_k(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q5_k(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q6_k(float *restrict dst, const void *restrict src, size_t count);
+
+/* widen_tq.c */
+void scalar_widen_tq1_0(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_tq2_0(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q1_0(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_q2_0(float *restrict dst, const void *restrict src, size_t count);
+
+/* widen_four.c */
+void scalar_widen_iq4_nl(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_iq4_xs(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_mxfp4(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_nvfp4(float *restrict dst, const void *restrict src, size_t count);
 
 #endif
