@@ -1,9 +1,10 @@
 /*
  * If this fails, a file that must be refused is read, or its owner is told another reason or place.
  *
- *     must-fail TABLE DIRECTORY
+ *     must-fail FORMAT TABLE DIRECTORY
  *
- * TABLE: a line a file of DIRECTORY: name, error, offset, message; tabs between them.
+ * FORMAT: gguf or imatrix. TABLE: a line a file of DIRECTORY: name, error, offset, message; tabs
+ * between them.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,19 +12,45 @@
 
 #include "../check.h"
 #include "quant/format/gguf.h"
+#include "quant/format/imatrix.h"
 
 static int error_of(const char *name)
 {
-    CHECK(strcmp(name, "EINVAL") == 0 || strcmp(name, "ENODATA") == 0 ||
-          strcmp(name, "ENOEXEC") == 0);
-    return name[1] == 'I' ? EINVAL : name[3] == 'D' ? ENODATA : ENOEXEC;
+    static const struct {
+        const char *name;
+        int error;
+    } errors[] = {
+        {"EINVAL", EINVAL}, {"ENODATA", ENODATA}, {"ENOEXEC", ENOEXEC}, {"ENOKEY", ENOKEY}};
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if (strcmp(errors[i].name, name) == 0)
+            return errors[i].error;
+    CHECK(!"an error of that name");
+    return 0;
 }
 
-static void check_file(int directory, char *line)
+static int read_gguf(int fd, uint64_t size, struct defect *defect)
+{
+    struct gguf gguf;
+
+    return gguf_parse(fd, size, &gguf, defect);
+}
+
+static int read_imatrix(int fd, uint64_t size, struct defect *defect)
+{
+    struct imatrix *imatrix = NULL;
+    int r = imatrix_read(fd, size, &imatrix, defect);
+
+    if (r == 0)
+        r = imatrix_check(imatrix, defect);
+    imatrix_free(imatrix);
+    return r;
+}
+
+static void check_file(bool gguf, int directory, char *line)
 {
     char *fields[4], *at = line;
-    struct gguf gguf;
-    struct defect defect;
+    struct defect defect = {0};
     struct stat st;
     int fd, r;
 
@@ -33,7 +60,7 @@ static void check_file(int directory, char *line)
     }
     fd = openat(directory, fields[0], O_RDONLY | O_CLOEXEC);
     CHECK(fd >= 0 && fstat(fd, &st) == 0);
-    r = gguf_parse(fd, (uint64_t)st.st_size, &gguf, &defect);
+    r = (gguf ? read_gguf : read_imatrix)(fd, (uint64_t)st.st_size, &defect);
     if (r == 0 || strcmp(defect.text, fields[3]) != 0)
         fprintf(stderr, "%s\n", fields[0]);
     CHECK_EQ(r, -error_of(fields[1]));
@@ -44,15 +71,15 @@ static void check_file(int directory, char *line)
 
 int main(int argc, char **argv)
 {
-    FILE *table = argc == 3 ? fopen(argv[1], "r") : NULL;
-    int directory = argc == 3 ? open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    FILE *table = argc == 4 ? fopen(argv[2], "r") : NULL;
+    int directory = argc == 4 ? open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     char line[1024];
     unsigned count = 0;
 
     CHECK(table && directory >= 0);
     for (; fgets(line, sizeof(line), table); count++)
-        check_file(directory, line);
-    CHECK(count >= 20);
+        check_file(strcmp(argv[1], "gguf") == 0, directory, line);
+    CHECK(count >= 12);
     (void)fclose(table);
     (void)close(directory);
     return 0;
