@@ -25,7 +25,6 @@ struct quantize {
     char *output;            /* owned; with keep_split what the files' names begin with */
     const char *ftype_shown; /* as the reference tool calls it in its messages */
     struct variant variant;
-    bool allow_requantize;
     bool dry_run;
     bool sync;
     bool cached;
@@ -71,7 +70,7 @@ static int usage(const char *program)
         "Writes a quantized model, byte for byte as llama-quantize %s does. SOURCE: a GGUF file, "
         "or\n"
         "the first file of a split set. Without OUT: ggml-model-TYPE.gguf beside SOURCE.\n\n"
-        "  --allow-requantize         taken; a quantized tensor is refused all the same (later)\n"
+        "  --allow-requantize         convert tensors that are quantized already, too\n"
         "  --leave-output-tensor      leave output.weight as it is\n"
         "  --pure                     one type for all tensors, no mixture\n"
         "  --output-tensor-type T     type of output.weight (q8_0, f16, ...)\n"
@@ -180,7 +179,7 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
     const char *option = argv[*at];
 
     if (strcmp(option, "--allow-requantize") == 0)
-        quantize->allow_requantize = true;
+        quantize->variant.requantize = true;
     else if (strcmp(option, "--leave-output-tensor") == 0)
         quantize->variant.leave_output = true;
     else if (strcmp(option, "--pure") == 0)
@@ -188,7 +187,8 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
     else if (strcmp(option, "--keep-split") == 0)
         quantize->variant.keep_split = true;
     else if (strcmp(option, "--dry-run") == 0)
-        quantize->dry_run = true;
+        /* The tool asks for the permission when it comes to convert. */
+        quantize->dry_run = quantize->variant.requantize = true;
     else if (strcmp(option, "--sync") == 0)
         quantize->sync = true;
     else if (strcmp(option, "--cache") == 0)

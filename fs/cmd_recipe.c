@@ -55,6 +55,17 @@ static int parse_variant(const char *text, struct variant *variant)
     return -ENOENT;
 }
 
+static void print_help(const char *program)
+{
+    (void)printf("usage: %s [--allow-requantize] SOURCE VARIANT\n\n"
+                 "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
+                 "tensor in file order its name, shape, source type, type, offset and size.\n"
+                 "SOURCE: a GGUF file, or the first file of a split set. VARIANT: as in the\n"
+                 "mount, for example q4_k_m or q4_k_m+pure.\n\n"
+                 "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n",
+                 program);
+}
+
 int cmd_recipe(const char *program, int argc, char **argv)
 {
     struct cmd_source model = {.directory = -1};
@@ -62,24 +73,26 @@ int cmd_recipe(const char *program, int argc, char **argv)
     struct recipe *recipe = NULL;
     struct view *view = NULL;
     struct variant variant;
+    bool requantize = false;
     char text[8192];
     int r;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        (void)printf("usage: %s SOURCE VARIANT\n\n"
-                     "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
-                     "tensor in file order its name, shape, source type, type, offset and size.\n"
-                     "SOURCE: a GGUF file, or the first file of a split set. VARIANT: as in the\n"
-                     "mount, for example q4_k_m or q4_k_m+pure.\n",
-                     program);
+        print_help(program);
         return 0;
     }
+    if (argc == 4 && strcmp(argv[1], "--allow-requantize") == 0) {
+        requantize = true;
+        argv++;
+        argc--;
+    }
     if (argc != 3) {
-        (void)fprintf(stderr, "usage: %s SOURCE VARIANT\n", program);
+        (void)fprintf(stderr, "usage: %s [--allow-requantize] SOURCE VARIANT\n", program);
         return 1;
     }
     if (parse_variant(argv[2], &variant) < 0)
         return 1;
+    variant.requantize = requantize;
     r = cmd_source_open(argv[1], &model, &defect);
     if (r == 0)
         r = recipe_make(model.source, &model.facts, &variant, &recipe, &defect);

@@ -53,6 +53,7 @@ struct model_record {
     bool judged;
     bool young;              /* when it was judged: to be judged again when it is not any more */
     bool recalled;           /* it was looked for on disk */
+    bool requantize;         /* by who lets quantized sources be converted */
     bool changed;            /* there is more to know than on disk */
     bool told, told_variant; /* the log has it */
     int verdict;

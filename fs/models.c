@@ -279,6 +279,7 @@ static void recall(struct models *models, const struct flight *flight, struct mo
     if (record->judged || record->recalled || !is_lasting(models, record))
         return;
     record->recalled = true;
+    record->requantize = models->config.requantize;
     if (record_load(models->config.cache, flight->name, record) < 0)
         return;
     record->judged = true;
@@ -297,6 +298,7 @@ static void remember(struct models *models, const struct flight *flight,
     if (!record->changed || !record->judged || record->young || !is_lasting(models, record))
         return;
     record->changed = false;
+    record->requantize = models->config.requantize;
     record_save(models->config.cache, flight->name, record);
 }
 
@@ -339,6 +341,7 @@ static int make_view(struct models *models, struct model_record *record, struct 
                      const struct variant *variant, struct model_view **out)
 {
     struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct variant permitted = *variant;
     struct recipe *recipe = NULL;
     struct view *view = NULL;
     int r;
@@ -346,7 +349,8 @@ static int make_view(struct models *models, struct model_record *record, struct 
     *out = model_view_find(models->shelf, model, variant);
     if (*out)
         return 0;
-    r = recipe_make(model_source(model), model_facts(model), variant, &recipe, &defect);
+    permitted.requantize = models->config.requantize;
+    r = recipe_make(model_source(model), model_facts(model), &permitted, &recipe, &defect);
     if (r == 0)
         r = view_make(model_source(model), recipe, &view, &defect);
     recipe_free(recipe);

@@ -28,6 +28,7 @@ struct models_config {
     struct log *log;
     struct cache *cache; /* keeps what was found out; NULL: none */
     bool trust_stat;     /* as for ctime_is_true() */
+    bool requantize;     /* variants of quantized sources, too */
 };
 
 MUST_USE int models_new(const struct models_config *config, struct models **models);

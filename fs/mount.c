@@ -229,6 +229,7 @@ static int make_ops(struct mount *mount, unsigned cores)
         .pool = mount->pool,
         .cache = mount->cache,
         .trust_stat = options->trust_stat,
+        .requantize = options->allow_requantize,
         .cores = cores,
         .memory = options->memory,
         .kernels = mount->kernels,

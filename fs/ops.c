@@ -218,6 +218,7 @@ static int init_ops(struct ops *ops)
         .log = ops->config.log,
         .cache = ops->config.cache,
         .trust_stat = ops->config.trust_stat,
+        .requantize = ops->config.requantize,
     };
     pthread_condattr_t attributes;
     int r;

@@ -26,6 +26,7 @@ struct ops_config {
     struct pool *pool;
     struct cache *cache; /* NULL: none */
     bool trust_stat;     /* network filesystems tell every change of a file, too */
+    bool requantize;     /* variants of quantized sources, too */
     unsigned cores;
     uint64_t memory; /* -o memory=, bytes; 0: the default */
     struct kernel_set kernels;

@@ -263,6 +263,8 @@ static int parse_word(const char *word, struct log *terminal, struct mount_optio
         options->no_cache = true;
     else if (strcmp(word, "trust_stat") == 0)
         options->trust_stat = true;
+    else if (strcmp(word, "allow_requantize") == 0)
+        options->allow_requantize = true;
     else if (strcmp(word, "xattr") == 0)
         options->xattr = true;
     else if (strcmp(word, "noexec") == 0 || strcmp(word, "exec") == 0)

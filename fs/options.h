@@ -26,9 +26,10 @@ struct mount_options {
     char *cache_path; /* absolute; NULL: the default place */
     struct cache_size cache_size;
     struct cache_size cache_min_free;
-    bool trust_stat; /* network filesystems tell every change of a file, too */
-    bool xattr;      /* extended attributes */
-    char *contexts;  /* SELinux words for the kernel, separated by commas, or NULL */
+    bool trust_stat;       /* network filesystems tell every change of a file, too */
+    bool allow_requantize; /* variants of quantized sources, too */
+    bool xattr;            /* extended attributes */
+    char *contexts;        /* SELinux words for the kernel, separated by commas, or NULL */
     struct variant *variants;
     size_t variant_count;
 };

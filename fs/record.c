@@ -91,14 +91,16 @@ static bool outcome_number(int r, uint32_t *number)
     return false;
 }
 
-static int make_name(struct cache *cache, const char *first, const struct probe_files *files,
+static int make_name(struct cache *cache, const char *first, const struct model_record *record,
                      struct name *name)
 {
+    const struct probe_files *files = &record->files;
     struct digest digest;
 
     name_begin(&digest, cache_key(cache), "source");
     name_add_number(&digest, RECORD_VERSION);
     name_add(&digest, QUANTFS_VERSION, strlen(QUANTFS_VERSION));
+    name_add_number(&digest, record->requantize);
     name_add(&digest, first, strlen(first));
     for (unsigned i = 0; i < files->count; i++) {
         const struct version *version = &files->versions[i];
@@ -203,7 +205,7 @@ int record_load(struct cache *cache, const char *first, struct model_record *rec
     struct name name;
     void *data;
     size_t size;
-    int r = make_name(cache, first, &record->files, &name);
+    int r = make_name(cache, first, record, &name);
 
     if (r == 0)
         r = cache_get_record(cache, &name, &data, &size);
@@ -253,7 +255,7 @@ void record_save(struct cache *cache, const char *first, const struct model_reco
     assert(record->result_count <= RECORD_RESULTS_MAX);
     memcpy(head.magic, magic, sizeof(magic));
     if (!outcome_number(record->verdict, &head.verdict) ||
-        make_name(cache, first, &record->files, &name) < 0)
+        make_name(cache, first, record, &name) < 0)
         return;
     for (size_t i = 0; i < record->result_count; i++, at += sizeof(struct row)) {
         struct row row;

@@ -6,9 +6,10 @@
 
 /*
  * What was found out about a model, kept in a cache: verdict, sizes of variants, and why it was
- * refused. Its name is made of the versions of all its files, without the device, and of the name
- * of the first (messages quote it, and hard links give one version several), so that it is found
- * again after a remount, and by whoever copies cache and models together.
+ * refused. Its name is made of the versions of all its files, without the device, of the name of
+ * the first (messages quote it, and hard links give one version several), and of what the mount
+ * permits, so that it is found again after a remount, and by whoever copies cache and models
+ * together.
  *
  * The caller sees to it that the versions can be believed: not young, on filesystems with a true
  * ctime. Both functions read or write files: for workers.

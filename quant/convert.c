@@ -8,7 +8,7 @@
 /* Floats of a tile: 16 KiB, which stay in the first-level cache. A multiple of every block. */
 #define TILE_WEIGHTS 4096
 
-static const char invalid_result[] = "quantized data validation failed";
+static const char result_message[] = "quantized data validation failed";
 
 /* --- checks ------------------------------------------------------------------------------------
  */
@@ -128,6 +128,12 @@ static int invalid_source(const struct source_tensor *tensor, uint64_t row, stru
                       tensor->name, (unsigned long long)row);
 }
 
+static int invalid_result(const struct source_tensor *tensor, uint64_t row, struct defect *defect)
+{
+    return defect_set(defect, EIO, DEFECT_NOWHERE, "%s (row %llu of tensor '%s')", result_message,
+                      (unsigned long long)row, tensor->name);
+}
+
 int convert_check(const struct source_tensor *tensor, uint64_t first, const void *data, size_t size,
                   struct defect *defect)
 {
@@ -144,9 +150,9 @@ int convert_check(const struct source_tensor *tensor, uint64_t first, const void
 size_t convert_message_length(const char *text)
 {
     const char *row, *next;
-    size_t length = strlen(invalid_result);
+    size_t length = strlen(result_message);
 
-    if (strncmp(text, invalid_result, length) == 0)
+    if (strncmp(text, result_message, length) == 0)
         return length;
     row = strstr(text, " (row ");
     if (!row)
@@ -194,23 +200,30 @@ static int convert_tile(const struct conversion *c, uint64_t row, size_t rows, s
                         const uint8_t *data, uint8_t *result, struct defect *defect)
 {
     _Alignas(64) float tile[TILE_WEIGHTS];
-    size_t weights = rows * length, blocks = weights / c->to->block_weights;
+    size_t weights = rows * length, blocks = weights / c->from->block_weights;
 
+    if (c->from->quantized && !finite_blocks(c->tensor->type, data, blocks)) {
+        row += first_bad(c->tensor->type, data, blocks) * c->from->block_weights / length;
+        return invalid_source(c->tensor, row, defect);
+    }
     if (c->widen)
         c->widen(tile, data, weights);
     else
         memcpy(tile, data, weights * sizeof(*tile));
-    if (!finite_f32(tile, weights))
-        return invalid_source(c->tensor, row + first_bad(TYPE_F32, tile, weights) / length, defect);
+    if (!finite_f32(tile, weights)) {
+        row += first_bad(TYPE_F32, tile, weights) / length;
+        return c->from->quantized ? invalid_result(c->tensor, row, defect)
+                                  : invalid_source(c->tensor, row, defect);
+    }
     if (c->quantize)
         c->quantize(result, tile, rows, length, NULL);
     else
         memcpy(result, tile, weights * sizeof(*tile));
+    blocks = weights / c->to->block_weights;
     if (finite_blocks(c->type, result, blocks))
         return 0;
     row += first_bad(c->type, result, blocks) * c->to->block_weights / length;
-    return defect_set(defect, EIO, DEFECT_NOWHERE, "%s (row %llu of tensor '%s')", invalid_result,
-                      (unsigned long long)row, c->tensor->name);
+    return invalid_result(c->tensor, row, defect);
 }
 
 int convert_run(const struct kernel_set *kernels, const struct view *view, uint32_t tensor,

@@ -15,8 +15,10 @@ MUST_USE int convert_load(const struct view *view, uint32_t tensor, const struct
  * Converts a loaded chunk tile by tile (widen to floats that stay in the first-level cache, then
  * blocks): chunk->size bytes into `result`. Pure: the same bytes give the same bytes. -EIO with
  * *defect (tensor name and row) where the weights make it impossible: NaN or infinity in the
- * source, a result beyond its type's range. The text begins with the message of the reference tool,
- * which stops there (recipe.md §8), and goes on with the row, counted over all matrices:
+ * source or its scales, a result beyond its type's range, or weights beyond that of floats (an
+ * MXFP4 can mean such; of some the tool makes nonsense). The text begins with the message of the
+ * reference tool, which stops there (recipe.md §8), and goes on with the row, counted over all
+ * matrices:
  *   tensor 'X' has invalid data (row 7)
  *   quantized data validation failed (row 7 of tensor 'X')
  * -ENOTSUP if the set has no kernel for these types.

@@ -261,10 +261,19 @@ static int check_conversion(const struct maker *maker, const struct source_tenso
     if (type == tensor->type)
         return 0;
     spell_type(tensor->type, spelt);
-    if (from->quantized)
+    if (from->quantized && !maker->variant->requantize)
         return defect_set(maker->defect, ENOTSUP, DEFECT_NOWHERE,
                           "requantizing from type %s is disabled (tensor '%s'): take the F32, F16 "
-                          "or BF16 model that this one was made from",
+                          "or BF16 model that this one was made from; if there is none, "
+                          "allow_requantize makes a worse one of it",
+                          spelt, tensor->name);
+    if (tensor->type == TYPE_Q8_1) /* whatever its bytes are (convert.c) */
+        return defect_set(maker->defect, ENOTSUP, DEFECT_NOWHERE, "tensor '%s' has invalid data",
+                          tensor->name);
+    if (from->quantized && !from->source)
+        return defect_set(maker->defect, ENOTSUP, DEFECT_NOWHERE,
+                          "type %s unsupported for integer quantization: no dequantization "
+                          "available (tensor '%s'): take file type COPY",
                           spelt, tensor->name);
     if (!from->source)
         return defect_set(maker->defect, ENOTSUP, DEFECT_NOWHERE,

@@ -26,8 +26,8 @@ struct recipe {
  * Which type each tensor gets, from metadata alone, by the rules of the reference tool (recipe.md
  * §2-§5; with keep_split §5.6). -EINVAL with the tool's message in *defect where the tool stops or
  * aborts: a type that does not fit its row, a 4-D tensor to convert, no fallback. -ENOTSUP where a
- * tensor would have to be converted from a type that cannot be (from a quantized one without
- * requantizing: the text says what to do instead), or to one that is not available yet.
+ * tensor would have to be converted from a type that cannot be (from a quantized one without the
+ * permission to: the text says what to do instead), or to one that is not available yet.
  */
 MUST_USE int recipe_make(const struct source *source, const struct arch_facts *facts,
                          const struct variant *variant, struct recipe **recipe,

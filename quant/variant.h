@@ -32,6 +32,7 @@ struct variant {
     bool pure;
     bool leave_output;
     bool keep_split;       /* as many files as the source has; no name in the mount asks for it */
+    bool requantize;       /* a permission, of no name in the mount: from quantized types too */
     enum type output_type; /* TYPE_NONE: by the rules */
     enum type token_embd_type; /* TYPE_NONE: by the rules */
 };

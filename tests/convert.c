@@ -253,6 +253,91 @@ static void test_weights(void)
     check_weight(TYPE_F32, TYPE_F16, 512 * 47 + 300, &maximum, 4, beyond);
 }
 
+/* Blocks of a quantized source, all scales 1 but for those of MXFP4, 2^-26. */
+static void fill_blocks(struct bench *b)
+{
+    const struct type_info *info = type_info((uint32_t)b->tensor.type);
+
+    for (size_t i = 0; i < b->tensor.size; i++)
+        b->data[i] = b->tensor.type == TYPE_MXFP4 && i % info->block_size == 0
+                         ? 102
+                         : (uint8_t)(i * 167 >> 3);
+    for (size_t at = 0; at < b->tensor.size; at += info->block_size)
+        for (unsigned i = 0; i < info->scale_count; i++)
+            memcpy(b->data + at + info->scale_offset[i], &(uint16_t){0x3c00}, 2);
+}
+
+/* Blocks of one size to blocks of another, however the tensor is cut. */
+static void test_requantized(void)
+{
+    static const struct {
+        enum type from, to;
+        uint64_t length, rows, matrices;
+    } cases[] = {
+        {TYPE_Q8_0, TYPE_Q4_K, 2816, 410, 2}, {TYPE_Q8_0, TYPE_F16, 96, 6000, 1},
+        {TYPE_Q4_K, TYPE_Q8_0, 768, 700, 2},  {TYPE_Q6_K, TYPE_Q5_0, (1 << 20) + 768, 1, 2},
+        {TYPE_Q1_0, TYPE_Q8_0, 384, 1500, 1}, {TYPE_MXFP4, TYPE_Q6_K, (1 << 20) + 256, 2, 1},
+    };
+    struct kernel_set scalar;
+    struct bench b;
+    uint8_t *expected;
+    float *x;
+    size_t rows;
+
+    CHECK_EQ(kernel_select("scalar", &scalar), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        rows = cases[i].rows * cases[i].matrices;
+        b = bench_new(cases[i].from, cases[i].to, cases[i].length, cases[i].rows,
+                      cases[i].matrices);
+        fill_blocks(&b);
+        bench_view(&b);
+        expected = malloc(b.view->extents[0].size);
+        x = malloc(rows * cases[i].length * sizeof(*x));
+        CHECK(expected && x);
+        scalar.widen[cases[i].from](x, b.data, rows * cases[i].length);
+        scalar.quantize[cases[i].to](expected, x, rows, cases[i].length, NULL);
+        CHECK_EQ(bench_run(&b, &scalar, NULL), 0);
+        CHECK(memcmp(b.result, expected, b.view->extents[0].size) == 0);
+        free(expected);
+        free(x);
+        bench_free(&b);
+    }
+}
+
+/* A block whose scale is no number is the source's defect; weights that no float can hold are one
+ * of the result. */
+static void test_bad_blocks(void)
+{
+    static const struct {
+        enum type from;
+        uint64_t at, bytes;
+        unsigned size;
+        const char *text;
+    } cases[] = {
+        {TYPE_Q8_0, (7 * 16 + 3) * 34, 0x7c00, 2, "tensor 'w (row 9)' has invalid data (row 7)"},
+        {TYPE_Q4_K, (7 * 2 + 1) * 144 + 2, 0xfe00, 2,
+         "tensor 'w (row 9)' has invalid data (row 7)"},
+        {TYPE_MXFP4, (7 * 16 + 3) * 17, 0xff, 1, "tensor 'w (row 9)' has invalid data (row 7)"},
+        {TYPE_MXFP4, (7 * 16 + 3) * 17, 0x77fe, 2,
+         "quantized data validation failed (row 7 of tensor 'w (row 9)')"},
+    };
+    struct kernel_set scalar;
+    struct defect defect;
+    struct bench b;
+
+    CHECK_EQ(kernel_select("scalar", &scalar), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        b = bench_new(cases[i].from, TYPE_Q6_K, 512, 20, 3);
+        fill_blocks(&b);
+        bench_view(&b);
+        CHECK_EQ(bench_run(&b, &scalar, &defect), 0);
+        memcpy(b.data + cases[i].at, &cases[i].bytes, cases[i].size);
+        CHECK_EQ(bench_run(&b, &scalar, &defect), -EIO);
+        CHECK_STR(defect.text, cases[i].text);
+        bench_free(&b);
+    }
+}
+
 static void test_no_kernel(void)
 {
     struct bench b = bench_new(TYPE_F32, TYPE_Q6_K, 512, 20, 3);
@@ -385,6 +470,8 @@ int main(void)
 {
     test_cutting();
     test_weights();
+    test_requantized();
+    test_bad_blocks();
     test_no_kernel();
     test_widen();
     test_check();

@@ -68,7 +68,9 @@ static int read_options(int argc, char **argv, struct request *request)
             type = &variant->output_type;
         else if (strcmp(argv[i], "--token-embedding-type") == 0)
             type = &variant->token_embd_type;
-        else if (strcmp(argv[i], "--allow-requantize") != 0) /* it changes nothing here */
+        else if (strcmp(argv[i], "--allow-requantize") == 0)
+            variant->requantize = true;
+        else
             return -EINVAL;
         if (!type)
             continue;

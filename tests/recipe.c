@@ -364,6 +364,16 @@ static void test_impossible(void)
     refuse(&source, &plain, variant_of("Q8_0"), ENOTSUP, "requantizing from type q4_K is disabled");
     CHECK_EQ(only(&source, &plain, variant), TYPE_Q4_K);
     CHECK_EQ(only(&source, &plain, variant_of("COPY")), TYPE_Q4_K);
+    variant.requantize = true;
+    tensor->type = TYPE_Q8_0;
+    CHECK_EQ(only(&source, &plain, variant), TYPE_Q4_K);
+    tensor->type = TYPE_Q8_K;
+    refuse(&source, &plain, variant, ENOTSUP,
+           "type q8_K unsupported for integer quantization: no dequantization available (tensor");
+    tensor->type = TYPE_Q8_1;
+    refuse(&source, &plain, variant, ENOTSUP, "tensor 'blk.0.attn_q.weight' has invalid data");
+    variant.requantize = false;
+    refuse(&source, &plain, variant, ENOTSUP, "requantizing from type q8_1 is disabled");
     tensor->type = TYPE_F64;
     refuse(&source, &plain, variant, ENOTSUP, "cannot dequantize/convert tensor type f64");
     tensor->type = TYPE_F16;

@@ -144,6 +144,9 @@ static void test_other_versions(struct cache *cache)
     }
     describe(&found);
     CHECK_EQ(record_load(cache, "other-00001-of-00002.gguf", &found.record), -ENOENT);
+    /* Who may convert quantized sources finds other variants. */
+    found.record.requantize = true;
+    CHECK_EQ(record_load(cache, first, &found.record), -ENOENT);
     clear(&set);
 }
 
@@ -182,6 +185,7 @@ static struct name name_of(struct cache *cache, const struct set *set)
     name_begin(&digest, cache_key(cache), "source");
     name_add_number(&digest, RECORD_VERSION);
     name_add(&digest, QUANTFS_VERSION, strlen(QUANTFS_VERSION));
+    name_add_number(&digest, 0); /* not permitted to convert quantized sources */
     name_add(&digest, first, strlen(first));
     for (unsigned i = 0; i < FILES; i++) {
         const struct version *version = &set->versions[i];

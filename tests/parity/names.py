@@ -1,19 +1,21 @@
 """What a row of cases.tsv is called in a mount. Used by `live` and by tests/mount/parity-models.sh."""
 import shlex
 
-FLAGS = {'--pure': 'pure', '--leave-output-tensor': 'leave-output'}
+FLAGS = {'--pure': '+pure', '--leave-output-tensor': '+leave-output', '--allow-requantize': ''}
 TYPE_OPTIONS = {'--output-tensor-type': 'output', '--token-embedding-type': 'token-embd'}
 
 
 def name_of(case):
-    """STEM@VARIANT.gguf, or None where the mount has no name for what the row asks."""
+    """STEM@VARIANT.gguf, or None where the mount has no name for what the row asks.
+
+    --allow-requantize is no part of it but an option of the mount."""
     words, text = shlex.split(case[2]), case[3].lower()
     if text.isdigit():
         return None
     while words:
         word = words.pop(0)
         if word in FLAGS:
-            text += '+' + FLAGS[word]
+            text += FLAGS[word]
         elif word in TYPE_OPTIONS:
             text += '+%s=%s' % (TYPE_OPTIONS[word], words.pop(0).lower())
         else:
