@@ -166,7 +166,8 @@ static void test_processes(void)
                 }
                 cache_free(cache);
             } else {
-                struct cache_stats stats; /* what one hits and evicts is up to the others: nothing to check */
+                /* what one hits and evicts is up to the others: nothing to check */
+                struct cache_stats stats;
 
                 run_users("processes", 10 * i + 1, &stats);
             }
