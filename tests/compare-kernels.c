@@ -1,13 +1,15 @@
 /*
  * If this fails, our kernels do not make the bytes that the reference library makes.
  *
- *   compare-kernels LIBRARY [--seed N] [--bench | --golden]
+ *   compare-kernels LIBRARY [--type NAME] [--seed N] [--seeds COUNT] [--bench | --golden]
  *
  * LIBRARY: libggml-base.so.0, to be loaded (tests/kernels-reference starts this program so that it
- * can). --bench: times of the library by ours, one thread, instead. --golden:
- * tests/kernels-golden.h instead, of what the library makes.
+ * can). --type: only this one. --seeds: so many runs, each with the next seed (one takes more than
+ * a million weights of each type that knows importance). --bench: times of the library by ours, one
+ * thread, instead. --golden: tests/kernels-golden.h instead, of what the library makes.
  */
 #include <dlfcn.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,18 @@ struct library {
     void (*widen_bf16)(const uint16_t *src, float *dst, int64_t count);
 };
 
+/*
+ * Where the library finds no point of a code book it ends the program, but says so to a callback,
+ * from which there is a way out.
+ */
+static jmp_buf stopped;
+
+static void on_stop(const char *message)
+{
+    (void)message;
+    longjmp(stopped, 1);
+}
+
 /* ISO C knows no conversion of an object pointer to a function pointer; POSIX does. */
 static void find(void *handle, const char *name, void *function)
 {
@@ -37,6 +51,7 @@ static void find(void *handle, const char *name, void *function)
 
 static void library_open(const char *path, struct library *library)
 {
+    void (*(*set_on_stop)(void (*callback)(const char *)))(const char *);
     void *handle = dlopen(path, RTLD_NOW);
 
     if (!handle) {
@@ -46,6 +61,8 @@ static void library_open(const char *path, struct library *library)
     find(handle, "ggml_quantize_chunk", &library->quantize);
     find(handle, "ggml_fp16_to_fp32_row", &library->widen_f16);
     find(handle, "ggml_bf16_to_fp32_row", &library->widen_bf16);
+    find(handle, "ggml_set_abort_callback", &set_on_stop);
+    (void)set_on_stop(on_stop);
 }
 
 struct buffers {
@@ -53,15 +70,46 @@ struct buffers {
     float importance[CASE_WEIGHTS];
     uint8_t ours[CASE_WEIGHTS * 2];
     uint8_t theirs[CASE_WEIGHTS * 2];
+    unsigned long long compared; /* weights */
+    unsigned long long stops;    /* blocks at which the library stopped */
 };
+
+/* False: the library stopped. */
+static bool try_library(const struct library *library, const struct kernel_case *c, const float *x,
+                        const float *importance, size_t rows, size_t row_len, uint8_t *out)
+{
+    if (setjmp(stopped))
+        return false;
+    library->quantize((int)c->type, x, out, 0, (int64_t)rows, (int64_t)row_len, importance);
+    return true;
+}
+
+/* Block by block, those where the library stops as ones that are refused. */
+static void run_blocks(const struct library *library, const struct kernel_case *c,
+                       const float *importance, struct buffers *b)
+{
+    const struct type_info *info = type_info((uint32_t)c->type);
+    size_t weights = info->block_weights, at;
+    uint8_t *out = b->theirs;
+
+    for (size_t i = 0; i < c->rows * c->row_len; i += weights, out += info->block_size) {
+        at = i % c->row_len;
+        if (!try_library(library, c, b->x + i, importance ? importance + at : NULL, 1, weights,
+                         out)) {
+            memset(out, 0xff, info->block_size);
+            b->stops++;
+        }
+    }
+}
 
 static void run_library(const struct library *library, const struct kernel_case *c, uint64_t seed,
                         struct buffers *b)
 {
     case_weights(c->kind, seed, b->x, c->rows * c->row_len);
     case_importance(c->importance, seed, b->importance, c->row_len);
-    library->quantize((int)c->type, b->x, b->theirs, 0, (int64_t)c->rows, (int64_t)c->row_len,
-                      c->importance ? b->importance : NULL);
+    if (!try_library(library, c, b->x, c->importance ? b->importance : NULL, c->rows, c->row_len,
+                     b->theirs))
+        run_blocks(library, c, c->importance ? b->importance : NULL, b);
 }
 
 static void print_block(const char *who, const uint8_t *block, size_t size)
@@ -111,6 +159,7 @@ static int compare(const struct library *library, const struct kernel_set *set, 
             run_library(library, &c, seed, b);
             set->quantize[c.type](b->ours, b->x, c.rows, c.row_len,
                                   c.importance ? b->importance : NULL);
+            b->compared += c.rows * c.row_len;
             if (!same(&c, seed, b))
                 return 0;
             result = 1;
@@ -151,6 +200,26 @@ static void golden(const struct library *library, struct buffers *b)
         printf("},\n");
     }
     fputs("};\n/* clang-format on */\n\n#endif\n", stdout);
+}
+
+/* Types of which one is asked for: NULL is all. */
+static bool wanted(unsigned type, const char *name)
+{
+    return !name || strcmp(type_info((uint32_t)case_type(type))->name, name) == 0;
+}
+
+static void compare_all(const struct library *library, const struct kernel_set *set,
+                        const char *name, uint64_t seed, struct buffers *b, int *passed,
+                        int *failed)
+{
+    int result;
+
+    for (unsigned type = 0; type < CASE_TYPES; type++)
+        for (unsigned kind = 0; kind < CASE_KINDS && wanted(type, name); kind++) {
+            result = compare(library, set, type, kind, seed, b);
+            *passed += result == 1;
+            *failed += result == 0;
+        }
 }
 
 /* All 65536 values of both 16-bit types. */
@@ -238,7 +307,8 @@ static void bench_widen(const struct library *library, const struct kernel_set *
            theirs / ours);
 }
 
-static void bench(const struct library *library, const struct kernel_set *set, uint64_t seed)
+static void bench(const struct library *library, const struct kernel_set *set, const char *name,
+                  uint64_t seed)
 {
     static float x[BENCH_WEIGHTS], importance[BENCH_TILE];
     static _Alignas(16) uint8_t out[BENCH_WEIGHTS * 2];
@@ -247,10 +317,14 @@ static void bench(const struct library *library, const struct kernel_set *set, u
     case_importance(2, seed, importance, BENCH_TILE);
     printf("millions of weights a second: library, ours, ratio\n");
     for (unsigned i = 0; i < CASE_TYPES; i++) {
+        if (!wanted(i, name))
+            continue;
         bench_type(library, set, case_type(i), NULL, x, out);
         if (type_info((uint32_t)case_type(i))->quantized && case_type(i) != TYPE_Q8_0)
             bench_type(library, set, case_type(i), importance, x, out);
     }
+    if (name)
+        return;
     set->quantize[TYPE_F16](out, x, 1, BENCH_TILE, NULL);
     bench_widen(library, set, TYPE_F16, out, x);
     bench_widen(library, set, TYPE_BF16, out, x);
@@ -259,8 +333,8 @@ static void bench(const struct library *library, const struct kernel_set *set, u
 int main(int argc, char **argv)
 {
     static struct buffers buffers;
-    const char *mode = "";
-    uint64_t seed = CASE_SEED;
+    const char *mode = "", *type = NULL;
+    uint64_t seed = CASE_SEED, seeds = 1;
     struct library library;
     struct kernel_set set;
     int passed = 0, failed = 0, result;
@@ -270,6 +344,10 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
             seed = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
+            seeds = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--type") == 0 && i + 1 < argc)
+            type = argv[++i];
         else
             mode = argv[i];
     }
@@ -277,19 +355,17 @@ int main(int argc, char **argv)
     if (strcmp(mode, "--golden") == 0)
         return golden(&library, &buffers), 0;
     if (strcmp(mode, "--bench") == 0)
-        return bench(&library, &set, seed), 0;
+        return bench(&library, &set, type, seed), 0;
     printf("%s kernels, seed %llu\n", set.name, (unsigned long long)seed);
-    for (unsigned type = 0; type < CASE_TYPES; type++)
-        for (unsigned kind = 0; kind < CASE_KINDS; kind++) {
-            result = compare(&library, &set, type, kind, seed, &buffers);
-            passed += result == 1;
-            failed += result == 0;
-        }
-    for (int i = 0; i < 2; i++) {
+    for (uint64_t i = 0; i < seeds; i++)
+        compare_all(&library, &set, type, seed + i, &buffers, &passed, &failed);
+    for (int i = 0; i < 2 && !type; i++) {
         result = compare_widen(&library, &set, i ? TYPE_BF16 : TYPE_F16);
         passed += result;
         failed += !result;
     }
+    printf("%.1f million weights; the library stopped at %llu blocks\n",
+           (double)buffers.compared * 1e-6, buffers.stops);
     printf("%d passed, %d failed\n", passed, failed);
     return failed > 0;
 }
