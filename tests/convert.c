@@ -4,6 +4,7 @@
  */
 #include "quant/convert.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "check.h"
@@ -338,6 +339,28 @@ static void test_bad_blocks(void)
     }
 }
 
+/* Weights that are near no point of a code book: there the reference library stops the program. */
+static void test_code_book(void)
+{
+    static const float larges[] = {1e15f, -1e18f, 3e19f, FLT_MAX};
+    static const enum type types[] = {TYPE_IQ3_XXS, TYPE_IQ3_S};
+    struct kernel_set set;
+    struct defect defect;
+    struct bench b;
+
+    CHECK_EQ(kernel_select(NULL, &set), 0);
+    for (size_t i = 0; i < 4 * sizeof(types) / sizeof(types[0]); i++) {
+        b = bench_new(TYPE_F32, types[i / 4], 512, 20, 3);
+        fill_f32(&b);
+        for (size_t w = 512 * 47 + 256; w < 512 * 48; w++)
+            memcpy(b.data + w * 4, &larges[i % 4], 4);
+        bench_view(&b);
+        CHECK_EQ(bench_run(&b, &set, &defect), -EIO);
+        CHECK_STR(defect.text, "quantized data validation failed (row 47 of tensor 'w (row 9)')");
+        bench_free(&b);
+    }
+}
+
 static void test_no_kernel(void)
 {
     struct bench b = bench_new(TYPE_F32, TYPE_Q6_K, 512, 20, 3);
@@ -472,6 +495,7 @@ int main(void)
     test_weights();
     test_requantized();
     test_bad_blocks();
+    test_code_book();
     test_no_kernel();
     test_widen();
     test_check();

@@ -36,6 +36,16 @@
  *     scale of sub-block j: the low four bits in scales_l[j / 2], the half chosen by j % 2, the
  *     upper two in bits 2 (j % 4) of scales_h[j / 4]
  *     levels: of each sub-block in 16 bytes, as those of IQ4_NL
+ *   IQ3_XXS      weight = d * (2 scale + 1) * (2 level + 1), for 8 sub-blocks of 32; level 7 is
+ * worth 15.5 when it is read levels: qs names a point of the code book (grid.h) for each four
+ * weights of sub-block j in the 32-bit word scales_signs[j]: seven bits for the signs of each eight
+ *     weights, set where one is negative (the eighth makes their number even), the scale in the
+ *     highest four
+ *   IQ3_S        weight = d * (2 scale + 1) * (2 level + 1), for 8 sub-blocks of 32
+ *     levels: of each four weights a point, of whose number qs has the low eight bits; the ninth is
+ *     bit k of qh[j] for four k of sub-block j
+ *     signs: one bit for each weight; scale of sub-block j: four bits of scales[j / 2], the half
+ *     chosen by j % 2
  *   TQ1_0        weight = d * (level - 1)
  *     levels: five are the digits of a number to base 3, of which number / 243 of 256 is stored,
  *     rounded up: weights 32 apart of the first 160, 16 apart of the next 80 in qs; 4 apart of the
@@ -138,6 +148,20 @@ struct block_iq4_xs {
     uint8_t qs[128];
 };
 
+struct block_iq3_xxs {
+    uint8_t d[2];
+    uint8_t qs[64];
+    uint8_t scales_signs[32];
+};
+
+struct block_iq3_s {
+    uint8_t d[2];
+    uint8_t qs[64];
+    uint8_t qh[8];
+    uint8_t signs[32];
+    uint8_t scales[4];
+};
+
 struct block_tq1_0 {
     uint8_t qs[48];
     uint8_t qh[4];
@@ -204,6 +228,14 @@ _Static_assert(sizeof(struct block_iq4_xs) == 136 && offsetof(struct block_iq4_x
                    offsetof(struct block_iq4_xs, scales_l) == 4 &&
                    offsetof(struct block_iq4_xs, qs) == 8,
                "IQ4_XS");
+_Static_assert(sizeof(struct block_iq3_xxs) == 98 && offsetof(struct block_iq3_xxs, qs) == 2 &&
+                   offsetof(struct block_iq3_xxs, scales_signs) == 66,
+               "IQ3_XXS");
+_Static_assert(sizeof(struct block_iq3_s) == 110 && offsetof(struct block_iq3_s, qs) == 2 &&
+                   offsetof(struct block_iq3_s, qh) == 66 &&
+                   offsetof(struct block_iq3_s, signs) == 74 &&
+                   offsetof(struct block_iq3_s, scales) == 106,
+               "IQ3_S");
 _Static_assert(sizeof(struct block_tq1_0) == 54 && offsetof(struct block_tq1_0, qh) == 48 &&
                    offsetof(struct block_tq1_0, d) == 52,
                "TQ1_0");

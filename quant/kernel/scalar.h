@@ -50,6 +50,15 @@ void scalar_iq4_nl(void *restrict dst, const float *restrict src, size_t rows, s
 void scalar_iq4_xs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                    const float *restrict importance);
 
+/*
+ * iq3.c. Where the reference library stops, because no point of the code book has an error that is
+ * a number (weights of some 10^12 and more), the scale of the block is NaN.
+ */
+void scalar_iq3_xxs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                    const float *restrict importance);
+void scalar_iq3_s(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance);
+
 /* tq.c. They ignore importance. */
 void scalar_tq1_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                   const float *restrict importance);

@@ -1,0 +1,418 @@
+/* The types of three bits whose levels come from a code book, four at a time: IQ3_XXS, IQ3_S. */
+#include <float.h>
+#include <math.h>
+
+#include "quant/kernel/block.h"
+#include "quant/kernel/fit.h"
+#include "quant/kernel/four.h"
+#include "quant/kernel/grid.h"
+#include "quant/kernel/scalar.h"
+
+enum {
+    SUB = 32, /* weights with a scale of their own */
+    SUBS = BLOCK_SUPER / SUB,
+    QUAD = 4, /* weights of one point of the code book; level l stands for 2 l + 1 */
+    QUADS = SUB / QUAD,
+    LEVELS = 8,
+    BITS = 3,      /* of a level in a key */
+    SIGNED = 8,    /* weights whose signs are kept together */
+    TOP = 15,      /* what the highest level stands for */
+    SCALE_TOP = 31 /* what the highest scale stands for */
+};
+
+/* What a search looks at. */
+struct sub {
+    float x[SUB];      /* magnitudes; one that must keep its sign is negative */
+    float weight[SUB]; /* of the error of each */
+    float root[SUB];   /* their square roots: weights where points of the code book are compared */
+};
+
+/* Points of the code book for 32 weights. */
+struct levels {
+    unsigned key[QUADS]; /* levels of four */
+    unsigned on_grid;    /* one bit for each four whose levels had not to be replaced */
+};
+
+/* --- points ------------------------------------------------------------------------------------
+ */
+
+/* The level that is nearest to factor * x, four of them; 0 to 7. */
+INLINE four_bits nearest_levels(four factor, four x)
+{
+    four level = four_clamp(four_nearest(0.5f * (factor * x - 1)), 0, LEVELS - 1);
+
+    return __builtin_convertvector(level, four_bits);
+}
+
+/* Weighted square errors of four weights, each at all levels. */
+static void make_errors(const float *x, const float *root, float scale, float error[QUAD][LEVELS])
+{
+    const four low = {1, 3, 5, 7}, high = {9, 11, 13, 15};
+    four difference, term;
+
+    for (int i = 0; i < QUAD; i++) {
+        difference = scale * low - x[i];
+        term = root[i] * difference * difference;
+        memcpy(error[i], &term, sizeof(term));
+        difference = scale * high - x[i];
+        term = root[i] * difference * difference;
+        memcpy(error[i] + FOUR, &term, sizeof(term));
+    }
+}
+
+/*
+ * The neighbour of a key with the smallest error, of several the first. Errors are not negative, so
+ * their bits are ordered as they are, and NaN comes last. False if none is below FLT_MAX: the
+ * reference library stops there.
+ */
+static bool nearest_neighbour(const struct grid *grid, unsigned *key, const float *x,
+                              const float *root, float scale)
+{
+    const uint16_t *near = grid->near + ~grid->place[*key];
+    uint64_t none = (uint64_t)float_bits(FLT_MAX) << 32, best = none, candidate;
+    float error[QUAD][LEVELS], sum;
+    const uint8_t *point;
+
+    make_errors(x, root, scale, error);
+    for (unsigned i = 1; i <= near[0]; i++) {
+        point = grid->point + QUAD * near[i];
+        sum = error[0][point[0]] + error[1][point[1]] + error[2][point[2]] + error[3][point[3]];
+        candidate = (uint64_t)float_bits(sum) << 32 | i;
+        best = candidate < best ? candidate : best;
+    }
+    if (best == none)
+        return false;
+    *key = grid_key_8(grid->point + QUAD * near[(uint32_t)best]);
+    return true;
+}
+
+/* The point for the levels of a four: they themselves if the code book has them. */
+static bool settle(const struct grid *grid, const struct sub *sub, int quad, float scale,
+                   struct levels *levels)
+{
+    if (grid->place[levels->key[quad]] >= 0) {
+        levels->on_grid |= 1u << quad;
+        return true;
+    }
+    return nearest_neighbour(grid, &levels->key[quad], sub->x + QUAD * quad,
+                             sub->root + QUAD * quad, scale);
+}
+
+/* --- the search for a scale --------------------------------------------------------------------
+ */
+
+/* weight * x * value and weight * value^2, four candidates at once: keys in the lanes. */
+static void sum_up(const struct sub *sub, const four_bits *key, four *sum_vx, four *sum_v2)
+{
+    four value, vx = {0}, v2 = {0};
+
+    for (int i = 0; i < SUB; i++) {
+        value = __builtin_convertvector(2 * (key[i / QUAD] >> BITS * (i % QUAD) & 7) + 1, four);
+        vx += sub->weight[i] * sub->x[i] * value;
+        v2 += sub->weight[i] * value * value;
+    }
+    *sum_vx = vx;
+    *sum_v2 = v2;
+}
+
+/* Four candidates, of which `count` matter: points for a factor x to value. */
+static bool try_four(const struct grid *grid, const struct sub *sub, four factor, int count,
+                     struct levels tried[FOUR], four *sum_vx, four *sum_v2)
+{
+    four scale = 1 / factor;
+    four_bits key[QUADS];
+
+    for (int k = 0; k < QUADS; k++) {
+        key[k] = (four_bits){0};
+        for (int i = 0; i < QUAD; i++)
+            key[k] |= nearest_levels(factor, four_all(sub->x[QUAD * k + i])) << BITS * i;
+    }
+    for (int t = 0; t < count; t++) {
+        tried[t].on_grid = 0;
+        for (int k = 0; k < QUADS; k++) {
+            tried[t].key[k] = (unsigned)key[k][t];
+            if (!settle(grid, sub, k, scale[t], &tried[t]))
+                return false;
+            key[k][t] = (int32_t)tried[t].key[k];
+        }
+    }
+    sum_up(sub, key, sum_vx, sum_v2);
+    return true;
+}
+
+/* The best of 2 * steps + 1 candidates, if any makes the error smaller; else nothing changes. */
+static bool try_all(const struct grid *grid, const struct sub *sub, float most, int steps,
+                    struct levels *levels, float *scale)
+{
+    int tries = 2 * steps + 1, count;
+    struct levels tried[FOUR];
+    four factor = {0}, vx, v2;
+    float best = 0;
+
+    for (int first = 0; first < tries; first += FOUR) {
+        count = tries - first < FOUR ? tries - first : FOUR;
+        for (int t = 0; t < FOUR; t++)
+            factor[t] = (TOP + (float)(first + t - steps) * 0.2f) / most;
+        if (!try_four(grid, sub, factor, count, tried, &vx, &v2))
+            return false;
+        for (int t = 0; t < count; t++)
+            if (v2[t] > 0 && vx[t] * vx[t] > best * v2[t]) {
+                *scale = vx[t] / v2[t];
+                best = *scale * vx[t];
+                *levels = tried[t];
+            }
+    }
+    return true;
+}
+
+/* Points anew for the scale that was found, but for those of `kept`, and the scale for them. */
+static bool refit(const struct grid *grid, const struct sub *sub, unsigned kept,
+                  struct levels *levels, float *scale)
+{
+    four_bits key[QUADS], level;
+    four vx, v2;
+
+    for (int k = 0; k < QUADS; k++) {
+        if (!(kept >> k & 1)) {
+            level = nearest_levels(four_all(1 / *scale), four_load(sub->x + QUAD * k));
+            levels->key[k] = (unsigned)(level[0] | level[1] << 3 | level[2] << 6 | level[3] << 9);
+            if (!settle(grid, sub, k, *scale, levels))
+                return false;
+        }
+        key[k] = (four_bits){(int32_t)levels->key[k]};
+    }
+    sum_up(sub, key, &vx, &v2);
+    if (v2[0] > 0)
+        *scale = vx[0] / v2[0];
+    return true;
+}
+
+/* --- what both types begin with ----------------------------------------------------------------
+ */
+
+/* Weights of the search: of importance and of how large the weights of a block are, or squares. */
+static void make_weights(const float *x, const float *importance, float weight[BLOCK_SUPER])
+{
+    float mean_square = 0;
+
+    for (int i = 0; i < BLOCK_SUPER && importance; i++)
+        mean_square += x[i] * x[i];
+    mean_square = 2 * mean_square / BLOCK_SUPER;
+    for (int i = 0; i < BLOCK_SUPER; i++)
+        weight[i] = importance ? importance[i] * sqrtf(mean_square + x[i] * x[i]) : x[i] * x[i];
+}
+
+/* Magnitudes, and one bit for each that was negative. Returns the largest. */
+static float start_sub(const float *x, const float *weight, struct sub *sub, uint32_t *negative)
+{
+    float most = 0;
+
+    *negative = 0;
+    for (int i = 0; i < SUB; i++) {
+        sub->x[i] = fabsf(x[i]);
+        sub->weight[i] = weight[i];
+        sub->root[i] = sqrtf(weight[i] + 0.0f); /* none is -0: of that errors would be negative */
+        *negative |= (uint32_t)(x[i] < 0) << i;
+        most = sub->x[i] > most ? sub->x[i] : most;
+    }
+    return most;
+}
+
+/* A scale is stored without its sign, which goes to the weights instead. False if it is NaN. */
+static bool make_positive(float *scale, uint32_t *negative)
+{
+    if (*scale < 0) {
+        *scale = -*scale;
+        *negative = ~*negative;
+    }
+    return *scale >= 0;
+}
+
+/* Levels of the scales, 0 to 15; level l stands for 2 l + 1. */
+static void scale_levels(const float *scale, float d, uint8_t *level)
+{
+    for (int j = 0; j < SUBS; j++)
+        level[j] = (uint8_t)(int)fit_clamp(fit_nearest(0.5f * (1 / d * scale[j] - 1)), 0, 15);
+}
+
+/* A block that cannot be made: its scale says so to whoever checks it. */
+static void refuse(void *block, size_t size, uint8_t d[2])
+{
+    memset(block, 0, size);
+    half_put(d, NAN);
+}
+
+/* --- IQ3_S -------------------------------------------------------------------------------------
+ */
+
+enum {
+    S_STEPS = 9, /* candidates on each side of the middle one */
+};
+
+/* Points, signs and the scale of 32 weights that are not all zero. */
+static bool fit_s(const struct grid *grid, const struct sub *sub, float most, struct levels *levels,
+                  float *scale)
+{
+    *levels = (struct levels){0};
+    *scale = most / TOP;
+    if (!try_all(grid, sub, most, S_STEPS, levels, scale))
+        return false;
+    if (levels->on_grid != (1u << QUADS) - 1 && *scale > 0 && !refit(grid, sub, 0, levels, scale))
+        return false;
+    return true;
+}
+
+static bool quantize_iq3_s(const struct grid *grid, const float *x, const float *importance,
+                           struct block_iq3_s *block)
+{
+    float weight[BLOCK_SUPER], scale[SUBS], most, max_scale = 0;
+    uint8_t level[SUBS], *qs = block->qs, *signs = block->signs;
+    struct levels levels;
+    uint32_t negative;
+    struct sub sub;
+    unsigned index;
+
+    memset(block, 0, sizeof(*block));
+    make_weights(x, importance, weight);
+    for (int j = 0; j < SUBS; j++) {
+        scale[j] = 0;
+        most = start_sub(x + SUB * j, weight + SUB * j, &sub, &negative);
+        /* Where there are only zeros the next levels and signs, but not their high bits, move up:
+         * so does the reference. */
+        if (most == 0)
+            continue;
+        if (!fit_s(grid, &sub, most, &levels, &scale[j]) || !make_positive(&scale[j], &negative))
+            return false;
+        for (int k = 0; k < QUADS; k++) {
+            index = (unsigned)grid->place[levels.key[k]];
+            *qs++ = (uint8_t)index;
+            block->qh[j] = (uint8_t)(block->qh[j] | index >> 8 << k);
+        }
+        memcpy(signs, &negative, sizeof(negative));
+        signs += sizeof(negative);
+        max_scale = scale[j] > max_scale ? scale[j] : max_scale;
+    }
+    if (max_scale == 0)
+        return true;
+    half_put(block->d, max_scale / SCALE_TOP * 1.033f);
+    scale_levels(scale, max_scale / SCALE_TOP, level);
+    for (int j = 0; j < SUBS; j += 2)
+        block->scales[j / 2] = (uint8_t)(level[j] | level[j + 1] << 4);
+    return true;
+}
+
+void scalar_iq3_s(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance)
+{
+    struct block_iq3_s *block = dst;
+
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
+            if (!quantize_iq3_s(&grid_iq3_s, src, importance ? importance + i : NULL, block))
+                refuse(block, sizeof(*block), block->d);
+}
+
+/* --- IQ3_XXS -----------------------------------------------------------------------------------
+ */
+
+enum {
+    XXS_STEPS = 15, /* candidates on each side of the middle one */
+};
+
+#define XXS_EPSILON 1e-8f /* a group of smaller magnitudes counts as zeros */
+
+/*
+ * Seven bits for the signs of eight weights: the eighth makes their number even. Where it is odd,
+ * the weight that counts least gets the other sign: its magnitude becomes negative.
+ */
+static float even_signs(const float *x, struct sub *sub, uint32_t *negative)
+{
+    float product, least, most;
+    int where;
+
+    for (int first = 0; first < SUB; first += SIGNED) {
+        where = first;
+        least = sub->weight[first] * x[first] * x[first];
+        for (int i = first + 1; i < first + SIGNED; i++) {
+            product = sub->weight[i] * x[i] * x[i];
+            where = product < least ? i : where;
+            least = product < least ? product : least;
+        }
+        if (__builtin_parity(*negative >> first & 0xff)) {
+            sub->x[where] = -sub->x[where];
+            *negative ^= (uint32_t)1 << where;
+        }
+    }
+    most = sub->x[0];
+    for (int i = 1; i < SUB; i++)
+        most = sub->x[i] > most ? sub->x[i] : most;
+    return most;
+}
+
+/* Seven bits for each eight signs. */
+static uint32_t pack_signs(uint32_t negative)
+{
+    return (negative & 0x7f) | (negative >> 8 & 0x7f) << 7 | (negative >> 16 & 0x7f) << 14 |
+           (negative >> 24 & 0x7f) << 21;
+}
+
+/* Points and the scale of 32 weights. */
+static bool fit_xxs(const struct grid *grid, const struct sub *sub, float most,
+                    struct levels *levels, float *scale)
+{
+    const unsigned all = (1u << QUADS) - 1;
+
+    *levels = (struct levels){.on_grid = all};
+    *scale = most / TOP;
+    if (!try_all(grid, sub, most, XXS_STEPS, levels, scale))
+        return false;
+    return levels->on_grid == all || !(*scale > 0) ||
+           refit(grid, sub, levels->on_grid, levels, scale);
+}
+
+static bool quantize_iq3_xxs(const struct grid *grid, const float *x, const float *importance,
+                             struct block_iq3_xxs *block)
+{
+    float weight[BLOCK_SUPER], scale[SUBS], most, max_scale = 0;
+    uint32_t negative, signs[SUBS] = {0};
+    struct levels levels;
+    uint8_t level[SUBS];
+    struct sub sub;
+
+    memset(block, 0, sizeof(*block));
+    make_weights(x, importance, weight);
+    for (int j = 0; j < SUBS; j++) {
+        scale[j] = 0;
+        (void)start_sub(x + SUB * j, weight + SUB * j, &sub, &negative);
+        most = even_signs(x + SUB * j, &sub, &negative);
+        if (most < XXS_EPSILON)
+            continue;
+        if (!fit_xxs(grid, &sub, most, &levels, &scale[j]) || !make_positive(&scale[j], &negative))
+            return false;
+        for (int k = 0; k < QUADS; k++)
+            block->qs[QUADS * j + k] = (uint8_t)grid->place[levels.key[k]];
+        signs[j] = pack_signs(negative);
+        max_scale = scale[j] > max_scale ? scale[j] : max_scale;
+    }
+    if (max_scale == 0) {
+        memset(block->qs, 0, sizeof(block->qs));
+        return true;
+    }
+    half_put(block->d, max_scale / SCALE_TOP * 1.0125f);
+    scale_levels(scale, max_scale / SCALE_TOP, level);
+    for (int j = 0; j < SUBS; j++)
+        signs[j] |= (uint32_t)level[j] << 28;
+    memcpy(block->scales_signs, signs, sizeof(signs));
+    return true;
+}
+
+void scalar_iq3_xxs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                    const float *restrict importance)
+{
+    struct block_iq3_xxs *block = dst;
+
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
+            if (!quantize_iq3_xxs(&grid_iq3_xxs, src, importance ? importance + i : NULL, block))
+                refuse(block, sizeof(*block), block->d);
+}
