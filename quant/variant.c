@@ -25,8 +25,8 @@ static const struct ftype ftypes[] = {
     {"Q2_K",       NULL,   10,  TYPE_Q2_K,     true},
     {"Q2_K_S",     NULL,   21,  TYPE_Q2_K,     false},
     {"IQ3_XXS",    NULL,   23,  TYPE_IQ3_XXS,  false},
-    {"IQ3_S",      NULL,   26,  TYPE_IQ3_S,    false},
-    {"IQ3_M",      NULL,   27,  TYPE_IQ3_S,    false},
+    {"IQ3_S",      NULL,   26,  TYPE_IQ3_S,    true},
+    {"IQ3_M",      NULL,   27,  TYPE_IQ3_S,    true},
     {"IQ3_XS",     NULL,   22,  TYPE_IQ3_S,    false},
     {"Q3_K_S",     NULL,   11,  TYPE_Q3_K,     true},
     {"Q3_K_M",     "Q3_K", 12,  TYPE_Q3_K,     true},
@@ -48,9 +48,9 @@ static const struct ftype ftypes[] = {
 /* clang-format on */
 
 static const enum type targets[] = {
-    TYPE_F32,    TYPE_F16,   TYPE_BF16,  TYPE_Q4_0,  TYPE_Q4_1, TYPE_Q5_0, TYPE_Q5_1,
-    TYPE_Q8_0,   TYPE_Q2_K,  TYPE_Q3_K,  TYPE_Q4_K,  TYPE_Q5_K, TYPE_Q6_K, TYPE_IQ4_NL,
-    TYPE_IQ4_XS, TYPE_TQ1_0, TYPE_TQ2_0, TYPE_MXFP4, TYPE_Q1_0, TYPE_Q2_0, TYPE_NVFP4,
+    TYPE_F32,   TYPE_F16,   TYPE_BF16, TYPE_Q4_0, TYPE_Q4_1,  TYPE_Q5_0,    TYPE_Q5_1,   TYPE_Q8_0,
+    TYPE_Q2_K,  TYPE_Q3_K,  TYPE_Q4_K, TYPE_Q5_K, TYPE_Q6_K,  TYPE_IQ4_NL,  TYPE_IQ4_XS, TYPE_TQ1_0,
+    TYPE_TQ2_0, TYPE_MXFP4, TYPE_Q1_0, TYPE_Q2_0, TYPE_NVFP4, TYPE_IQ3_XXS, TYPE_IQ3_S,
 };
 
 /* Names are ASCII, whatever the locale says about other bytes. */

@@ -386,15 +386,13 @@ static void test_impossible(void)
     (void)add(&source, "output.weight", TYPE_F16, 256, 4, 1);
     variant.output_type = TYPE_I32;
     refuse(&source, &plain, variant, EINVAL, "tensor 'output.weight' cannot be converted to i32");
-    variant.output_type = TYPE_IQ3_S;
-    refuse(&source, &plain, variant, ENOTSUP, "tensor 'output.weight' would become iq3_s");
-    source.tensors[0].type = TYPE_IQ3_S;
-    CHECK_EQ(only(&source, &plain, variant), TYPE_IQ3_S);
+    variant.output_type = TYPE_IQ1_M;
+    refuse(&source, &plain, variant, ENOTSUP, "tensor 'output.weight' would become iq1_m");
+    source.tensors[0].type = TYPE_IQ1_M;
+    CHECK_EQ(only(&source, &plain, variant), TYPE_IQ1_M);
 
     source.count = 0;
     (void)add(&source, "blk.0.ffn_up.weight", TYPE_F16, 256, 4, 1);
-    refuse(&source, &plain, variant_of("IQ3_S"), ENOTSUP,
-           "tensor 'blk.0.ffn_up.weight' would become iq3_s");
     refuse(&source, &plain, variant_of("IQ2_XS"), EINVAL, "this quantization requires an imatrix!");
     refuse(&source, &plain, variant_of("Q2_K_S"), EINVAL, "this quantization requires an imatrix!");
 
