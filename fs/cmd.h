@@ -9,6 +9,7 @@
  */
 int cmd_quantize(const char *program, int argc, char **argv);
 int cmd_recipe(const char *program, int argc, char **argv);
+int cmd_types(const char *program, int argc, char **argv);
 int cmd_cache(const char *program, int argc, char **argv);
 
 #endif

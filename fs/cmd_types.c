@@ -1,0 +1,321 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/cmd.h"
+#include "fs/cmd_source.h"
+#include "fs/log.h"
+#include "quant/view.h"
+
+/* What an importance matrix is to a file type (recipe.md §3.6). */
+enum need { UNUSED, HELPS, NEEDED };
+
+static const char *const needs[] = {[UNUSED] = "unused", [HELPS] = "helps", [NEEDED] = "needed"};
+
+/* clang-format off */
+static const struct advice {
+    const char *name;
+    enum need imatrix;
+    const char *text;
+} advices[] = {
+    {"Q1_0",      UNUSED, "for models trained with one bit a weight; others become useless"},
+    {"Q2_0",      UNUSED, "for models trained with three or four values a weight; others become useless"},
+    {"Q4_0",      HELPS,  "simple and fast; Q4_K_S is better and no larger"},
+    {"Q4_1",      HELPS,  "simple; Q4_K_M is better and no larger"},
+    {"MXFP4_MOE", UNUSED, "experts in 4-bit floats, the rest Q8_0: for models trained so, such as gpt-oss"},
+    {"Q5_0",      HELPS,  "simple; Q5_K_S is better and no larger"},
+    {"Q5_1",      HELPS,  "simple; Q5_K_M is better and no larger"},
+    {"IQ2_XXS",   NEEDED, "for large models that fit no other way; much is lost"},
+    {"IQ2_XS",    NEEDED, "as IQ2_XXS, a little larger and better"},
+    {"IQ2_S",     NEEDED, "better than IQ2_XS; slow on CPUs"},
+    {"IQ2_M",     NEEDED, "the best below 3 bits; better than Q2_K_S"},
+    {"IQ1_S",     NEEDED, "the smallest of all: for the largest models, when nothing else fits"},
+    {"IQ1_M",     NEEDED, "as IQ1_S, a little larger and better"},
+    {"TQ1_0",     UNUSED, "for models trained with ternary weights, such as BitNet; others become useless"},
+    {"TQ2_0",     UNUSED, "as TQ1_0, larger and faster"},
+    {"Q2_K",      HELPS,  "the smallest that does without an importance matrix; much is lost"},
+    {"Q2_K_S",    NEEDED, "a little smaller than Q2_K; IQ2_M is better"},
+    {"IQ3_XXS",   NEEDED, "good for its size; slow on CPUs"},
+    {"IQ3_S",     HELPS,  "better than Q3_K_S at its size; slow on CPUs"},
+    {"IQ3_M",     HELPS,  "better than Q3_K_M and smaller; slow on CPUs"},
+    {"IQ3_XS",    NEEDED, "between IQ3_XXS and IQ3_S"},
+    {"Q3_K_S",    HELPS,  "when memory is short; IQ3_S is better"},
+    {"Q3_K_M",    HELPS,  "when memory is short; a visible loss"},
+    {"Q3_K_L",    HELPS,  "between Q3_K_M and Q4_K_S; IQ4_XS is better at about its size"},
+    {"IQ4_NL",    HELPS,  "as IQ4_XS where rows are no multiple of 256; else take IQ4_XS"},
+    {"IQ4_XS",    HELPS,  "smaller than Q4_K_S and about as good; slower on CPUs"},
+    {"Q4_K_S",    HELPS,  "a little smaller than Q4_K_M, a little worse"},
+    {"Q4_K_M",    HELPS,  "the usual choice: a small loss at less than a third of F16"},
+    {"Q5_K_S",    HELPS,  "a little smaller than Q5_K_M, hardly worse"},
+    {"Q5_K_M",    HELPS,  "very little is lost; where Q4_K_M is not good enough"},
+    {"Q6_K",      HELPS,  "next to nothing is lost; when there is memory for it"},
+    {"Q8_0",      UNUSED, "no loss that can be noticed, at half of F16"},
+    {"F16",       UNUSED, "half floats: exact for models made in F16, nearly so for others"},
+    {"BF16",      UNUSED, "exact for models trained in BF16, which most are"},
+    {"F32",       UNUSED, "exact for all models; for tools that read nothing else"},
+    {"COPY",      UNUSED, "all tensors as they are, in a file written anew"},
+};
+/* clang-format on */
+
+/* What can be said of a file type, without a model or for one. */
+struct row {
+    const struct ftype *ftype;
+    const struct advice *advice;
+    double bpw;    /* bits per weight; below 0: depends on the model */
+    bool sized;    /* there is such a variant of the model */
+    uint64_t size; /* of its file, bytes */
+    char reason[sizeof(((struct defect *)NULL)->text)]; /* why there is none; empty: not asked */
+};
+
+static const struct advice *advice_of(const struct ftype *ftype)
+{
+    for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
+        if (strcmp(advices[i].name, ftype->name) == 0)
+            return &advices[i];
+    return NULL;
+}
+
+static double bits_of_type(enum type type)
+{
+    const struct type_info *info = type_info((uint32_t)type);
+
+    return info ? 8.0 * info->block_size / info->block_weights : -1;
+}
+
+static void measure(const struct view *view, struct row *row)
+{
+    uint64_t weights = 0, data = 0;
+
+    for (size_t i = 0; i < view->extent_count; i++) {
+        const uint64_t *ne = view->extents[i].tensor->ne;
+
+        weights += ne[0] * ne[1] * ne[2] * ne[3];
+        data += view->extents[i].size;
+    }
+    row->sized = true;
+    row->size = view->size;
+    row->bpw = weights > 0 ? 8.0 * (double)data / (double)weights : -1;
+}
+
+/* Sizes a variant from metadata. Only what says nothing about the model is an error. */
+static int size_up(const struct cmd_source *model, bool requantize, struct row *row)
+{
+    struct variant variant = {.ftype = row->ftype,
+                              .requantize = requantize,
+                              .output_type = TYPE_NONE,
+                              .token_embd_type = TYPE_NONE};
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct recipe *recipe = NULL;
+    struct view *view = NULL;
+    int r = recipe_make(model->source, &model->facts, &variant, &recipe, &defect);
+
+    if (r == 0)
+        r = view_make(model->source, recipe, &view, &defect);
+    if (r == 0)
+        measure(view, row);
+    else
+        log_escape(defect.text[0] ? defect.text : strerror(-r), row->reason, sizeof(row->reason));
+    view_free(view);
+    recipe_free(recipe);
+    return r == -EINVAL || r == -ENOTSUP ? 0 : r;
+}
+
+static int fill(const struct cmd_source *model, bool requantize, struct row *row)
+{
+    row->bpw = bits_of_type(row->ftype->type);
+    if (!row->ftype->available)
+        (void)snprintf(row->reason, sizeof(row->reason), "not in this version yet");
+    else if (model)
+        return size_up(model, requantize, row);
+    return 0;
+}
+
+/* --- output ------------------------------------------------------------------------------------
+ */
+
+static void print_size(const struct row *row)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)row->size;
+    unsigned unit = 0;
+
+    if (!row->sized) {
+        (void)printf("%15s %12s  ", "-", "");
+        return;
+    }
+    while (value >= 1024 && unit < 4) {
+        value /= 1024;
+        unit++;
+    }
+    (void)printf("%15" PRIu64 " %8.*f %-3s  ", row->size, unit > 0 ? 2 : 0, value, units[unit]);
+}
+
+static void print_table(const struct row *rows, size_t count, bool sizes)
+{
+    char bits[16];
+
+    (void)printf("%-9s  %-5s  %6s  %-7s  ", "TYPE", "ALIAS", "BITS", "IMATRIX");
+    if (sizes)
+        (void)printf("%15s %12s  ", "BYTES", "SIZE");
+    (void)puts("ADVICE");
+    for (const struct row *row = rows; row < rows + count; row++) {
+        (void)snprintf(bits, sizeof(bits), row->bpw < 0 ? "-" : "%.2f", row->bpw);
+        (void)printf("%-9s  %-5s  %6s  %-7s  ", row->ftype->name,
+                     row->ftype->alias ? row->ftype->alias : "-", bits,
+                     needs[row->advice->imatrix]);
+        if (sizes)
+            print_size(row);
+        (void)puts(row->reason[0] ? row->reason : row->advice->text);
+    }
+}
+
+/* Reasons hold no control characters any more; quotes and backslashes may be a tensor's. */
+static void print_quoted(const char *text)
+{
+    (void)putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            (void)putchar('\\');
+        (void)putchar(*text);
+    }
+    (void)putchar('"');
+}
+
+static void print_json(const struct row *rows, size_t count)
+{
+    for (const struct row *row = rows; row < rows + count; row++) {
+        (void)printf("%s{\"name\": \"%s\", \"alias\": ", row == rows ? "[" : ",\n ",
+                     row->ftype->name);
+        if (row->ftype->alias)
+            print_quoted(row->ftype->alias);
+        else
+            (void)printf("null");
+        if (row->bpw < 0)
+            (void)printf(", \"bits\": null");
+        else
+            (void)printf(", \"bits\": %.4f", row->bpw);
+        (void)printf(", \"imatrix\": \"%s\", \"size\": ", needs[row->advice->imatrix]);
+        if (row->sized)
+            (void)printf("%" PRIu64, row->size);
+        else
+            (void)printf("null");
+        (void)printf(", \"reason\": ");
+        if (row->reason[0])
+            print_quoted(row->reason);
+        else
+            (void)printf("null");
+        (void)printf(", \"advice\": ");
+        print_quoted(row->advice->text);
+        (void)putchar('}');
+    }
+    (void)puts("]");
+}
+
+/* --- the verb ----------------------------------------------------------------------------------
+ */
+
+struct request {
+    bool help;
+    bool json;
+    bool requantize;
+    const char *path; /* NULL: no model */
+};
+
+static bool parse(int argc, char **argv, struct request *request)
+{
+    int at = 1;
+
+    *request = (struct request){0};
+    for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
+        if (strcmp(argv[at], "--json") == 0)
+            request->json = true;
+        else if (strcmp(argv[at], "--allow-requantize") == 0)
+            request->requantize = true;
+        else if (strcmp(argv[at], "--help") == 0)
+            request->help = true;
+        else
+            return false;
+    }
+    if (at < argc)
+        request->path = argv[at++];
+    return at == argc;
+}
+
+static void print_usage(FILE *stream, const char *program)
+{
+    (void)fprintf(stream, "usage: %s [--json] [--allow-requantize] [MODEL]\n", program);
+}
+
+static void print_help(const char *program)
+{
+    print_usage(stdout, program);
+    (void)puts(
+        "\n"
+        "Prints all file types: name and alias, bits per weight, whether an importance matrix is\n"
+        "needed, and when to take them. With MODEL (a GGUF file, or the first file of a split\n"
+        "set) also what the file of each will be, from metadata alone: bits per weight of the\n"
+        "whole mix, bytes; or - and why there is none.\n\n"
+        "  --json              the same as an array of objects\n"
+        "  --allow-requantize  as with -o allow_requantize: from quantized types, too");
+}
+
+static int print_types(const struct cmd_source *model, const struct request *request)
+{
+    const struct ftype *ftypes = ftype_table();
+    struct row *rows;
+    size_t count = 0;
+    int r = 0;
+
+    while (ftypes[count].name)
+        count++;
+    rows = calloc(count, sizeof(*rows));
+    if (!rows)
+        return -ENOMEM;
+    for (size_t i = 0; i < count && r == 0; i++) {
+        rows[i].ftype = &ftypes[i];
+        rows[i].advice = advice_of(&ftypes[i]);
+        r = rows[i].advice ? fill(model, request->requantize, &rows[i]) : -EINVAL;
+    }
+    if (r == 0 && request->json)
+        print_json(rows, count);
+    else if (r == 0)
+        print_table(rows, count, model != NULL);
+    free(rows);
+    return r;
+}
+
+int cmd_types(const char *program, int argc, char **argv)
+{
+    struct cmd_source model = {.directory = -1};
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct request request;
+    char text[8192];
+    int r = 0;
+
+    if (!parse(argc, argv, &request)) {
+        print_usage(stderr, program);
+        return 1;
+    }
+    if (request.help) {
+        print_help(program);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    if (request.path)
+        r = cmd_source_open(request.path, &model, &defect);
+    if (r == 0)
+        r = print_types(request.path ? &model : NULL, &request);
+    if (r < 0) {
+        if (defect.text[0] == '\0')
+            (void)snprintf(defect.text, sizeof(defect.text), "%s", strerror(-r));
+        cmd_source_describe(request.path ? request.path : program, &model, &defect, text,
+                            sizeof(text));
+        (void)fprintf(stderr, "%s\n", text);
+    }
+    if (r == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+        (void)fprintf(stderr, "%s: standard output: %s\n", program, strerror(errno));
+        r = -EIO;
+    }
+    cmd_source_close(&model);
+    return r < 0 ? 1 : 0;
+}
