@@ -193,44 +193,91 @@ const struct arch_facts *model_facts(const struct model *model)
     return &model->facts;
 }
 
-struct model_reason *model_reason_new(const struct variant *variant, const struct defect *defect)
+struct model_reason *model_reason_new(const char *variant, const struct defect *defect)
 {
-    size_t size = strlen(defect->text) + 1;
-    struct model_reason *reason = malloc(sizeof(*reason) + size);
+    size_t size = strlen(defect->text) + 1, variant_size = variant ? strlen(variant) + 1 : 0;
+    struct model_reason *reason = malloc(sizeof(*reason) + size + variant_size);
 
     if (!reason)
         return NULL;
-    *reason = (struct model_reason){
-        .of_variant = variant != NULL, .offset = defect->offset, .shard = defect->shard};
-    if (variant)
-        reason->variant = *variant;
+    *reason = (struct model_reason){.offset = defect->offset, .shard = defect->shard};
     memcpy(reason->text, defect->text, size);
+    if (variant)
+        reason->variant = memcpy(reason->text + size, variant, variant_size);
     return reason;
+}
+
+static struct model_result *find_result(const struct model_record *record, const char *variant)
+{
+    for (size_t i = 0; i < record->result_count; i++)
+        if (strcmp(record->results[i].variant, variant) == 0)
+            return &record->results[i];
+    return NULL;
 }
 
 const struct model_result *model_record_find(const struct model_record *record,
                                              const struct variant *variant)
 {
-    for (size_t i = 0; i < record->result_count; i++)
-        if (model_variants_equal(&record->results[i].variant, variant))
-            return &record->results[i];
-    return NULL;
+    char text[VARIANT_TEXT_MAX];
+
+    variant_format(variant, text, sizeof(text));
+    return find_result(record, text);
 }
 
-bool model_variants_equal(const struct variant *a, const struct variant *b)
+static struct model_result *add_result(struct model_record *record, const char *variant)
 {
-    return a->ftype == b->ftype && a->pure == b->pure && a->leave_output == b->leave_output &&
-           a->keep_split == b->keep_split && a->output_type == b->output_type &&
-           a->token_embd_type == b->token_embd_type;
+    struct model_result *results;
+    char *copy = strdup(variant);
+
+    if (record->result_count == MODEL_RESULTS_MAX) {
+        model_results_free(record->results, record->result_count);
+        record->results = NULL;
+        record->result_count = 0;
+    }
+    results = realloc(record->results, (record->result_count + 1) * sizeof(*results));
+    if (results)
+        record->results = results;
+    if (!results || !copy) {
+        free(copy);
+        return NULL;
+    }
+    record->changed = true;
+    results += record->result_count++;
+    *results = (struct model_result){.variant = copy};
+    return results;
+}
+
+void model_record_keep(struct model_record *record, const struct variant *variant, int r,
+                       uint64_t size, uint64_t data)
+{
+    struct model_result *result;
+    char text[VARIANT_TEXT_MAX];
+
+    variant_format(variant, text, sizeof(text));
+    result = find_result(record, text);
+    if (!result)
+        result = add_result(record, text);
+    if (!result)
+        return;
+    record->changed =
+        record->changed || result->size != size || result->data != data || result->r != r;
+    *result = (struct model_result){.variant = result->variant, .r = r, .size = size, .data = data};
+}
+
+void model_results_free(struct model_result *results, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(results[i].variant);
+    free(results);
 }
 
 /* Called with the lock. */
 static struct model_view *find_view(struct model_shelf *shelf, struct model *model,
-                                    const struct variant *variant)
+                                    const char *variant)
 {
     struct model_view *view = model->views;
 
-    while (view && !model_variants_equal(&view->variant, variant))
+    while (view && strcmp(view->variant, variant) != 0)
         view = view->next;
     if (view)
         model_shelf_use_view(shelf, view);
@@ -240,10 +287,12 @@ static struct model_view *find_view(struct model_shelf *shelf, struct model *mod
 struct model_view *model_view_find(struct model_shelf *shelf, struct model *model,
                                    const struct variant *variant)
 {
+    char text[VARIANT_TEXT_MAX];
     struct model_view *view;
 
+    variant_format(variant, text, sizeof(text));
     pthread_mutex_lock(&shelf->lock);
-    view = find_view(shelf, model, variant);
+    view = find_view(shelf, model, text);
     pthread_mutex_unlock(&shelf->lock);
     return view;
 }
@@ -252,14 +301,16 @@ struct model_view *model_view_find_at(struct model_shelf *shelf, const char *pat
                                       unsigned version_count, const struct version *versions,
                                       const struct variant *variant)
 {
+    char text[VARIANT_TEXT_MAX];
     struct model_view *view = NULL;
     struct model_shelf_entry *entry;
 
+    variant_format(variant, text, sizeof(text));
     pthread_mutex_lock(&shelf->lock);
     entry = model_shelf_find(shelf, path);
     if (entry && entry->model && has_versions(entry, version_count, versions) &&
         (!entry->model->young || probe_files_young(&entry->record.files)))
-        view = find_view(shelf, entry->model, variant);
+        view = find_view(shelf, entry->model, text);
     pthread_mutex_unlock(&shelf->lock);
     return view;
 }
@@ -267,14 +318,17 @@ struct model_view *model_view_find_at(struct model_shelf *shelf, const char *pat
 int model_view_new(struct model_shelf *shelf, struct model *model, const struct variant *variant,
                    struct view *view, struct model_view **out)
 {
-    struct model_view *model_view = malloc(sizeof(*model_view));
+    char text[VARIANT_TEXT_MAX];
+    struct model_view *model_view;
 
+    variant_format(variant, text, sizeof(text));
+    model_view = malloc(sizeof(*model_view) + strlen(text) + 1);
     if (!model_view) {
         view_free(view);
         return -ENOMEM;
     }
-    *model_view = (struct model_view){
-        .users = 1, .shelf = shelf, .model = model, .variant = *variant, .view = view};
+    *model_view = (struct model_view){.users = 1, .shelf = shelf, .model = model, .view = view};
+    memcpy(model_view->variant, text, strlen(text) + 1);
     atomic_flag_clear(&model_view->told);
     pthread_mutex_lock(&shelf->lock);
     model_view->next = model->views;

@@ -26,9 +26,13 @@ struct model_shelf;
 struct model;
 struct model_view;
 
-/* What was found out about one variant. */
+/* Variants of one model that are kept. */
+#define MODEL_RESULTS_MAX 32
+
+/* What was found out about one variant. Canonical texts tell variants apart here: most are short,
+ * and thousands of records are kept. */
 struct model_result {
-    struct variant variant;
+    char *variant; /* malloc'ed, the record's */
     int r;
     uint64_t size; /* of the view, bytes */
     uint64_t data; /* of its tensors, bytes */
@@ -36,9 +40,8 @@ struct model_result {
 
 /* Why a model, or one variant of it, is refused. */
 struct model_reason {
-    bool of_variant;
-    struct variant variant; /* if so */
-    uint64_t offset;        /* as in struct defect */
+    const char *variant; /* canonical text of that one, behind the text; NULL: the model */
+    uint64_t offset;     /* as in struct defect */
     unsigned shard;
     char text[];
 };
@@ -112,13 +115,16 @@ bool model_view_tell(struct model_view *view);
 /* Path of a shard from the root. */
 void model_view_path(const struct model_view *view, unsigned shard, char *path, size_t size);
 
-/* `variant` may be NULL. NULL: no memory. For free(). */
-struct model_reason *model_reason_new(const struct variant *variant, const struct defect *defect);
+/* `variant`: canonical text, or NULL. NULL: no memory. For free(). */
+struct model_reason *model_reason_new(const char *variant, const struct defect *defect);
 
 /* What is known of a variant, or NULL. */
 const struct model_result *model_record_find(const struct model_record *record,
                                              const struct variant *variant);
-
-bool model_variants_equal(const struct variant *a, const struct variant *b);
+/* Keeps what was found out about a variant, instead of what was known of it; *record says whether
+ * that is news. Without memory it is found out again the next time. */
+void model_record_keep(struct model_record *record, const struct variant *variant, int r,
+                       uint64_t size, uint64_t data);
+void model_results_free(struct model_result *results, size_t count);
 
 #endif

@@ -221,7 +221,7 @@ void model_shelf_detach(struct model_shelf *shelf, struct model_shelf_entry *ent
 void model_shelf_free_entry(struct model_shelf_entry *entry)
 {
     probe_files_free(&entry->record.files);
-    free(entry->record.results);
+    model_results_free(entry->record.results, entry->record.result_count);
     free(entry->record.reason);
     free(entry);
 }

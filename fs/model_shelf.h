@@ -54,8 +54,8 @@ struct model_view {
     /* constant */
     struct model_shelf *shelf;
     struct model *model;
-    struct variant variant;
     struct view *view;
+    char variant[]; /* canonical text */
 };
 
 struct model_shelf {

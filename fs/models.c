@@ -155,14 +155,14 @@ static void log_refused(struct models *models, const struct flight *flight, int 
 static void log_no_variant(struct models *models, struct model_record *record)
 {
     const struct model_reason *reason = record->reason;
-    char text[VARIANT_TEXT_MAX], line[2 * PATH_MAX];
+    char line[2 * PATH_MAX];
 
-    if (record->told_variant || !reason || !reason->of_variant)
+    if (record->told_variant || !reason || !reason->variant)
         return;
     record->told_variant = true;
     models_log_path(models, record->path, line, sizeof(line));
-    variant_format(&reason->variant, text, sizeof(text));
-    log_line(models->config.log, LOG_LEVEL_INFO, "%s: no variant %s: %s", line, text, reason->text);
+    log_line(models->config.log, LOG_LEVEL_INFO, "%s: no variant %s: %s", line, reason->variant,
+             reason->text);
 }
 
 /* ---- one question ---- */
@@ -179,11 +179,14 @@ static void keep_reason(struct model_record *record, const struct variant *varia
                         const struct defect *defect)
 {
     struct defect shown = *defect;
+    char text[VARIANT_TEXT_MAX];
 
     if (shown.text[0] == '\0')
         (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
+    if (variant)
+        variant_format(variant, text, sizeof(text));
     free(record->reason);
-    record->reason = model_reason_new(variant, &shown);
+    record->reason = model_reason_new(variant ? text : NULL, &shown);
 }
 
 static void forget_reason(struct model_record *record)
@@ -246,7 +249,7 @@ static int parse(struct models *models, const struct flight *flight, struct mode
         log_verdict(models, flight, record, &defect);
         return r;
     }
-    if (record->reason && !record->reason->of_variant)
+    if (record->reason && !record->reason->variant)
         forget_reason(record);
     note_facts(record, source);
     return model_set(models->shelf, record, source, &facts, model);
@@ -258,6 +261,8 @@ static void doubt_young(struct models *models, struct model_record *record)
     if (!record->judged || !record->young || probe_files_young(&record->files))
         return;
     record->judged = false;
+    model_results_free(record->results, record->result_count);
+    record->results = NULL;
     record->result_count = 0;
     forget_reason(record);
     model_unset(models->shelf, record);
@@ -304,37 +309,13 @@ static void remember(struct models *models, const struct flight *flight,
 
 /* ---- variants ---- */
 
-/* Without memory it is found out again the next time. */
-static void keep_result(struct model_record *record, const struct model_result *result)
+static uint64_t data_of(const struct view *view)
 {
-    struct model_result *results;
-
-    for (size_t i = 0; i < record->result_count; i++) {
-        if (!model_variants_equal(&record->results[i].variant, &result->variant))
-            continue;
-        record->changed = record->changed || record->results[i].size != result->size ||
-                          record->results[i].data != result->data ||
-                          record->results[i].r != result->r;
-        record->results[i] = *result;
-        return;
-    }
-    if (record->result_count == RECORD_RESULTS_MAX)
-        record->result_count = 0;
-    results = realloc(record->results, (record->result_count + 1) * sizeof(*results));
-    if (!results)
-        return;
-    record->results = results;
-    results[record->result_count++] = *result;
-    record->changed = true;
-}
-
-static struct model_result describe(const struct variant *variant, const struct view *view)
-{
-    struct model_result result = {.variant = *variant, .size = view->size};
+    uint64_t data = 0;
 
     for (size_t i = 0; i < view->extent_count; i++)
-        result.data += view->extents[i].size;
-    return result;
+        data += view->extents[i].size;
+    return data;
 }
 
 static int make_view(struct models *models, struct model_record *record, struct model *model,
@@ -368,8 +349,9 @@ static int find_out(struct models *models, struct model_record *record, struct m
                     const struct variant *variant, uint64_t *size, struct model_view **view)
 {
     const struct model_result *known = model_record_find(record, variant);
-    struct model_result result = {.variant = *variant};
     struct model_view *made = NULL;
+    uint64_t data = 0;
+    int r;
 
     if (known && (known->r < 0 || !view)) {
         if (known->r < 0)
@@ -377,17 +359,19 @@ static int find_out(struct models *models, struct model_record *record, struct m
         *size = known->size;
         return known->r;
     }
-    result.r = make_view(models, record, model, variant, &made);
-    if (result.r == 0)
-        result = describe(variant, model_view_get(made));
-    *size = result.size;
-    if (result.r == 0 || result.r == -ENOENT)
-        keep_result(record, &result);
+    *size = 0;
+    r = make_view(models, record, model, variant, &made);
+    if (r == 0) {
+        *size = model_view_get(made)->size;
+        data = data_of(model_view_get(made));
+    }
+    if (r == 0 || r == -ENOENT)
+        model_record_keep(record, variant, r, *size, data);
     if (view)
         *view = made;
     else
         model_view_unref(made);
-    return result.r;
+    return r;
 }
 
 /* Can it be answered without a parsed model? */

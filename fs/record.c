@@ -21,7 +21,7 @@
  *       40     8  the reason's place in the file, or 2^64 - 1
  *       48     4  the file of the set, from 0
  *       52     4  R, size of the reason; 0: none
- *       56  152N  variants
+ *       56  280N  variants
  *        .     R  the reason's text
  *
  * and each variant:
@@ -30,7 +30,7 @@
  *        8     8  bytes of its tensors
  *       16     4  0, or a number of outcomes[]
  *       20     4  0
- *       24   128  canonical text, filled with zeros
+ *       24   256  canonical text, filled with zeros
  */
 struct head {
     uint8_t magic[4];
@@ -51,7 +51,7 @@ struct row {
     uint64_t data;
     uint32_t outcome;
     uint32_t zero;
-    char variant[128];
+    char variant[256];
 };
 
 _Static_assert(sizeof(struct head) == 56, "on disk");
@@ -65,11 +65,11 @@ _Static_assert(offsetof(struct head, about) == 36, "on disk");
 _Static_assert(offsetof(struct head, offset) == 40, "on disk");
 _Static_assert(offsetof(struct head, shard) == 48, "on disk");
 _Static_assert(offsetof(struct head, reason_size) == 52, "on disk");
-_Static_assert(sizeof(struct row) == 152, "on disk");
+_Static_assert(sizeof(struct row) == 280, "on disk");
 _Static_assert(offsetof(struct row, data) == 8, "on disk");
 _Static_assert(offsetof(struct row, outcome) == 16, "on disk");
 _Static_assert(offsetof(struct row, variant) == 24, "on disk");
-_Static_assert(VARIANT_TEXT_MAX <= 128, "a variant's text fits");
+_Static_assert(VARIANT_TEXT_MAX <= 256, "a variant's text fits");
 
 static const uint8_t magic[4] = {'q', 'f', 's', 'r'};
 
@@ -117,29 +117,32 @@ static int make_name(struct cache *cache, const char *first, const struct model_
 
 /* ---- reading ---- */
 
-static bool is_variant(const struct row *row, struct variant *variant)
+static bool is_variant(const struct row *row)
 {
     char text[sizeof(row->variant)] = {0};
     size_t length = strnlen(row->variant, sizeof(row->variant));
+    struct variant variant;
 
-    if (variant_parse(row->variant, length, variant) < 0)
+    if (variant_parse(row->variant, length, &variant) < 0)
         return false;
-    variant_format(variant, text, sizeof(text));
+    variant_format(&variant, text, sizeof(text));
     return memcmp(text, row->variant, sizeof(text)) == 0;
 }
 
-static bool decode_row(const uint8_t *from, struct model_result *result)
+static int decode_row(const uint8_t *from, struct model_result *result)
 {
     struct row row;
 
     memcpy(&row, from, sizeof(row));
     row.outcome = le32toh(row.outcome);
-    if (row.outcome >= OUTCOMES || row.zero != 0 || !is_variant(&row, &result->variant))
-        return false;
-    result->r = outcomes[row.outcome];
     result->size = le64toh(row.size);
     result->data = le64toh(row.data);
-    return result->size <= INT64_MAX && result->data <= result->size;
+    if (row.outcome >= OUTCOMES || row.zero != 0 || !is_variant(&row) || result->size > INT64_MAX ||
+        result->data > result->size)
+        return -ENOENT;
+    result->r = outcomes[row.outcome];
+    result->variant = strdup(row.variant); /* it ends before the field does */
+    return result->variant ? 0 : -ENOMEM;
 }
 
 static bool decode_head(const uint8_t *data, size_t size, unsigned files, struct head *head)
@@ -154,7 +157,7 @@ static bool decode_head(const uint8_t *data, size_t size, unsigned files, struct
     head->reason_size = le32toh(head->reason_size);
     return memcmp(head->magic, magic, sizeof(magic)) == 0 &&
            le32toh(head->version) == RECORD_VERSION && head->verdict < OUTCOMES &&
-           head->count <= RECORD_RESULTS_MAX && head->about <= head->count && head->shard < files &&
+           head->count <= MODEL_RESULTS_MAX && head->about <= head->count && head->shard < files &&
            head->reason_size < sizeof(((struct defect *)NULL)->text) &&
            size == sizeof(*head) + head->count * sizeof(struct row) + head->reason_size;
 }
@@ -167,21 +170,22 @@ static int decode(const uint8_t *data, size_t size, struct model_record *record)
     struct model_reason *reason = NULL;
     struct head head;
     const uint8_t *at = data + sizeof(head);
-    int r = -ENOENT;
+    int r = 0;
 
     if (!decode_head(data, size, record->files.count, &head))
         return -ENOENT;
     results = calloc(head.count + 1, sizeof(*results));
     if (!results)
         return -ENOMEM;
-    for (uint32_t i = 0; i < head.count; i++, at += sizeof(struct row))
-        if (!decode_row(at, &results[i]))
-            goto out;
+    for (uint32_t i = 0; i < head.count && r == 0; i++, at += sizeof(struct row))
+        r = decode_row(at, &results[i]);
+    if (r < 0)
+        goto out;
     if (head.reason_size > 0) {
         defect.offset = le64toh(head.offset);
         defect.shard = head.shard;
         memcpy(defect.text, at, head.reason_size);
-        reason = model_reason_new(head.about ? &results[head.about - 1].variant : NULL, &defect);
+        reason = model_reason_new(head.about ? results[head.about - 1].variant : NULL, &defect);
         r = reason ? 0 : -ENOMEM;
         if (r < 0)
             goto out;
@@ -190,13 +194,13 @@ static int decode(const uint8_t *data, size_t size, struct model_record *record)
     record->weights = le64toh(head.weights);
     record->data = le64toh(head.data);
     record->ftype = le32toh(head.ftype);
+    model_results_free(record->results, record->result_count);
     record->result_count = head.count;
-    free(record->results);
     record->results = results;
     record->reason = reason;
     return 0;
 out:
-    free(results);
+    model_results_free(results, head.count);
     return r;
 }
 
@@ -222,17 +226,17 @@ static void encode_row(const struct model_result *result, struct row *row)
 {
     *row = (struct row){.size = htole64(result->size), .data = htole64(result->data)};
     (void)outcome_number(result->r, &row->outcome);
-    variant_format(&result->variant, row->variant, VARIANT_TEXT_MAX);
+    memcpy(row->variant, result->variant, strlen(result->variant) + 1);
 }
 
 /* The number of the reason's variant, 0: of none; false: that variant is forgotten. */
 static bool find_about(const struct model_record *record, uint32_t *about)
 {
     *about = 0;
-    if (!record->reason->of_variant)
+    if (!record->reason->variant)
         return true;
     for (size_t i = 0; i < record->result_count && *about == 0; i++)
-        if (model_variants_equal(&record->results[i].variant, &record->reason->variant))
+        if (strcmp(record->results[i].variant, record->reason->variant) == 0)
             *about = (uint32_t)i + 1;
     return *about > 0;
 }
@@ -246,13 +250,13 @@ void record_save(struct cache *cache, const char *first, const struct model_reco
         .data = htole64(record->data),
         .ftype = htole32(record->ftype),
     };
-    uint8_t buffer[sizeof(head) + RECORD_RESULTS_MAX * sizeof(struct row) +
+    uint8_t buffer[sizeof(head) + MODEL_RESULTS_MAX * sizeof(struct row) +
                    sizeof(((struct defect *)NULL)->text)];
     uint8_t *at = buffer + sizeof(head);
     struct name name;
     uint32_t about;
 
-    assert(record->result_count <= RECORD_RESULTS_MAX);
+    assert(record->result_count <= MODEL_RESULTS_MAX);
     memcpy(head.magic, magic, sizeof(magic));
     if (!outcome_number(record->verdict, &head.verdict) ||
         make_name(cache, first, record, &name) < 0)

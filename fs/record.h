@@ -17,10 +17,7 @@
 
 /* To be raised when quant/ says anything else about a source than before: verdicts, recipes,
  * layouts, messages. (The version of the program is part of the name as well.) */
-#define RECORD_VERSION 1
-
-/* Variants of one model that are kept. */
-#define RECORD_RESULTS_MAX 32
+#define RECORD_VERSION 2
 
 /* Fills verdict, results, reason and facts of *record, which has none. `name` is that of the first
  * file. -ENOENT: nothing usable is there. -ENOMEM. After an error *record is as it was. */

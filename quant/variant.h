@@ -37,8 +37,8 @@ struct variant {
     enum type token_embd_type; /* TYPE_NONE: by the rules */
 };
 
-/* The longest canonical text with its end. */
-#define VARIANT_TEXT_MAX 128
+/* The longest canonical text with its end: it is part of a file's name. */
+#define VARIANT_TEXT_MAX 256
 
 /*
  * Reads the VARIANT of STEM@VARIANT.gguf: a file type and options, any case, options in any order,

@@ -39,7 +39,7 @@ static void describe(struct set *set)
 
 static void clear(struct set *set)
 {
-    free(set->record.results);
+    model_results_free(set->record.results, set->record.result_count);
     free(set->record.reason);
     describe(set);
 }
@@ -56,14 +56,17 @@ static void fill(struct set *set)
     record->weights = 12345;
     record->data = 24690;
     record->ftype = 1;
-    record->result_count = 3;
-    record->results = calloc(3, sizeof(*record->results));
-    CHECK(record->results);
-    for (size_t i = 0; i < 3; i++)
-        record->results[i] = (struct model_result){
-            .variant = variant(texts[i]), .size = 1000 * i + 77, .data = 900 * i};
-    record->results[2] = (struct model_result){.variant = variant("q6_k"), .r = -ENOENT};
-    record->reason = model_reason_new(&record->results[2].variant, &defect);
+    for (size_t i = 0; i < 3; i++) {
+        struct variant one = variant(texts[i]);
+
+        model_record_keep(record, &one, 0, 5, 3);
+        if (i < 2)
+            model_record_keep(record, &one, 0, 1000 * i + 77, 900 * i);
+        else
+            model_record_keep(record, &one, -ENOENT, 0, 0);
+    }
+    CHECK_EQ(record->result_count, 3);
+    record->reason = model_reason_new(record->results[2].variant, &defect);
     CHECK(record->reason);
 }
 
@@ -81,8 +84,8 @@ static void check_filled(const struct model_record *record)
     CHECK(result && result->r == 0 && result->size == 1077 && result->data == 900);
     result = model_record_find(record, &refused);
     CHECK(result && result->r == -ENOENT);
-    CHECK(record->reason && record->reason->of_variant);
-    CHECK(model_variants_equal(&record->reason->variant, &refused));
+    CHECK(record->reason && record->reason->variant);
+    CHECK_STR(record->reason->variant, "q6_k");
     CHECK_EQ(record->reason->offset, 55);
     CHECK_EQ(record->reason->shard, 1);
     CHECK_STR(record->reason->text, "too odd");
@@ -167,7 +170,7 @@ static void test_verdicts(struct cache *cache)
         CHECK_EQ(record_load(cache, first, &found.record), i < 4 ? 0 : -ENOENT);
         if (i < 4) {
             CHECK_EQ(found.record.verdict, lasting[i]);
-            CHECK(!found.record.reason->of_variant);
+            CHECK(!found.record.reason->variant);
             CHECK(found.record.reason->offset == DEFECT_NOWHERE);
             CHECK_STR(found.record.reason->text, "no good");
         }
@@ -224,9 +227,9 @@ static void test_damage(struct cache *cache)
         describe(&found);
         if (record_load(cache, first, &found.record) == 0) {
             taken++;
-            CHECK(found.record.result_count <= RECORD_RESULTS_MAX);
+            CHECK(found.record.result_count <= MODEL_RESULTS_MAX);
             for (size_t j = 0; j < found.record.result_count; j++)
-                CHECK(found.record.results[j].variant.ftype);
+                CHECK(found.record.results[j].variant);
         }
         clear(&found);
         CHECK_EQ(cache_put_record(cache, &name, data, i), 0);
