@@ -54,13 +54,6 @@ static bool is_source(uint32_t number)
     case TYPE_F64:
     case TYPE_Q8_1:
     case TYPE_Q8_K:
-    case TYPE_IQ1_S:
-    case TYPE_IQ1_M:
-    case TYPE_IQ2_XXS:
-    case TYPE_IQ2_XS:
-    case TYPE_IQ2_S:
-    case TYPE_IQ3_XXS:
-    case TYPE_IQ3_S:
         return false;
     default:
         return true;

@@ -14,7 +14,7 @@
 
 enum {
     WIDEN_SEED = 1, /* of the golden hashes */
-    WIDEN_TYPES = 18,
+    WIDEN_TYPES = 25,
     WIDEN_KINDS = 5,
     WIDEN_BLOCKS = 64, /* of a case */
     WIDEN_BYTES = WIDEN_BLOCKS * 256,

@@ -36,16 +36,38 @@
  *     scale of sub-block j: the low four bits in scales_l[j / 2], the half chosen by j % 2, the
  *     upper two in bits 2 (j % 4) of scales_h[j / 4]
  *     levels: of each sub-block in 16 bytes, as those of IQ4_NL
- *   IQ3_XXS      weight = d * (2 scale + 1) * (2 level + 1), for 8 sub-blocks of 32; level 7 is
- * worth 15.5 when it is read levels: qs names a point of the code book (grid.h) for each four
- * weights of sub-block j in the 32-bit word scales_signs[j]: seven bits for the signs of each eight
+ *   IQ2_XXS      weight = d * (2 scale + 1) * (2 level + 1), for 8 sub-blocks of 32; levels 1 and 2
+ *     are worth 3.125 and 5.375 when they are read, also below
+ *     levels: of each eight weights a point of the code book (grid.h). Of sub-block j, from qs[8 j]
+ *     on: the points in one byte each, then a 32-bit word: seven bits for the signs of each eight
  *     weights, set where one is negative (the eighth makes their number even), the scale in the
  *     highest four
+ *   IQ2_XS       weight = d * (2 scale + 1) * (2 level + 1), for 16 sub-blocks of 16
+ *     levels and signs: of each eight weights a 16-bit word of qs: the point in the low nine bits,
+ *     then seven bits for signs as above
+ *     scale of sub-block j: four bits of scales[j / 2], the half chosen by j % 2
+ *   IQ2_S        weight and scales as those of IQ2_XS
+ *     levels: of eight weights i a point, of which qs[i] holds the low eight bits, bits 2 (i % 4)
+ *     of qh[i / 4] the others; all eight signs in signs[i]
+ *   IQ3_XXS      weight = d * (2 scale + 1) * (2 level + 1), for 8 sub-blocks of 32; level 7 is
+ *     worth 15.5 when it is read
+ *     levels: of each four weights a point of the code book (grid.h) in a byte of qs
+ *     of sub-block j in the 32-bit word scales_signs[j]: seven bits for the signs of each eight
+ *     weights, the scale in the highest four, as those of IQ2_XXS
  *   IQ3_S        weight = d * (2 scale + 1) * (2 level + 1), for 8 sub-blocks of 32
  *     levels: of each four weights a point, of whose number qs has the low eight bits; the ninth is
  *     bit k of qh[j] for four k of sub-block j
  *     signs: one bit for each weight; scale of sub-block j: four bits of scales[j / 2], the half
  *     chosen by j % 2
+ *   IQ1_S        weight = d * (2 scale + 1) * (level - 1 + shift), for 8 sub-blocks of 32
+ *     levels: of eight weights i a point, of which qs[i] holds the low eight bits
+ *     of sub-block j a 16-bit word of qh: the upper three bits of four points, three bits of scale,
+ *     and whether the shift is 1/8 or, where it is set, -1/8
+ *   IQ1_M        weight = d * (2 scale + 1) * (level - 1 + shift), for 16 sub-blocks of 16
+ *     levels: of eight weights i a point, of which qs[i] holds the low eight bits, half i % 2 of
+ *     qh[i / 2] the upper three, and the shift as above
+ *     scales: four 16-bit words, each with the scales of four sub-blocks, three bits each, and in
+ *     its highest four bits a quarter of d
  *   TQ1_0        weight = d * (level - 1)
  *     levels: five are the digits of a number to base 3, of which number / 243 of 256 is stored,
  *     rounded up: weights 32 apart of the first 160, 16 apart of the next 80 in qs; 4 apart of the
@@ -148,6 +170,25 @@ struct block_iq4_xs {
     uint8_t qs[128];
 };
 
+struct block_iq2_xxs {
+    uint8_t d[2];
+    uint8_t qs[64];
+};
+
+struct block_iq2_xs {
+    uint8_t d[2];
+    uint8_t qs[64];
+    uint8_t scales[8];
+};
+
+struct block_iq2_s {
+    uint8_t d[2];
+    uint8_t qs[32];
+    uint8_t signs[32];
+    uint8_t qh[8];
+    uint8_t scales[8];
+};
+
 struct block_iq3_xxs {
     uint8_t d[2];
     uint8_t qs[64];
@@ -160,6 +201,18 @@ struct block_iq3_s {
     uint8_t qh[8];
     uint8_t signs[32];
     uint8_t scales[4];
+};
+
+struct block_iq1_s {
+    uint8_t d[2];
+    uint8_t qs[32];
+    uint8_t qh[16];
+};
+
+struct block_iq1_m {
+    uint8_t qs[32];
+    uint8_t qh[16];
+    uint8_t scales[8];
 };
 
 struct block_tq1_0 {
@@ -228,6 +281,16 @@ _Static_assert(sizeof(struct block_iq4_xs) == 136 && offsetof(struct block_iq4_x
                    offsetof(struct block_iq4_xs, scales_l) == 4 &&
                    offsetof(struct block_iq4_xs, qs) == 8,
                "IQ4_XS");
+_Static_assert(sizeof(struct block_iq2_xxs) == 66 && offsetof(struct block_iq2_xxs, qs) == 2,
+               "IQ2_XXS");
+_Static_assert(sizeof(struct block_iq2_xs) == 74 && offsetof(struct block_iq2_xs, qs) == 2 &&
+                   offsetof(struct block_iq2_xs, scales) == 66,
+               "IQ2_XS");
+_Static_assert(sizeof(struct block_iq2_s) == 82 && offsetof(struct block_iq2_s, qs) == 2 &&
+                   offsetof(struct block_iq2_s, signs) == 34 &&
+                   offsetof(struct block_iq2_s, qh) == 66 &&
+                   offsetof(struct block_iq2_s, scales) == 74,
+               "IQ2_S");
 _Static_assert(sizeof(struct block_iq3_xxs) == 98 && offsetof(struct block_iq3_xxs, qs) == 2 &&
                    offsetof(struct block_iq3_xxs, scales_signs) == 66,
                "IQ3_XXS");
@@ -236,6 +299,12 @@ _Static_assert(sizeof(struct block_iq3_s) == 110 && offsetof(struct block_iq3_s,
                    offsetof(struct block_iq3_s, signs) == 74 &&
                    offsetof(struct block_iq3_s, scales) == 106,
                "IQ3_S");
+_Static_assert(sizeof(struct block_iq1_s) == 50 && offsetof(struct block_iq1_s, qs) == 2 &&
+                   offsetof(struct block_iq1_s, qh) == 34,
+               "IQ1_S");
+_Static_assert(sizeof(struct block_iq1_m) == 56 && offsetof(struct block_iq1_m, qh) == 32 &&
+                   offsetof(struct block_iq1_m, scales) == 48,
+               "IQ1_M");
 _Static_assert(sizeof(struct block_tq1_0) == 54 && offsetof(struct block_tq1_0, qh) == 48 &&
                    offsetof(struct block_tq1_0, d) == 52,
                "TQ1_0");

@@ -101,4 +101,13 @@ void scalar_widen_iq4_xs(float *restrict dst, const void *restrict src, size_t c
 void scalar_widen_mxfp4(float *restrict dst, const void *restrict src, size_t count);
 void scalar_widen_nvfp4(float *restrict dst, const void *restrict src, size_t count);
 
+/* widen_iq.c */
+void scalar_widen_iq1_s(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_iq1_m(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_iq2_xxs(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_iq2_xs(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_iq2_s(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_iq3_xxs(float *restrict dst, const void *restrict src, size_t count);
+void scalar_widen_iq3_s(float *restrict dst, const void *restrict src, size_t count);
+
 #endif

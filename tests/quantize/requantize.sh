@@ -10,7 +10,9 @@ import random, struct
 TYPES = {"q4_0": (2, 32, 18, 0), "q4_1": (3, 32, 20, 0, 2), "q5_0": (6, 32, 22, 0), "q5_1": (7, 32, 24, 0, 2), "q8_0": (8, 32, 34, 0),
          "q2_k": (10, 256, 84, 80, 82), "q3_k": (11, 256, 110, 108), "q4_k": (12, 256, 144, 0, 2), "q5_k": (13, 256, 176, 0, 2),
          "q6_k": (14, 256, 210, 208), "iq4_nl": (20, 32, 18, 0), "iq4_xs": (23, 256, 136, 0), "tq1_0": (34, 256, 54, 52),
-         "tq2_0": (35, 256, 66, 64), "mxfp4": (39, 32, 17), "nvfp4": (40, 64, 36), "q1_0": (41, 128, 18, 0), "q2_0": (42, 64, 18, 0)}
+         "tq2_0": (35, 256, 66, 64), "mxfp4": (39, 32, 17), "nvfp4": (40, 64, 36), "q1_0": (41, 128, 18, 0), "q2_0": (42, 64, 18, 0),
+         "iq1_s": (19, 256, 50, 0), "iq1_m": (29, 256, 56), "iq2_xxs": (16, 256, 66, 0), "iq2_xs": (17, 256, 74, 0), "iq2_s": (22, 256, 82, 0),
+         "iq3_xxs": (18, 256, 98, 0), "iq3_s": (21, 256, 110, 0)}
 ODD = {"q8_1": (9, 32, 36), "q8_k": (15, 256, 292), "i8": (24, 1, 1), "f64": (28, 1, 8)}
 WIDTH, ROWS = 512, 48
 random.seed(5)
@@ -23,6 +25,9 @@ def blocks(kind):
             struct.pack_into("<e", out, at + scale, random.uniform(-0.01, 0.01))
         if kind == "mxfp4":
             out[at] = random.randrange(100, 120)
+        if kind == "iq1_m":  # a quarter of its scale in the upper half of each of the last words; 0x1c00 to 0x1cff
+            for i, quarter in enumerate((random.randrange(16), random.randrange(16), 0xc, 0x1)):
+                out[at + 49 + 2 * i] = out[at + 49 + 2 * i] & 15 | quarter << 4
     return bytes(out)
 
 def text(value):
