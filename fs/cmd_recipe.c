@@ -5,35 +5,19 @@
 #include "fs/cmd.h"
 #include "fs/cmd_source.h"
 #include "fs/log.h"
+#include "fs/recipe_text.h"
 #include "quant/view.h"
 
-static void print_upper(const char *text)
+static int print_recipe(const struct view *view)
 {
-    for (; *text; text++)
-        (void)putchar(*text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text);
-}
+    char *text = NULL;
+    size_t size;
+    int r = recipe_text(view, &text, &size);
 
-/* name, shape, source type, type, offset, size: the header names them as design.md does. */
-static void print_recipe(const struct view *view)
-{
-    char name[512];
-
-    (void)puts("name\tshape\tsource_type\ttype\toffset\tsize");
-    for (size_t i = 0; i < view->extent_count; i++) {
-        const struct extent *extent = &view->extents[i];
-        const struct source_tensor *tensor = extent->tensor;
-
-        log_escape(tensor->name, name, sizeof(name));
-        (void)printf("%s\t%llu", name, (unsigned long long)tensor->ne[0]);
-        for (unsigned d = 1; d < tensor->n_dims; d++)
-            (void)printf(",%llu", (unsigned long long)tensor->ne[d]);
-        (void)putchar('\t');
-        print_upper(type_info(tensor->type)->name);
-        (void)putchar('\t');
-        print_upper(type_info(extent->type)->name);
-        (void)printf("\t%llu\t%llu\n", (unsigned long long)extent->offset,
-                     (unsigned long long)extent->size);
-    }
+    if (r == 0 && (fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0))
+        r = -errno;
+    free(text);
+    return r;
 }
 
 static int parse_variant(const char *text, struct variant *variant)
@@ -105,11 +89,9 @@ int cmd_recipe(const char *program, int argc, char **argv)
         (void)fprintf(stderr, "%s\n", text);
         goto out;
     }
-    print_recipe(view);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        r = -errno;
-        (void)fprintf(stderr, "quantfs recipe: standard output: %s\n", strerror(errno));
-    }
+    r = print_recipe(view);
+    if (r < 0)
+        (void)fprintf(stderr, "quantfs recipe: standard output: %s\n", strerror(-r));
 out:
     view_free(view);
     recipe_free(recipe);

@@ -151,6 +151,56 @@ out:
     return r;
 }
 
+int view_make_bytes(const struct source *source, uint8_t *bytes, size_t size, struct view **result)
+{
+    struct view *view = calloc(1, sizeof(*view));
+    struct view_header_piece *header = malloc(sizeof(*header));
+
+    *result = NULL;
+    if (!view || !header) {
+        free(view);
+        free(header);
+        free(bytes);
+        return -ENOMEM;
+    }
+    *header = (struct view_header_piece){.kind = PIECE_PATCH};
+    *view = (struct view){
+        .source = source,
+        .size = size,
+        .header_size = size,
+        .header_count = 1,
+        .header = header,
+        .patches = bytes,
+        .memory = sizeof(*view) + sizeof(*header) + size,
+    };
+    *result = view;
+    return 0;
+}
+
+int view_make_extent(const struct view *whole, size_t index, struct view **result)
+{
+    struct view *view = calloc(1, sizeof(*view));
+    struct extent *extent = malloc(sizeof(*extent));
+
+    *result = NULL;
+    if (!view || !extent) {
+        free(view);
+        free(extent);
+        return -ENOMEM;
+    }
+    *extent = whole->extents[index];
+    extent->offset = 0;
+    *view = (struct view){
+        .source = whole->source,
+        .size = extent->size,
+        .extent_count = 1,
+        .extents = extent,
+        .memory = sizeof(*view) + sizeof(*extent),
+    };
+    *result = view;
+    return 0;
+}
+
 void view_free(struct view *view)
 {
     if (!view)

@@ -83,6 +83,12 @@ MUST_USE int view_make(const struct source *source, const struct recipe *recipe,
  * (recipe.md §5.6). */
 MUST_USE int view_make_shard(const struct source *source, const struct recipe *recipe,
                              unsigned shard, struct view **view, struct defect *defect);
+/* A file of bytes that the view owns: takes `bytes` over, of malloc(), also on -ENOMEM. They belong
+ * to the version of the first shard. */
+MUST_USE int view_make_bytes(const struct source *source, uint8_t *bytes, size_t size,
+                             struct view **view);
+/* The bytes of one extent of a view and nothing else, which need not outlive it. -ENOMEM. */
+MUST_USE int view_make_extent(const struct view *whole, size_t index, struct view **view);
 void view_free(struct view *view);
 
 /*

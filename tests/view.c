@@ -498,6 +498,58 @@ static void check_ranges(const struct view *view, uint32_t seed)
     free(part);
 }
 
+/* The bytes of a tensor alone are those of the same chunks. */
+static void check_extent(const struct view *whole, uint32_t tensor)
+{
+    const struct extent *extent = &whole->extents[tensor];
+    struct view *view;
+    struct piece found[8], expected[8];
+    uint64_t at, step = extent->size / 7 + 1;
+    size_t count;
+
+    CHECK_EQ(view_make_extent(whole, tensor, &view), 0);
+    CHECK_EQ(view->size, extent->size);
+    CHECK_EQ(view->extents[0].chunk_count, extent->chunk_count);
+    CHECK_EQ(view_map(view, view->size, 1, found, 8), 0);
+    for (at = 0; at < view->size; at += step) {
+        count = view_map(view, at, 1, found, 8);
+        CHECK_EQ(count, 1);
+        CHECK_EQ(view_map(whole, extent->offset + at, 1, expected, 8), 1);
+        CHECK_EQ(found[0].kind, expected[0].kind);
+        CHECK_EQ(found[0].size, 1);
+        if (found[0].kind == PIECE_CHUNK) {
+            CHECK_EQ(found[0].chunk.tensor, 0);
+            CHECK_EQ(found[0].chunk.index, expected[0].chunk.index);
+            CHECK_EQ(found[0].chunk.skip, expected[0].chunk.skip);
+        } else {
+            CHECK_EQ(found[0].copy.shard, expected[0].copy.shard);
+            CHECK_EQ(found[0].copy.offset, expected[0].copy.offset);
+        }
+    }
+    view_free(view);
+}
+
+static void test_bytes(void)
+{
+    struct source source = {0};
+    struct piece pieces[4];
+    struct view *view;
+    uint8_t *bytes = malloc(5);
+
+    memcpy(bytes, "bytes", 5);
+    CHECK_EQ(view_make_bytes(&source, bytes, 5, &view), 0);
+    CHECK_EQ(view->size, 5);
+    CHECK_EQ(view_map(view, 1, 100, pieces, 4), 1);
+    CHECK_EQ(pieces[0].kind, PIECE_PATCH);
+    CHECK_EQ(pieces[0].size, 4);
+    CHECK(memcmp(pieces[0].patch, "ytes", 4) == 0);
+    CHECK_EQ(view_map(view, 5, 1, pieces, 4), 0);
+    view_free(view);
+    CHECK_EQ(view_make_bytes(&source, malloc(1), 0, &view), 0);
+    CHECK_EQ(view_map(view, 0, 1, pieces, 4), 0);
+    view_free(view);
+}
+
 static void test_layout(uint64_t alignment, uint32_t seed)
 {
     struct keys keys = {0};
@@ -521,6 +573,7 @@ static void test_layout(uint64_t alignment, uint32_t seed)
             CHECK_EQ(view->extents[i].chunk_count, 0);
         else
             check_chunks(view, i);
+        check_extent(view, i);
     }
     CHECK_EQ(view->size, at);
     CHECK_EQ(view->extents[0].size, 1000 * 4096 / 256 * 144);
@@ -600,6 +653,7 @@ int main(int argc, char **argv)
     test_mended_keys();
     test_memory();
     test_giants();
+    test_bytes();
     for (size_t i = 0; i < sizeof(alignments) / sizeof(alignments[0]); i++)
         test_layout(alignments[i], seed);
     return 0;

@@ -1,0 +1,36 @@
+#ifndef FS_FACET_H
+#define FS_FACET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What of a variant a node shows. */
+enum facet_kind {
+    FACET_WHOLE,     /* the view itself: STEM@VARIANT.gguf, and model.gguf in its folder */
+    FACET_RECIPE,    /* recipe.tsv */
+    FACET_MODELFILE, /* Modelfile */
+    FACET_TENSOR,    /* tensors/NAME.TYPE */
+    FACET_SHARD,     /* one file of what --keep-split gives */
+    /* folders */
+    FACET_FOLDER,  /* STEM@VARIANT/ */
+    FACET_TENSORS, /* tensors/ in it */
+    FACET_SHARDS,  /* shards/ in it */
+};
+
+/* A plain value. */
+struct facet {
+    enum facet_kind kind;
+    uint32_t index; /* of a tensor in the view's order, of a shard from 0; else 0 */
+};
+
+static inline bool facet_is_folder(struct facet facet)
+{
+    return facet.kind >= FACET_FOLDER;
+}
+
+static inline bool facets_equal(struct facet a, struct facet b)
+{
+    return a.kind == b.kind && a.index == b.index;
+}
+
+#endif
