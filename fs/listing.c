@@ -1,76 +1,32 @@
 #include "fs/listing.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "fs/hash.h"
-#include "fs/shard.h"
-
-/* Questions of one listing under way: a few, so that those of others get their turn. */
-#define QUESTIONS_MAX 4
-
-/* Who wins if two things claim one name: the lower one. */
-enum claim {
-    CLAIM_REAL,
-    CLAIM_FILE,
-    CLAIM_SET,
-};
 
 struct item {
-    struct listing_entry entry; /* must be first */
+    struct listing_entry entry; /* its strings are its own until it is settled */
     uint64_t hash;
-    enum claim claim;
-    size_t source; /* index + 1; sources move while they become more */
+    enum listing_claim claim;
+    size_t source; /* number + 1; sources move while they become more */
 };
 
 struct listing {
     atomic_uint users;
     struct timespec begun; /* CLOCK_MONOTONIC */
     uint64_t inode, parent_inode;
-    size_t count, capacity;
-    struct listing_entry *entries; /* once it is made */
     size_t source_count, source_capacity;
     struct listing_source *sources;
-};
-
-/* A model that may be asked about. */
-struct candidate {
-    char *name;
-    size_t stem_length;
-    unsigned shards; /* 0: no shard */
-};
-
-struct making;
-
-struct slot {
-    struct models_question question; /* must be first */
-    struct making *making;
-    size_t candidate;
-    int *results;
-    struct tree_attr *attrs;
-};
-
-struct making {
-    struct listing_config config;
-    char (*texts)[VARIANT_TEXT_MAX];
-    struct listing *listing;
-    size_t candidate_count, candidate_capacity;
-    struct candidate *candidates;
-    pthread_mutex_t lock;
-    /* protected by lock, as are listing and items while slots are at work */
-    struct item *items;
+    /* until it is settled */
     size_t item_count, item_capacity;
-    size_t next; /* candidate */
-    unsigned at_work;
-    int r;
-    struct slot slots[QUESTIONS_MAX];
+    struct item *items;
+    /* then */
+    size_t count;
+    struct listing_entry *entries;
 };
 
 /* Room for one element more in an array. */
@@ -102,264 +58,79 @@ static uint64_t hash_name(const char *name)
     return (hash >> 2) + LISTING_FIRST;
 }
 
-static int add_item(struct making *making, const char *name, enum claim claim,
-                    const struct listing_entry *entry, size_t source)
+int listing_new(struct listing **out)
 {
-    struct item *item;
-    int r = make_room(&making->items, making->item_count, &making->item_capacity,
-                      sizeof(*making->items));
+    struct listing *listing = calloc(1, sizeof(*listing));
 
-    if (r < 0)
-        return r;
-    item = &making->items[making->item_count];
-    *item =
-        (struct item){.entry = *entry, .hash = hash_name(name), .claim = claim, .source = source};
-    item->entry.name = strdup(name);
-    if (!item->entry.name)
+    if (!listing)
         return -ENOMEM;
-    making->item_count++;
+    atomic_init(&listing->users, 1);
+    (void)clock_gettime(CLOCK_MONOTONIC, &listing->begun);
+    *out = listing;
     return 0;
 }
 
-/* `name` is an entry of the directory that stands behind another. */
-static void log_second(const struct making *making, const char *name, const char *format,
-                       const char *other)
+void listing_set_inodes(struct listing *listing, uint64_t inode, uint64_t parent_inode)
 {
-    char path[PATH_MAX];
-
-    if (root_join(making->config.directory, name, path, sizeof(path)) == 0)
-        models_log_once(making->config.models, LOG_LEVEL_INFO, path, format, other);
+    listing->inode = inode;
+    listing->parent_inode = parent_inode;
 }
 
-/* ---- reading the directory ---- */
-
-static int add_candidate(struct making *making, const struct dirent *entry)
+int listing_add_source(struct listing *listing, const char *path, unsigned version_count,
+                       const struct version *versions, size_t *number)
 {
-    size_t length = strlen(entry->d_name);
-    struct candidate candidate = {.stem_length = length - 5};
-    unsigned number = 1, count = 0;
-    int r;
-
-    if (entry->d_type != DT_REG && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
-        return 0;
-    if (length < 6 || strcmp(entry->d_name + length - 5, ".gguf") != 0)
-        return 0;
-    if (shard_parse(entry->d_name, &candidate.stem_length, &number, &count))
-        candidate.shards = count;
-    if (number != 1)
-        return 0;
-    r = make_room(&making->candidates, making->candidate_count, &making->candidate_capacity,
-                  sizeof(*making->candidates));
-    if (r < 0)
-        return r;
-    candidate.name = strdup(entry->d_name);
-    if (!candidate.name)
-        return -ENOMEM;
-    making->candidates[making->candidate_count++] = candidate;
-    return 0;
-}
-
-static int add_dirent(struct making *making, const struct dirent *entry)
-{
-    struct listing_entry shown = {.inode = entry->d_ino, .type = entry->d_type};
-    int r;
-
-    if (strcmp(entry->d_name, ".") == 0) {
-        making->listing->inode = entry->d_ino;
-        return 0;
-    }
-    if (strcmp(entry->d_name, "..") == 0) {
-        making->listing->parent_inode = entry->d_ino;
-        return 0;
-    }
-    r = add_item(making, entry->d_name, CLAIM_REAL, &shown, 0);
-    return r < 0 ? r : add_candidate(making, entry);
-}
-
-static int open_stream(const struct root *root, const char *directory, DIR **stream)
-{
-    int fd = root_open_directory(root, directory, O_RDONLY), r;
-
-    if (fd < 0)
-        return fd;
-    *stream = fdopendir(fd);
-    if (*stream)
-        return 0;
-    r = -errno;
-    (void)close(fd);
-    return r;
-}
-
-static int read_directory(struct making *making)
-{
-    const struct dirent *entry;
-    DIR *stream;
-    int r = open_stream(making->config.root, making->config.directory, &stream);
-
-    if (r < 0)
-        return r;
-    do {
-        errno = 0;
-        entry = readdir(stream);
-        r = entry ? add_dirent(making, entry) : -errno;
-    } while (entry && r == 0);
-    (void)closedir(stream);
-    return r;
-}
-
-int listing_find_set(const struct root *root, const char *directory, const char *stem,
-                     size_t stem_length, char name[NAME_MAX + 1])
-{
-    const struct dirent *entry;
-    unsigned number, count, least = 0;
-    size_t length;
-    DIR *stream;
-    int r = open_stream(root, directory, &stream);
-
-    if (r < 0)
-        return r;
-    while ((errno = 0, entry = readdir(stream)) != NULL) {
-        if (!shard_parse(entry->d_name, &length, &number, &count) || number != 1 ||
-            length != stem_length || memcmp(entry->d_name, stem, length) != 0)
-            continue;
-        if (least == 0 || count < least) {
-            least = count;
-            (void)snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
-        }
-    }
-    r = errno ? -errno : least > 0 ? 0 : -ENOENT;
-    (void)closedir(stream);
-    return r;
-}
-
-static int compare_candidates(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-    size_t length = x->stem_length < y->stem_length ? x->stem_length : y->stem_length;
-    int order = memcmp(x->name, y->name, length);
-
-    if (order == 0 && x->stem_length != y->stem_length)
-        order = x->stem_length < y->stem_length ? -1 : 1;
-    return order != 0 ? order : (x->shards > y->shards) - (x->shards < y->shards);
-}
-
-/* Of two sets of one stem the one with fewer files is taken, as in listing_find_set(). */
-static void drop_double_sets(struct making *making)
-{
-    size_t kept = 0;
-
-    if (making->candidate_count > 0)
-        qsort(making->candidates, making->candidate_count, sizeof(*making->candidates),
-              compare_candidates);
-    for (size_t i = 0; i < making->candidate_count; i++) {
-        struct candidate *this = &making->candidates[i];
-        const struct candidate *last = kept > 0 ? &making->candidates[kept - 1] : NULL;
-
-        if (last && last->shards > 0 && this->shards > 0 &&
-            last->stem_length == this->stem_length &&
-            memcmp(last->name, this->name, this->stem_length) == 0) {
-            log_second(making, this->name, "%s, a set of fewer files, goes first", last->name);
-            free(this->name);
-        } else {
-            making->candidates[kept++] = *this;
-        }
-    }
-    making->candidate_count = kept;
-}
-
-/* ---- asking ---- */
-
-static int add_source(struct making *making, const struct slot *slot)
-{
-    const struct models_question *question = &slot->question;
-    struct listing *listing = making->listing;
-    size_t size = question->version_count * sizeof(struct version);
-    struct listing_source source = {.version_count = question->version_count};
+    size_t size = version_count * sizeof(*versions);
+    struct listing_source source = {.version_count = version_count};
     int r = make_room(&listing->sources, listing->source_count, &listing->source_capacity,
                       sizeof(*listing->sources));
 
     if (r < 0)
         return r;
-    source.name = strdup(question->name);
-    source.versions = malloc(size);
-    if (!source.name || !source.versions) {
-        free(source.name);
+    source.path = strdup(path);
+    source.versions = malloc(size + 1);
+    if (!source.path || !source.versions) {
+        free(source.path);
         free(source.versions);
         return -ENOMEM;
     }
-    memcpy(source.versions, question->versions, size);
+    if (size > 0)
+        memcpy(source.versions, versions, size);
+    *number = listing->source_count;
     listing->sources[listing->source_count++] = source;
     return 0;
 }
 
-/* Called with the lock. The views of one model. */
-static int add_views(struct making *making, const struct slot *slot)
+int listing_add(struct listing *listing, const struct listing_entry *entry,
+                enum listing_claim claim, size_t source)
 {
-    const struct candidate *candidate = &making->candidates[slot->candidate];
-    bool have_source = false;
-    char name[NAME_MAX + 1];
-    int r = 0;
+    size_t name_size = strlen(entry->name) + 1;
+    const char *variant = entry->variant ? entry->variant : "";
+    struct item *item;
+    char *text;
+    int r = make_room(&listing->items, listing->item_count, &listing->item_capacity,
+                      sizeof(*listing->items));
 
-    for (size_t i = 0; i < making->config.variant_count && r == 0; i++) {
-        struct listing_entry shown = {.type = DT_REG};
-        int length = snprintf(name, sizeof(name), "%.*s@%s.gguf", (int)candidate->stem_length,
-                              candidate->name, making->texts[i]);
-
-        if (slot->results[i] < 0 || length > NAME_MAX)
-            continue;
-        if (!have_source)
-            r = add_source(making, slot);
-        have_source = true;
-        shown.attr = slot->attrs[i];
-        shown.inode = shown.attr.inode;
-        if (r == 0)
-            r = add_item(making, name, candidate->shards ? CLAIM_SET : CLAIM_FILE, &shown,
-                         making->listing->source_count);
-    }
-    return r;
+    if (r < 0)
+        return r;
+    text = malloc(name_size + strlen(variant) + 1); /* both in one block */
+    if (!text)
+        return -ENOMEM;
+    memcpy(text, entry->name, name_size);
+    memcpy(text + name_size, variant, strlen(variant) + 1);
+    item = &listing->items[listing->item_count++];
+    *item = (struct item){.entry = *entry,
+                          .hash = hash_name(entry->name),
+                          .claim = claim,
+                          .source = claim == LISTING_REAL ? 0 : source + 1};
+    item->entry.name = text;
+    item->entry.variant = text + name_size;
+    return 0;
 }
 
-static void finish(struct making *making);
-
-/* Asks about the next candidate, or ends the slot's work, and with the last one's all. */
-static void ask_next(struct slot *slot)
+static const char *path_of(const struct item *item)
 {
-    struct making *making = slot->making;
-    bool ask, last;
-
-    pthread_mutex_lock(&making->lock);
-    ask = making->next < making->candidate_count && making->r == 0 &&
-          !atomic_load(making->config.stop);
-    if (ask)
-        slot->candidate = making->next++;
-    else
-        making->at_work--;
-    last = making->at_work == 0;
-    pthread_mutex_unlock(&making->lock);
-    if (ask) {
-        slot->question.name = making->candidates[slot->candidate].name;
-        models_ask(making->config.models, &slot->question);
-    } else if (last) {
-        finish(making);
-    }
+    return item->entry.source ? item->entry.source->path : "";
 }
-
-static void answered(struct models_question *question, int r)
-{
-    struct slot *slot = (struct slot *)question;
-    struct making *making = slot->making;
-
-    if (r == 0) {
-        pthread_mutex_lock(&making->lock);
-        r = add_views(making, slot);
-        if (r < 0)
-            making->r = r;
-        pthread_mutex_unlock(&making->lock);
-    }
-    ask_next(slot);
-}
-
-/* ---- the outcome ---- */
 
 static int compare_items(const void *a, const void *b)
 {
@@ -369,144 +140,52 @@ static int compare_items(const void *a, const void *b)
     if (x->hash != y->hash)
         return x->hash < y->hash ? -1 : 1;
     order = strcmp(x->entry.name, y->entry.name);
-    return order != 0 ? order : (x->claim > y->claim) - (x->claim < y->claim);
+    if (order == 0)
+        order = (x->claim > y->claim) - (x->claim < y->claim);
+    return order != 0 ? order : strcmp(path_of(x), path_of(y));
 }
 
-/* A variant that the winner hides. */
-static void log_hidden(const struct making *making, const struct item *loser,
-                       const struct listing_entry *winner)
+static void free_items(struct listing *listing)
 {
-    const char *source;
-
-    if (loser->source == 0)
-        return; /* an entry that was seen twice, as the directory changed */
-    source = making->listing->sources[loser->source - 1].name;
-    if (winner->source)
-        log_second(making, source, "%s goes first where both have a variant", winner->source->name);
-    else
-        log_second(making, winner->name, "a file, so it is no variant of %s", source);
+    for (size_t i = 0; i < listing->item_count; i++)
+        free((char *)(uintptr_t)listing->items[i].entry.name);
+    free(listing->items);
+    listing->items = NULL;
+    listing->item_count = listing->item_capacity = 0;
 }
 
-/* Sorts, drops who claims a name in vain, and gives positions. */
-static int settle(struct making *making)
+int listing_settle(struct listing *listing,
+                   void (*hidden)(void *context, const struct listing_entry *loser,
+                                  const struct listing_entry *winner),
+                   void *context)
 {
-    struct listing *listing = making->listing;
     uint64_t position = LISTING_FIRST - 1;
 
-    if (making->item_count == 0)
-        return 0;
-    listing->entries = malloc(making->item_count * sizeof(*listing->entries));
+    listing->entries = malloc((listing->item_count + 1) * sizeof(*listing->entries));
     if (!listing->entries)
         return -ENOMEM;
-    qsort(making->items, making->item_count, sizeof(*making->items), compare_items);
-    for (size_t i = 0; i < making->item_count; i++) {
-        struct item *item = &making->items[i];
+    for (size_t i = 0; i < listing->item_count; i++)
+        if (listing->items[i].source > 0)
+            listing->items[i].entry.source = &listing->sources[listing->items[i].source - 1];
+    if (listing->item_count > 0)
+        qsort(listing->items, listing->item_count, sizeof(*listing->items), compare_items);
+    for (size_t i = 0; i < listing->item_count; i++) {
+        struct item *item = &listing->items[i];
         struct listing_entry *entry = &listing->entries[listing->count];
 
-        if (i > 0 && listing->count > 0 &&
-            strcmp(item->entry.name, listing->entries[listing->count - 1].name) == 0) {
-            log_hidden(making, item, &listing->entries[listing->count - 1]);
+        if (listing->count > 0 && strcmp(item->entry.name, entry[-1].name) == 0) {
+            if (hidden)
+                hidden(context, &item->entry, entry - 1);
             continue;
         }
         position = item->hash > position ? item->hash : position + 1;
         *entry = item->entry;
         entry->position = position;
-        if (item->source > 0)
-            entry->source = &listing->sources[item->source - 1];
         item->entry.name = NULL;
         listing->count++;
     }
+    free_items(listing);
     return 0;
-}
-
-static void free_making(struct making *making)
-{
-    for (size_t i = 0; i < making->item_count; i++)
-        free(making->items[i].entry.name);
-    for (size_t i = 0; i < making->candidate_count; i++)
-        free(making->candidates[i].name);
-    for (size_t i = 0; i < QUESTIONS_MAX; i++) {
-        free(making->slots[i].results);
-        free(making->slots[i].attrs);
-    }
-    free(making->items);
-    free(making->candidates);
-    free(making->texts);
-    listing_unref(making->listing);
-    pthread_mutex_destroy(&making->lock);
-    free(making);
-}
-
-static void finish(struct making *making)
-{
-    struct listing_config config = making->config;
-    struct listing *listing = NULL;
-    int r = making->r;
-
-    if (r == 0)
-        r = settle(making);
-    if (r == 0)
-        listing = listing_ref(making->listing);
-    free_making(making);
-    config.done(config.context, r, listing);
-}
-
-static int prepare(struct making *making)
-{
-    size_t count = making->config.variant_count;
-
-    making->texts = calloc(count + 1, sizeof(*making->texts));
-    making->listing = calloc(1, sizeof(*making->listing));
-    if (!making->texts || !making->listing)
-        return -ENOMEM;
-    atomic_init(&making->listing->users, 1);
-    (void)clock_gettime(CLOCK_MONOTONIC, &making->listing->begun);
-    for (size_t i = 0; i < count; i++)
-        variant_format(&making->config.variants[i], making->texts[i], sizeof(making->texts[i]));
-    for (size_t i = 0; i < QUESTIONS_MAX; i++) {
-        struct slot *slot = &making->slots[i];
-
-        slot->making = making;
-        slot->results = calloc(count + 1, sizeof(*slot->results));
-        slot->attrs = calloc(count + 1, sizeof(*slot->attrs));
-        if (!slot->results || !slot->attrs)
-            return -ENOMEM;
-        slot->question = (struct models_question){
-            .directory = making->config.directory,
-            .variants = making->config.variants,
-            .variant_count = count,
-            .answer = answered,
-            .results = slot->results,
-            .attrs = slot->attrs,
-        };
-    }
-    return 0;
-}
-
-void listing_make(const struct listing_config *config)
-{
-    struct making *making = calloc(1, sizeof(*making));
-    int r;
-
-    if (!making) {
-        config->done(config->context, -ENOMEM, NULL);
-        return;
-    }
-    making->config = *config;
-    pthread_mutex_init(&making->lock, NULL);
-    r = prepare(making);
-    if (r == 0)
-        r = read_directory(making);
-    drop_double_sets(making);
-    making->r = r;
-    if (r < 0 || making->candidate_count == 0 || config->variant_count == 0) {
-        finish(making);
-        return;
-    }
-    /* Until the last slot has asked, none of them is the last at work. */
-    making->at_work = QUESTIONS_MAX;
-    for (size_t i = 0; i < QUESTIONS_MAX; i++)
-        ask_next(&making->slots[i]);
 }
 
 struct listing *listing_ref(struct listing *listing)
@@ -519,10 +198,11 @@ void listing_unref(struct listing *listing)
 {
     if (!listing || atomic_fetch_sub(&listing->users, 1) > 1)
         return;
+    free_items(listing);
     for (size_t i = 0; i < listing->count; i++)
-        free(listing->entries[i].name);
+        free((char *)(uintptr_t)listing->entries[i].name);
     for (size_t i = 0; i < listing->source_count; i++) {
-        free(listing->sources[i].name);
+        free(listing->sources[i].path);
         free(listing->sources[i].versions);
     }
     free(listing->entries);

@@ -35,6 +35,7 @@ static void print_help(FILE *stream)
                 "  -o cache=DIR        where converted tensors are kept (~/.cache/quantfs)\n"
                 "  -o cache_size=SIZE  bound of the cache, such as 20G or 10%% (10%%)\n"
                 "  -o nocache          keep nothing on disk\n"
+                "  -o browse           list the folders of variants: recipe, tensors, Modelfile\n"
                 "  -o log=FILE         write the log there instead of to syslog\n"
                 "  -o allow_other      let other users in\n\n"
                 "All options: man quantfs. quantize, recipe, types, cache have a --help.\n");

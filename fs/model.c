@@ -273,11 +273,11 @@ void model_results_free(struct model_result *results, size_t count)
 
 /* Called with the lock. */
 static struct model_view *find_view(struct model_shelf *shelf, struct model *model,
-                                    const char *variant)
+                                    const char *variant, struct facet facet)
 {
     struct model_view *view = model->views;
 
-    while (view && strcmp(view->variant, variant) != 0)
+    while (view && !(facets_equal(view->facet, facet) && strcmp(view->variant, variant) == 0))
         view = view->next;
     if (view)
         model_shelf_use_view(shelf, view);
@@ -285,21 +285,21 @@ static struct model_view *find_view(struct model_shelf *shelf, struct model *mod
 }
 
 struct model_view *model_view_find(struct model_shelf *shelf, struct model *model,
-                                   const struct variant *variant)
+                                   const struct variant *variant, struct facet facet)
 {
     char text[VARIANT_TEXT_MAX];
     struct model_view *view;
 
     variant_format(variant, text, sizeof(text));
     pthread_mutex_lock(&shelf->lock);
-    view = find_view(shelf, model, text);
+    view = find_view(shelf, model, text, facet);
     pthread_mutex_unlock(&shelf->lock);
     return view;
 }
 
 struct model_view *model_view_find_at(struct model_shelf *shelf, const char *path,
                                       unsigned version_count, const struct version *versions,
-                                      const struct variant *variant)
+                                      const struct variant *variant, struct facet facet)
 {
     char text[VARIANT_TEXT_MAX];
     struct model_view *view = NULL;
@@ -310,13 +310,13 @@ struct model_view *model_view_find_at(struct model_shelf *shelf, const char *pat
     entry = model_shelf_find(shelf, path);
     if (entry && entry->model && has_versions(entry, version_count, versions) &&
         (!entry->model->young || probe_files_young(&entry->record.files)))
-        view = find_view(shelf, entry->model, text);
+        view = find_view(shelf, entry->model, text, facet);
     pthread_mutex_unlock(&shelf->lock);
     return view;
 }
 
 int model_view_new(struct model_shelf *shelf, struct model *model, const struct variant *variant,
-                   struct view *view, struct model_view **out)
+                   struct facet facet, struct view *view, struct model_view **out)
 {
     char text[VARIANT_TEXT_MAX];
     struct model_view *model_view;
@@ -327,7 +327,8 @@ int model_view_new(struct model_shelf *shelf, struct model *model, const struct 
         view_free(view);
         return -ENOMEM;
     }
-    *model_view = (struct model_view){.users = 1, .shelf = shelf, .model = model, .view = view};
+    *model_view = (struct model_view){
+        .users = 1, .shelf = shelf, .model = model, .facet = facet, .view = view};
     memcpy(model_view->variant, text, strlen(text) + 1);
     atomic_flag_clear(&model_view->told);
     pthread_mutex_lock(&shelf->lock);

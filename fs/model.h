@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fs/facet.h"
 #include "fs/probe.h"
 #include "quant/view.h"
 
@@ -15,7 +16,7 @@
  *           kept, the last used longest.
  *   model   a parsed source with its descriptors; at most one for a record. When the files change
  *           the record goes, and its model lives as long as its views.
- *   view    one variant of a model.
+ *   view    one variant of a model, or a facet of one.
  *
  * A model is used by its views and by whoever was handed it, a view by its references. What has no
  * user is idle: it is kept for some seconds while there is room for it, and can be found again.
@@ -94,17 +95,17 @@ void model_unset(struct model_shelf *shelf, struct model_record *record);
 const struct source *model_source(const struct model *model);
 const struct arch_facts *model_facts(const struct model *model);
 
-/* The model's view of a variant, or NULL: a reference. */
+/* The model's view of a variant's facet, or NULL: a reference. */
 struct model_view *model_view_find(struct model_shelf *shelf, struct model *model,
-                                   const struct variant *variant);
+                                   const struct variant *variant, struct facet facet);
 /* The same by place and version. NULL also if that model was judged while it was young, and is not
  * any more. */
 struct model_view *model_view_find_at(struct model_shelf *shelf, const char *path,
                                       unsigned version_count, const struct version *versions,
-                                      const struct variant *variant);
+                                      const struct variant *variant, struct facet facet);
 /* Takes `view` over, also on -ENOMEM. A reference. */
 MUST_USE int model_view_new(struct model_shelf *shelf, struct model *model,
-                            const struct variant *variant, struct view *view,
+                            const struct variant *variant, struct facet facet, struct view *view,
                             struct model_view **model_view);
 
 struct model_view *model_view_ref(struct model_view *view);

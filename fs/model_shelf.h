@@ -54,6 +54,7 @@ struct model_view {
     /* constant */
     struct model_shelf *shelf;
     struct model *model;
+    struct facet facet;
     struct view *view;
     char variant[]; /* canonical text */
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/folder.h"
 #include "fs/hash.h"
 #include "fs/probe.h"
 #include "fs/record.h"
@@ -321,13 +322,14 @@ static uint64_t data_of(const struct view *view)
 static int make_view(struct models *models, struct model_record *record, struct model *model,
                      const struct variant *variant, struct model_view **out)
 {
+    const struct facet whole = {.kind = FACET_WHOLE};
     struct defect defect = {.offset = DEFECT_NOWHERE};
     struct variant permitted = *variant;
     struct recipe *recipe = NULL;
     struct view *view = NULL;
     int r;
 
-    *out = model_view_find(models->shelf, model, variant);
+    *out = model_view_find(models->shelf, model, variant, whole);
     if (*out)
         return 0;
     permitted.requantize = models->config.requantize;
@@ -341,7 +343,7 @@ static int make_view(struct models *models, struct model_record *record, struct 
         log_no_variant(models, record);
         return -ENOENT;
     }
-    return r < 0 ? r : model_view_new(models->shelf, model, variant, view, out);
+    return r < 0 ? r : model_view_new(models->shelf, model, variant, whole, view, out);
 }
 
 /* The size of one variant; its view too, unless `view` is NULL. */
@@ -374,11 +376,50 @@ static int find_out(struct models *models, struct model_record *record, struct m
     return r;
 }
 
+/* Of a variant whose whole view is there. -ENOENT: there is no such facet. */
+static int make_facet(struct models *models, struct model *model, const struct variant *variant,
+                      const struct model_view *whole, struct facet facet, struct model_view **out)
+{
+    struct variant permitted = *variant;
+    struct view *view = NULL;
+    int r;
+
+    *out = model_view_find(models->shelf, model, variant, facet);
+    if (*out)
+        return 0;
+    permitted.requantize = models->config.requantize;
+    r = folder_view(model_source(model), model_facts(model), &permitted, model_view_get(whole),
+                    facet, &view);
+    return r < 0 ? r : model_view_new(models->shelf, model, variant, facet, view, out);
+}
+
+/* As find_out(), for a facet of the variant. */
+static int find_out_facet(struct models *models, struct model_record *record, struct model *model,
+                          const struct models_question *question, uint64_t *size,
+                          struct model_view **view)
+{
+    struct model_view *whole = NULL, *made = NULL;
+    int r = find_out(models, record, model, &question->variants[0], size, &whole);
+
+    if (r == 0)
+        r = make_facet(models, model, &question->variants[0], whole, question->facet, &made);
+    if (r == 0)
+        *size = model_view_get(made)->size;
+    model_view_unref(whole);
+    if (question->want_view)
+        *view = made;
+    else
+        model_view_unref(made);
+    return r;
+}
+
 /* Can it be answered without a parsed model? */
 static bool is_known(const struct model_record *record, const struct models_question *question)
 {
     const struct model_result *result;
 
+    if (question->facet.kind != FACET_WHOLE)
+        return false;
     for (size_t i = 0; i < question->variant_count; i++) {
         result = model_record_find(record, &question->variants[i]);
         if (!result || (question->want_view && i == 0 && result->r == 0))
@@ -397,10 +438,16 @@ static void fill_answer(struct models *models, struct model_record *record, stru
     question->version_count = record->files.count;
     question->versions = record->files.versions;
     question->young = probe_files_young(&record->files);
-    for (size_t i = 0; i < question->variant_count; i++) {
+    for (size_t i = 0; i < question->variant_count && question->facet.kind == FACET_WHOLE; i++) {
         question->results[i] = find_out(models, record, model, &variants[i], &size,
                                         question->want_view && i == 0 ? &question->view : NULL);
         question->attrs[i] = probe_attr(&record->files, &variants[i], size);
+    }
+    if (question->facet.kind != FACET_WHOLE) {
+        question->results[0] =
+            find_out_facet(models, record, model, question, &size, &question->view);
+        question->attrs[0] = probe_attr(&record->files, &variants[0], size);
+        folder_attr(&question->attrs[0], question->facet);
     }
 }
 
@@ -579,13 +626,13 @@ void models_ask(struct models *models, struct models_question *question)
 
 struct model_view *models_find_view(struct models *models, const char *directory, const char *name,
                                     unsigned version_count, const struct version *versions,
-                                    const struct variant *variant)
+                                    const struct variant *variant, struct facet facet)
 {
     char path[PATH_MAX];
 
     if (root_join(directory, name, path, sizeof(path)) < 0)
         return NULL;
-    return model_view_find_at(models->shelf, path, version_count, versions, variant);
+    return model_view_find_at(models->shelf, path, version_count, versions, variant, facet);
 }
 
 uint64_t models_parse_count(struct models *models)

@@ -46,7 +46,9 @@ struct models_question {
     const struct variant *variants;
     size_t variant_count;
     bool want_view; /* the view of variants[0] itself */
-    bool urgent;    /* somebody waits for this one alone */
+    /* What of the one variant is asked about; attrs[0] and the view are that facet's. No folder. */
+    struct facet facet;
+    bool urgent; /* somebody waits for this one alone */
     /*
      * r is 0 if the model can be used, else -errno: -ENOENT no such file, -ENOEXEC no model, -ELOOP
      * it leads into the mount, ... What is wrong with it has been logged.
@@ -74,7 +76,7 @@ void models_ask(struct models *models, struct models_question *question);
 /* The view, if it is at hand: a reference. NULL: ask. */
 struct model_view *models_find_view(struct models *models, const char *directory, const char *name,
                                     unsigned version_count, const struct version *versions,
-                                    const struct variant *variant);
+                                    const struct variant *variant, struct facet facet);
 
 /* Logs "ROOT/PATH: ...", unless that very line was logged before: for what is found at every look.
  * Only some thousand lines are remembered. */

@@ -366,8 +366,8 @@ static void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *f
     (void)fi;
     if (!node)
         r = -ESTALE;
-    else if (node->kind == TREE_VIEW)
-        ops_view_stat(&node->attr, &st);
+    else if (node->kind == TREE_VIEW || node->kind == TREE_FOLDER)
+        ops_virtual_stat(node, &st);
     else
         r = stat_mirrored(ops, node, &st);
     if (r == 0 && ops_is_passing(node, &st))

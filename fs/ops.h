@@ -35,6 +35,7 @@ struct ops_config {
     bool allow_other;               /* symlinks are followed beneath the root only */
     const struct variant *variants; /* those that a listing shows */
     size_t variant_count;
+    bool browse; /* a listing shows the variants' folders, too */
 };
 
 MUST_USE int ops_new(const struct ops_config *config, struct ops **ops);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/listing_make.h"
 #include "fs/ops_state.h"
 
 #define POSITION_DOT 1
@@ -19,7 +20,8 @@ struct wish {
     uint64_t position;
     size_t size;
     bool plus;
-    bool old; /* what the listing tells of views is to be asked for again */
+    const struct tree_node *folder; /* NULL: a mirrored directory */
+    bool old;                       /* what the listing tells of views is to be asked for again */
 };
 
 /* A part of a listing on its way to the kernel. */
@@ -34,7 +36,8 @@ struct list_call {
     struct ops_held held;
     struct pool_job job;
     struct wish wish;
-    char directory[PATH_MAX];
+    struct tree_node *folder; /* owned, or NULL */
+    char directory[PATH_MAX]; /* of a mirrored one */
 };
 
 /* ---- pages ---- */
@@ -90,21 +93,29 @@ static int fill_entry(struct ops *ops, const struct wish *wish, int directory,
                       const struct listing_entry *shown, struct fuse_entry_param *entry)
 {
     struct version identity;
+    char name[NAME_MAX + 1];
     struct tree_node node;
     struct stat st;
     int r;
 
-    if (shown->source) {
+    if (shown->source && wish->folder && shown->facet.kind == FACET_WHOLE) {
+        ops_describe_model(wish->folder, &shown->attr, name, &node);
+        r = ops_fill_entry(ops, &node, NULL, entry);
+    } else if (shown->source) {
         node = (struct tree_node){
             .parent = wish->node,
-            .kind = TREE_VIEW,
+            .kind = facet_is_folder(shown->facet) ? TREE_FOLDER : TREE_VIEW,
             .attr = shown->attr,
             .name = shown->name,
-            .source = shown->source->name,
+            .source = shown->source->path,
+            .variant = shown->variant,
+            .facet = shown->facet,
             .version_count = shown->source->version_count,
             .versions = shown->source->versions,
         };
         r = ops_fill_entry(ops, &node, NULL, entry);
+    }
+    if (shown->source) {
         if (r == 0 && wish->old)
             entry->attr_timeout = entry->entry_timeout = 0;
         return r;
@@ -127,6 +138,8 @@ static bool add_full(struct ops *ops, fuse_req_t req, struct page *page, const s
     size = fuse_add_direntry_plus(req, NULL, 0, shown->name, NULL, 0);
     if (size > room)
         return false;
+    if (shown->source && !shown->sized)
+        return add_plain(req, page, true, shown->name, shown->inode, shown->type, shown->position);
     r = fill_entry(ops, wish, directory, shown, &entry);
     if (r == 0 && !remember(page, entry.ino)) {
         tree_forget(ops->tree, entry.ino, 1);
@@ -161,7 +174,7 @@ static int fill_page(struct ops *ops, fuse_req_t req, struct page *page, struct 
     if (!page->data)
         return -ENOMEM;
     wish->old = listing_age(listing) >= ops->config.ttl;
-    if (wish->plus)
+    if (wish->plus && !wish->folder)
         directory = root_open_directory(&ops->root, path, O_PATH);
     entries = listing_after(listing, wish->position, &count);
     fits = add_dots(req, page, wish, listing);
@@ -195,6 +208,7 @@ static void end_list(struct list_call *call, int r, struct page *page)
         forget_page(ops, page);
     free_page(page);
     ops_let_go(&call->held);
+    free(call->folder);
     free(call);
 }
 
@@ -221,26 +235,35 @@ static void make_listing(struct pool_job *job)
         .models = ops->models,
         .variants = ops->config.variants,
         .variant_count = ops->config.variant_count,
+        .browse = ops->config.browse,
         .directory = call->directory,
         .stop = &ops->stop,
         .done = listed,
         .context = call,
     };
 
-    listing_make(&config);
+    if (call->folder)
+        ops_folder_list(ops, call->folder, listed, call);
+    else
+        listing_make(&config);
 }
 
-static void list_late(struct ops *ops, fuse_req_t req, const struct wish *wish, const char *path)
+/* Takes `folder` over. */
+static void list_late(struct ops *ops, fuse_req_t req, const struct wish *wish,
+                      struct tree_node *folder, const char *path)
 {
     struct list_call *call = malloc(sizeof(*call));
     int r = call ? ops_hold(ops, &call->held, req) : -ENOMEM;
 
     if (r < 0) {
+        free(folder);
         free(call);
         (void)fuse_reply_err(req, -r);
         return;
     }
     call->wish = *wish;
+    call->folder = folder;
+    call->wish.folder = folder;
     memcpy(call->directory, path, strlen(path) + 1);
     call->job.run = make_listing;
     pool_add(ops->config.pool, &call->job, POOL_READY);
@@ -251,16 +274,18 @@ static void list(fuse_req_t req, struct wish *wish)
 {
     struct ops *ops = fuse_req_userdata(req);
     struct listing *listing = NULL;
-    char path[PATH_MAX];
+    struct tree_node *folder = tree_copy_folder(ops->tree, wish->node);
+    char path[PATH_MAX] = "";
     struct page page;
-    int r = tree_path(ops->tree, wish->node, path, sizeof(path));
+    int r = folder ? 0 : tree_path(ops->tree, wish->node, path, sizeof(path));
 
     if (r == 0 && wish->position > 0)
         listing = opens_listing(ops->opens, wish->node, wish->handle);
     if (r == 0 && !listing) {
-        list_late(ops, req, wish, path);
+        list_late(ops, req, wish, folder, path);
         return;
     }
+    wish->folder = folder;
     if (r == 0)
         r = fill_page(ops, req, &page, wish, path, listing);
     if (r == 0) {
@@ -270,6 +295,7 @@ static void list(fuse_req_t req, struct wish *wish)
         (void)fuse_reply_err(req, -r);
     }
     listing_unref(listing);
+    free(folder);
 }
 
 void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -17,7 +17,7 @@ struct open_call {
     struct fuse_file_info fi;
     int result;
     struct tree_attr attr;
-    char path[PATH_MAX]; /* of a view: its directory's */
+    char path[PATH_MAX]; /* of a view: its model's directory */
 };
 
 struct read_call {
@@ -39,7 +39,7 @@ struct blind_read {
     int fd;                  /* its own, or -1 */
     uint64_t offset;
     size_t size;
-    char path[PATH_MAX]; /* of a view: its directory's */
+    char path[PATH_MAX]; /* of a view: its model's directory */
 };
 
 /* The last use of a closed handle ends its stream: not before, as a read may be telling it. */
@@ -158,9 +158,11 @@ static void open_mirrored(struct pool_job *job)
     end_open(call);
 }
 
-/* Hands `node` and `path` to a worker. */
+/* Hands `node` and `path` to a worker; of a view `path` is its model's directory, which has `name`
+ * and `variant`. */
 static void open_late(struct ops *ops, fuse_req_t req, struct tree_node *node, const char *path,
-                      const struct variant *variant, const struct fuse_file_info *fi)
+                      const char *name, const struct variant *variant,
+                      const struct fuse_file_info *fi)
 {
     struct open_call *call = malloc(sizeof(*call));
     int r = call ? ops_hold(ops, &call->held, req) : -ENOMEM;
@@ -182,10 +184,11 @@ static void open_late(struct ops *ops, fuse_req_t req, struct tree_node *node, c
     call->variant = *variant;
     call->question = (struct models_question){
         .directory = call->path,
-        .name = node->source,
+        .name = name,
         .variants = &call->variant,
         .variant_count = 1,
         .want_view = true,
+        .facet = node->facet,
         .urgent = true,
         .answer = view_answered,
         .results = &call->result,
@@ -196,13 +199,14 @@ static void open_late(struct ops *ops, fuse_req_t req, struct tree_node *node, c
 
 /* The view of a node, if it is at hand and its files are as they were: a reference. */
 static struct model_view *find_view(struct ops *ops, const struct tree_node *node,
-                                    const char *directory, const struct variant *variant)
+                                    const char *directory, const char *name,
+                                    const struct variant *variant)
 {
     struct model_view *view = NULL;
 
-    if (ops_inputs_same(ops, directory, node))
-        view = models_find_view(ops->models, directory, node->source, node->version_count,
-                                node->versions, variant);
+    if (ops_inputs_same(ops, node))
+        view = models_find_view(ops->models, directory, name, node->version_count, node->versions,
+                                variant, node->facet);
     if (view && model_view_get(view)->size != node->attr.size) {
         model_view_unref(view);
         view = NULL;
@@ -217,16 +221,17 @@ static void open_view(struct ops *ops, fuse_req_t req, struct tree_node *node,
     struct model_view *view;
     char directory[PATH_MAX];
     struct variant variant;
-    int r = ops_view_place(ops, node, directory, &variant);
+    const char *name;
+    int r = ops_virtual_place(node, directory, &name, &variant);
 
     if (r < 0) {
         free(node);
         (void)fuse_reply_err(req, -r);
         return;
     }
-    view = find_view(ops, node, directory, &variant);
+    view = find_view(ops, node, directory, name, &variant);
     if (!view) {
-        open_late(ops, req, node, directory, &variant, fi);
+        open_late(ops, req, node, directory, name, &variant, fi);
         return;
     }
     reply_open_view(ops, req, node, fi, view);
@@ -255,7 +260,7 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     }
     r = tree_path(ops->tree, ino, path, sizeof(path));
     if (r == 0) {
-        open_late(ops, req, node, path, NULL, fi);
+        open_late(ops, req, node, path, NULL, NULL, fi);
     } else {
         free(node);
         (void)fuse_reply_err(req, -r);
@@ -363,19 +368,20 @@ static void reopen_mirrored(struct pool_job *job)
         submit_blind_read(call);
 }
 
-static void ask_blind_view(struct ops *ops, struct blind_read *call)
+static void ask_blind_view(struct ops *ops, struct blind_read *call, const char *name)
 {
-    call->view = find_view(ops, call->node, call->path, &call->variant);
+    call->view = find_view(ops, call->node, call->path, name, &call->variant);
     if (call->view) {
         submit_blind_read(call);
         return;
     }
     call->question = (struct models_question){
         .directory = call->path,
-        .name = call->node->source,
+        .name = name,
         .variants = &call->variant,
         .variant_count = 1,
         .want_view = true,
+        .facet = call->node->facet,
         .urgent = true,
         .answer = blind_view_answered,
         .results = &call->result,
@@ -390,12 +396,13 @@ static void read_blind(struct ops *ops, fuse_req_t req, fuse_ino_t ino, uint64_t
 {
     struct blind_read *call = malloc(sizeof(*call));
     struct tree_node *node = tree_copy(ops->tree, ino);
+    const char *name = NULL;
     int r = call ? 0 : -ENOMEM;
 
     if (r == 0 && !node)
         r = -ESTALE;
     else if (r == 0 && node->kind == TREE_VIEW)
-        r = ops_view_place(ops, node, call->path, &call->variant);
+        r = ops_virtual_place(node, call->path, &name, &call->variant);
     else if (r == 0 && node->kind == TREE_FILE)
         r = tree_path(ops->tree, ino, call->path, sizeof(call->path));
     else if (r == 0)
@@ -414,7 +421,7 @@ static void read_blind(struct ops *ops, fuse_req_t req, fuse_ino_t ino, uint64_t
     call->view = NULL;
     call->fd = -1;
     if (node->kind == TREE_VIEW) {
-        ask_blind_view(ops, call);
+        ask_blind_view(ops, call, name);
         return;
     }
     call->job.run = reopen_mirrored;

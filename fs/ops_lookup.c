@@ -3,14 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/listing_make.h"
 #include "fs/ops_state.h"
-#include "fs/shard.h"
 
 /* A virtual name: what it asks for. */
 struct virtual
 {
     struct variant variant;
-    size_t stem_length;      /* of the name */
+    struct facet facet; /* the view or its folder */
+    size_t stem_length; /* of the name */
+    char text[VARIANT_TEXT_MAX];
     char name[NAME_MAX + 1]; /* canonical */
 };
 
@@ -31,18 +33,6 @@ struct lookup {
     char source[NAME_MAX + 1]; /* name of the first file */
 };
 
-static void reply_entry(struct ops *ops, fuse_req_t req, const struct tree_node *node,
-                        const struct stat *st)
-{
-    struct fuse_entry_param entry;
-    int r = ops_fill_entry(ops, node, st, &entry);
-
-    if (r < 0)
-        (void)fuse_reply_err(req, -r);
-    else if (fuse_reply_entry(req, &entry) != 0)
-        tree_forget(ops->tree, entry.ino, 1);
-}
-
 static void reply_mirrored(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name,
                            const struct stat *st)
 {
@@ -50,22 +40,33 @@ static void reply_mirrored(struct ops *ops, fuse_req_t req, uint64_t parent, con
     struct tree_node node;
 
     ops_describe_mirrored(parent, name, st, &identity, &node);
-    reply_entry(ops, req, &node, st);
+    ops_reply_entry(ops, req, &node, st);
 }
 
-/* False: no such name can exist. */
+/* False: no such name can exist. A folder's name is that of its view, without the ending. */
 static bool parse_virtual(const char *name, struct virtual *virtual)
 {
-    char canonical[VARIANT_TEXT_MAX];
+    char view[NAME_MAX + 6];
     size_t length;
     const char *text;
 
-    if (!variant_split_name(name, &virtual->stem_length, &text, &length) ||
-        variant_parse(text, length, &virtual->variant) < 0)
+    virtual->facet = (struct facet){0};
+    if (!variant_split_name(name, &virtual->stem_length, &text, &length)) {
+        (void)snprintf(view, sizeof(view), "%s.gguf", name);
+        if (!variant_split_name(view, &virtual->stem_length, &text, &length))
+            return false;
+        virtual->facet.kind = FACET_FOLDER;
+    }
+    if (variant_parse(text, length, &virtual->variant) < 0)
         return false;
-    variant_format(&virtual->variant, canonical, sizeof(canonical));
-    return snprintf(virtual->name, sizeof(virtual->name), "%.*s@%s.gguf", (int)virtual->stem_length,
-                    name, canonical) <= NAME_MAX;
+    variant_format(&virtual->variant, virtual->text, sizeof(virtual->text));
+    length = (size_t)snprintf(virtual->name, sizeof(virtual->name), "%.*s@%s.gguf",
+                              (int)virtual->stem_length, name, virtual->text);
+    if (length > NAME_MAX)
+        return false;
+    if (virtual->facet.kind == FACET_FOLDER)
+        virtual->name[length - 5] = '\0';
+    return true;
 }
 
 /* What is there goes before a variant of that name; the log is told once. */
@@ -76,7 +77,8 @@ static void reply_real(struct ops *ops, fuse_req_t req, uint64_t parent, const c
     struct virtual virtual;
     struct stat model;
 
-    if (parse_virtual(name, &virtual) && strcmp(name, virtual.name) == 0) {
+    if (parse_virtual(name, &virtual) && virtual.facet.kind == FACET_WHOLE &&
+        strcmp(name, virtual.name) == 0) {
         (void)snprintf(source, sizeof(source), "%.*s.gguf", (int)virtual.stem_length, name);
         if (root_join(directory, source, path, sizeof(path)) == 0 &&
             root_stat(&ops->root, path, &model) == 0 &&
@@ -85,20 +87,6 @@ static void reply_real(struct ops *ops, fuse_req_t req, uint64_t parent, const c
                             source);
     }
     reply_mirrored(ops, req, parent, name, st);
-}
-
-/* The node of that name, if its files are as they were. */
-static bool reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *directory,
-                        const char *name)
-{
-    struct tree_node *node = tree_copy_view(ops->tree, parent, name);
-    bool same = node && !versions_young(node->versions, node->version_count) &&
-                ops_inputs_same(ops, directory, node);
-
-    if (same)
-        reply_entry(ops, req, node, NULL);
-    free(node);
-    return same;
 }
 
 /* ---- late ---- */
@@ -111,7 +99,7 @@ static void end_lookup(struct lookup *lookup, int r, const struct tree_node *nod
     if (req && r < 0)
         (void)fuse_reply_err(req, -r);
     else if (req)
-        reply_entry(ops, req, node, NULL);
+        ops_reply_entry(ops, req, node, NULL);
     ops_let_go(&lookup->held);
     free(lookup);
 }
@@ -145,20 +133,27 @@ static bool ask_set(struct lookup *lookup)
 static void answered(struct models_question *question, int r)
 {
     struct lookup *lookup = OPS_OUTER(question, struct lookup, question);
+    char path[PATH_MAX];
 
     if (r == 0)
         r = lookup->result;
+    if (r == 0)
+        r = root_join(lookup->directory, lookup->source, path, sizeof(path));
     if (r == 0) {
-        const struct tree_node node = {
+        const struct facet facet = lookup->virtual.facet;
+        struct tree_node node = {
             .parent = lookup->parent,
-            .kind = TREE_VIEW,
+            .kind = facet_is_folder(facet) ? TREE_FOLDER : TREE_VIEW,
             .attr = lookup->attr,
             .name = lookup->virtual.name,
-            .source = lookup->source,
+            .source = path,
+            .variant = lookup->virtual.text,
+            .facet = facet,
             .version_count = question->version_count,
             .versions = question->versions,
         };
 
+        folder_attr(&node.attr, facet);
         end_lookup(lookup, 0, &node);
         return;
     }
@@ -226,7 +221,7 @@ static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, co
         reply_real(ops, req, parent, directory, virtual.name, &st);
     else if (r != -ENOENT)
         (void)fuse_reply_err(req, -r);
-    else if (!reply_known(ops, req, parent, directory, virtual.name))
+    else if (!ops_reply_known(ops, req, parent, virtual.name))
         look_up_late(ops, req, parent, directory, &virtual);
 }
 
@@ -234,12 +229,18 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct ops *ops = fuse_req_userdata(req);
     char directory[PATH_MAX], path[PATH_MAX];
+    struct tree_node *folder;
     struct stat st;
     int r = strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
 
     /* The kernel asks for these only of filesystems that are exported. */
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         r = -ENOENT;
+    folder = r == 0 ? tree_copy_folder(ops->tree, parent) : NULL;
+    if (folder) {
+        ops_folder_lookup(ops, req, folder, name);
+        return;
+    }
     if (r == 0)
         r = tree_path(ops->tree, parent, directory, sizeof(directory));
     if (r == 0)

@@ -1,6 +1,7 @@
 /* Between nodes and what the kernel is told about them. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,16 +16,26 @@ bool ops_versions_same(const struct tree_node *node, unsigned count, const struc
     return versions_equal(node->versions, node->version_count, versions, count);
 }
 
-int ops_view_place(struct ops *ops, const struct tree_node *node, char directory[PATH_MAX],
-                   struct variant *variant)
+/* The path of a virtual node's source in two. -ESTALE: it has none. */
+static int split_source(const struct tree_node *node, char directory[PATH_MAX], const char **name)
 {
-    size_t stem_length, length;
-    const char *text;
+    const char *slash = strrchr(node->source, '/');
+    size_t length = slash ? (size_t)(slash - node->source) : 0;
 
-    if (!variant_split_name(node->name, &stem_length, &text, &length) ||
-        variant_parse(text, length, variant) < 0)
+    if (node->source[0] == '\0' || length >= PATH_MAX)
         return -ESTALE;
-    return tree_path(ops->tree, node->parent, directory, PATH_MAX);
+    memcpy(directory, node->source, length);
+    directory[length] = '\0';
+    *name = slash ? slash + 1 : node->source;
+    return 0;
+}
+
+int ops_virtual_place(const struct tree_node *node, char directory[PATH_MAX], const char **name,
+                      struct variant *variant)
+{
+    int r = split_source(node, directory, name);
+
+    return r == 0 && variant_parse(node->variant, strlen(node->variant), variant) < 0 ? -ESTALE : r;
 }
 
 static bool exists(struct ops *ops, const char *directory, const char *format, const char *stem,
@@ -39,17 +50,20 @@ static bool exists(struct ops *ops, const char *directory, const char *format, c
     return root_stat(&ops->root, path, &st) != -ENOENT;
 }
 
-bool ops_inputs_same(struct ops *ops, const char *directory, const struct tree_node *node)
+bool ops_inputs_same(struct ops *ops, const struct tree_node *node)
 {
-    char name[SHARD_NAME_MAX], path[PATH_MAX];
+    char directory[PATH_MAX], name[SHARD_NAME_MAX], path[PATH_MAX];
     size_t stem_length = 0;
     unsigned number, count;
+    const char *first;
     struct stat st;
 
+    if (split_source(node, directory, &first) < 0)
+        return false;
     for (unsigned i = 0; i < node->version_count; i++) {
         struct version now;
 
-        shard_name(node->source, i, name);
+        shard_name(first, i, name);
         /* A symlink is for a worker to follow. */
         if (root_join(directory, name, path, sizeof(path)) < 0 ||
             root_stat(&ops->root, path, &st) < 0 || !S_ISREG(st.st_mode))
@@ -59,8 +73,8 @@ bool ops_inputs_same(struct ops *ops, const char *directory, const struct tree_n
             return false;
     }
     /* A single file of that stem has come, and goes before the set. */
-    return !shard_parse(node->source, &stem_length, &number, &count) ||
-           !exists(ops, directory, "%.*s.gguf", node->source, stem_length);
+    return !shard_parse(first, &stem_length, &number, &count) ||
+           !exists(ops, directory, "%.*s.gguf", first, stem_length);
 }
 
 static enum tree_kind kind_of(const struct stat *st)
@@ -77,6 +91,7 @@ void ops_describe_mirrored(uint64_t parent, const char *name, const struct stat 
         .kind = kind_of(st),
         .name = name,
         .source = "",
+        .variant = "",
         .version_count = S_ISDIR(st->st_mode) ? 0 : 1,
         .versions = identity,
     };
@@ -89,12 +104,14 @@ bool ops_is_mirrored_as(const struct tree_node *node, const struct stat *st)
             (node->versions[0].device == st->st_dev && node->versions[0].inode == st->st_ino));
 }
 
-void ops_view_stat(const struct tree_attr *attr, struct stat *st)
+void ops_virtual_stat(const struct tree_node *node, struct stat *st)
 {
+    const struct tree_attr *attr = &node->attr;
+
     *st = (struct stat){
         .st_ino = attr->inode,
-        .st_mode = S_IFREG | attr->mode,
-        .st_nlink = 1,
+        .st_mode = (node->kind == TREE_FOLDER ? S_IFDIR : S_IFREG) | attr->mode,
+        .st_nlink = 1, /* of a folder: it does not tell how many are in it */
         .st_uid = attr->uid,
         .st_gid = attr->gid,
         .st_size = (off_t)attr->size,
@@ -111,7 +128,7 @@ bool ops_is_passing(const struct tree_node *node, const struct stat *st)
 {
     struct version now;
 
-    if (node->kind == TREE_VIEW)
+    if (node->kind == TREE_VIEW || node->kind == TREE_FOLDER)
         return versions_young(node->versions, node->version_count);
     /* A file that is being written. */
     now = version_of(st);
@@ -131,10 +148,34 @@ int ops_fill_entry(struct ops *ops, const struct tree_node *node, const struct s
     if (st)
         entry->attr = *st;
     else
-        ops_view_stat(&node->attr, &entry->attr);
+        ops_virtual_stat(node, &entry->attr);
     if (ops_is_passing(node, &entry->attr))
         entry->attr_timeout = entry->entry_timeout = 0;
     return 0;
+}
+
+void ops_reply_entry(struct ops *ops, fuse_req_t req, const struct tree_node *node,
+                     const struct stat *st)
+{
+    struct fuse_entry_param entry;
+    int r = ops_fill_entry(ops, node, st, &entry);
+
+    if (r < 0)
+        (void)fuse_reply_err(req, -r);
+    else if (fuse_reply_entry(req, &entry) != 0)
+        tree_forget(ops->tree, entry.ino, 1);
+}
+
+bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name)
+{
+    struct tree_node *node = tree_copy_virtual(ops->tree, parent, name);
+    bool same =
+        node && !versions_young(node->versions, node->version_count) && ops_inputs_same(ops, node);
+
+    if (same)
+        ops_reply_entry(ops, req, node, NULL);
+    free(node);
+    return same;
 }
 
 int ops_lookup_error(int r)

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "fs/engine.h"
+#include "fs/folder.h"
 #include "fs/listing.h"
 #include "fs/models.h"
 #include "fs/opens.h"
@@ -65,20 +66,21 @@ void ops_notify(struct ops *ops);
 bool ops_versions_same(const struct tree_node *node, unsigned count,
                        const struct version *versions);
 
-/* Where the model of a view's node is, and which variant it is. -ESTALE. */
-MUST_USE int ops_view_place(struct ops *ops, const struct tree_node *node, char directory[PATH_MAX],
-                            struct variant *variant);
+/* Where the model of a virtual node is: directory and name (which points into the node's source) of
+ * its first file; and which variant it is. -ESTALE. */
+MUST_USE int ops_virtual_place(const struct tree_node *node, char directory[PATH_MAX],
+                               const char **name, struct variant *variant);
 
-/* Are the files of a view still in the state that its node stands for, as far as can be told at
+/* Are the files of a virtual node still in the state that it stands for, as far as can be told at
  * once? False also if a worker has to look. */
-bool ops_inputs_same(struct ops *ops, const char *directory, const struct tree_node *node);
+bool ops_inputs_same(struct ops *ops, const struct tree_node *node);
 
 /* A node to look for or to make; its strings and versions stay the caller's. */
 void ops_describe_mirrored(uint64_t parent, const char *name, const struct stat *st,
                            struct version *identity, struct tree_node *node);
 bool ops_is_mirrored_as(const struct tree_node *node, const struct stat *st);
 
-void ops_view_stat(const struct tree_attr *attr, struct stat *st);
+void ops_virtual_stat(const struct tree_node *node, struct stat *st);
 
 /* Is what stat shows young, so that the kernel shall ask again each time? */
 bool ops_is_passing(const struct tree_node *node, const struct stat *st);
@@ -88,11 +90,27 @@ bool ops_is_passing(const struct tree_node *node, const struct stat *st);
 MUST_USE int ops_fill_entry(struct ops *ops, const struct tree_node *node, const struct stat *st,
                             struct fuse_entry_param *entry);
 
+/* Answers a lookup with a node; `st` as of ops_fill_entry(). */
+void ops_reply_entry(struct ops *ops, fuse_req_t req, const struct tree_node *node,
+                     const struct stat *st);
+/* The same with the virtual node of that name, if its files are as they were; else false. */
+bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name);
+
 /* What a user may be told of an error met while a model was looked at. */
 int ops_lookup_error(int r);
 
 /* ops_lookup.c */
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+/* ops_folder.c: in a virtual directory. *folder is taken over. */
+void ops_folder_lookup(struct ops *ops, fuse_req_t req, struct tree_node *folder, const char *name);
+/* Makes the listing of a folder, which is the caller's until done() is called, as for
+ * listing_make(). From a worker. */
+void ops_folder_list(struct ops *ops, const struct tree_node *folder,
+                     void (*done)(void *context, int r, struct listing *listing), void *context);
+/* The view itself, as the entry FOLDER_MODEL of a folder: the node of its name beside the folder.
+ */
+void ops_describe_model(const struct tree_node *folder, const struct tree_attr *attr,
+                        char name[NAME_MAX + 1], struct tree_node *node);
 /* ops_file.c */
 void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);

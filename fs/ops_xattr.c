@@ -242,10 +242,14 @@ static int find_model(struct ops *ops, struct xattr_call *call)
 {
     const struct tree_node *node = call->node;
     size_t length = strlen(node->name);
+    const char *name;
+    int r;
 
     if (node->kind == TREE_VIEW) {
-        (void)snprintf(call->source, sizeof(call->source), "%s", node->source);
-        return ops_view_place(ops, node, call->directory, &call->variant);
+        r = ops_virtual_place(node, call->directory, &name, &call->variant);
+        if (r == 0)
+            (void)snprintf(call->source, sizeof(call->source), "%s", name);
+        return r;
     }
     if (node->kind == TREE_FILE && length > 5 && strcmp(node->name + length - 5, ".gguf") == 0) {
         if (shard_count(node->name) > 1)

@@ -267,6 +267,8 @@ static int parse_word(const char *word, struct log *terminal, struct mount_optio
         options->allow_requantize = true;
     else if (strcmp(word, "xattr") == 0)
         options->xattr = true;
+    else if (strcmp(word, "browse") == 0)
+        options->browse = true;
     else if (strcmp(word, "noexec") == 0 || strcmp(word, "exec") == 0)
         options->noexec = *word == 'n';
     else if (is_one_of(context_words, word))

@@ -32,6 +32,7 @@ struct mount_options {
     char *contexts;        /* SELinux words for the kernel, separated by commas, or NULL */
     struct variant *variants;
     size_t variant_count;
+    bool browse; /* listings show the variants' folders, too */
 };
 
 /*

@@ -63,8 +63,9 @@ static struct entry *find_id(const struct tree *tree, uint64_t id)
 static bool nodes_alike(const struct tree_node *a, const struct tree_node *b)
 {
     return a->parent == b->parent && a->kind == b->kind && a->attr.size == b->attr.size &&
-           a->attr.mode == b->attr.mode && strcmp(a->name, b->name) == 0 &&
-           strcmp(a->source, b->source) == 0 &&
+           a->attr.mode == b->attr.mode && facets_equal(a->facet, b->facet) &&
+           strcmp(a->name, b->name) == 0 && strcmp(a->source, b->source) == 0 &&
+           strcmp(a->variant, b->variant) == 0 &&
            versions_equal(a->versions, a->version_count, b->versions, b->version_count);
 }
 
@@ -81,23 +82,26 @@ static struct entry *find_like(const struct tree *tree, const struct tree_node *
 static size_t tail_size(const struct tree_node *node)
 {
     return node->version_count * sizeof(struct version) + strlen(node->name) + 1 +
-           strlen(node->source) + 1;
+           strlen(node->source) + 1 + strlen(node->variant) + 1;
 }
 
 /* Copies a node to `to`, and what it points to behind that, at `tail`. */
 static void copy_node(struct tree_node *to, char *tail, const struct tree_node *from)
 {
     size_t versions_size = from->version_count * sizeof(struct version);
-    size_t name_size = strlen(from->name) + 1;
+    size_t name_size = strlen(from->name) + 1, source_size = strlen(from->source) + 1;
 
     *to = *from;
     if (versions_size > 0)
         memcpy(tail, from->versions, versions_size);
     memcpy(tail + versions_size, from->name, name_size);
-    memcpy(tail + versions_size + name_size, from->source, strlen(from->source) + 1);
+    memcpy(tail + versions_size + name_size, from->source, source_size);
+    memcpy(tail + versions_size + name_size + source_size, from->variant,
+           strlen(from->variant) + 1);
     to->versions = (const void *)tail;
     to->name = tail + versions_size;
     to->source = to->name + name_size;
+    to->variant = to->source + source_size;
 }
 
 _Static_assert(sizeof(struct tree_node) % _Alignof(struct version) == 0, "versions stand behind");
@@ -161,7 +165,7 @@ static void grow(struct tree *tree)
 int tree_new(struct tree **out)
 {
     const struct tree_node root = {
-        .id = TREE_ROOT, .kind = TREE_DIRECTORY, .name = "", .source = ""};
+        .id = TREE_ROOT, .kind = TREE_DIRECTORY, .name = "", .source = "", .variant = ""};
     struct tree *tree = calloc(1, sizeof(*tree));
     struct entry *entry = new_entry(&root);
 
@@ -297,14 +301,32 @@ struct tree_node *tree_copy(struct tree *tree, uint64_t id)
     return copy;
 }
 
-struct tree_node *tree_copy_view(struct tree *tree, uint64_t parent, const char *name)
+struct tree_node *tree_copy_folder(struct tree *tree, uint64_t id)
+{
+    struct tree_node *copy = NULL;
+    struct entry *entry;
+
+    pthread_mutex_lock(&tree->lock);
+    entry = find_id(tree, id);
+    if (entry && entry->node.kind == TREE_FOLDER)
+        copy = copy_of(entry);
+    pthread_mutex_unlock(&tree->lock);
+    return copy;
+}
+
+static bool is_virtual(const struct tree_node *node)
+{
+    return node->kind == TREE_VIEW || node->kind == TREE_FOLDER;
+}
+
+struct tree_node *tree_copy_virtual(struct tree *tree, uint64_t parent, const char *name)
 {
     struct tree_node *copy = NULL;
     struct entry *entry, *newest = NULL;
 
     pthread_mutex_lock(&tree->lock);
     for (entry = *name_bucket(tree, parent, name); entry; entry = entry->next_name)
-        if (entry->node.parent == parent && entry->node.kind == TREE_VIEW &&
+        if (entry->node.parent == parent && is_virtual(&entry->node) &&
             strcmp(entry->node.name, name) == 0 && (!newest || entry->node.id > newest->node.id))
             newest = entry;
     if (newest)

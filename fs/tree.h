@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "fs/facet.h"
 #include "quant/source.h"
 
 /*
@@ -25,22 +26,24 @@ enum tree_kind {
     TREE_FILE, /* mirrored: a regular file or something special */
     TREE_SYMLINK,
     TREE_VIEW,
+    TREE_FOLDER, /* a virtual directory */
 };
 
-/* What stat shows of a view. It belongs to one version of all inputs and never changes: with
- * another mode, as a directory on the way was opened or closed, it is another node. */
+/* What stat shows of a view or a folder. It belongs to one version of all inputs and never changes:
+ * with another mode, as a directory on the way was opened or closed, it is another node. */
 struct tree_attr {
     uint64_t inode;
     uint64_t size; /* bytes */
     struct timespec mtime, ctime;
-    mode_t mode; /* permissions only */
+    mode_t mode; /* permissions of a view: reading */
     uid_t uid;
     gid_t gid;
 };
 
 /*
- * One node, or what one is looked for by. Two are the same if parent, kind, name, source, versions
- * and, of a view, size and mode are (a size that was kept and is wrong is found out at open). A
+ * One node, or what one is looked for by. Views and folders are virtual; all others are mirrored.
+ * Two nodes are the same if parent, kind, name, source, variant, facet, versions and, of virtual
+ * ones, size and mode are (a size that was kept and is wrong is found out at open). A mirrored
  * directory has no version: what stands under its name is that directory. A mirrored file's or
  * symlink's one version holds device and inode alone: a file that has taken another's place is
  * another node, so that no open file's pages mix with its pages; one that is changed in place is
@@ -50,11 +53,13 @@ struct tree_node {
     uint64_t id;
     uint64_t parent;
     enum tree_kind kind;
-    struct tree_attr attr;  /* of a view */
+    struct tree_attr attr;  /* of what is virtual */
     struct version opened;  /* state at the last open; zeros: none to be trusted */
-    const char *name;       /* of a view: canonical */
-    const char *source;     /* of a view: name of its source's first file, a neighbour; else "" */
-    unsigned version_count; /* of a view: the files of its source, in order */
+    const char *name;       /* of what is virtual: canonical */
+    const char *source;     /* of what is virtual: path of its source's first file from the root */
+    const char *variant;    /* of the same: canonical text */
+    struct facet facet;     /* of the same: what of the variant */
+    unsigned version_count; /* of the same: the files of its source, in order */
     const struct version *versions;
 };
 
@@ -71,8 +76,10 @@ void tree_forget(struct tree *tree, uint64_t id, uint64_t count);
 
 /* A copy of a node, for free(); NULL if there is none or no memory. */
 struct tree_node *tree_copy(struct tree *tree, uint64_t id);
-/* The same by name: the view made last under it. */
-struct tree_node *tree_copy_view(struct tree *tree, uint64_t parent, const char *name);
+/* The same by name: the virtual one made last under it. */
+struct tree_node *tree_copy_virtual(struct tree *tree, uint64_t parent, const char *name);
+/* The same if it is a folder; NULL if it is not. */
+struct tree_node *tree_copy_folder(struct tree *tree, uint64_t id);
 
 /* The path of a node from the root, "" for the root. -ESTALE: no such node. -ENAMETOOLONG. */
 MUST_USE int tree_path(struct tree *tree, uint64_t id, char *path, size_t size);

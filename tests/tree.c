@@ -13,7 +13,8 @@
 
 static struct tree_node directory(uint64_t parent, const char *name)
 {
-    return (struct tree_node){.parent = parent, .kind = TREE_DIRECTORY, .name = name, .source = ""};
+    return (struct tree_node){
+        .parent = parent, .kind = TREE_DIRECTORY, .name = name, .source = "", .variant = ""};
 }
 
 static struct tree_node view(uint64_t parent, const char *name, const struct version *versions,
@@ -24,6 +25,7 @@ static struct tree_node view(uint64_t parent, const char *name, const struct ver
                               .attr = {.inode = 7, .size = 1000},
                               .name = name,
                               .source = "m.gguf",
+                              .variant = "q8_0",
                               .version_count = count,
                               .versions = versions};
 }
@@ -75,8 +77,17 @@ static void test_same_is_one(void)
     node.parent = other;
     CHECK(look_up(tree, &node) != first);
     node.parent = TREE_ROOT;
+    node.variant = "q4_0";
+    CHECK(look_up(tree, &node) != first);
+    node.variant = "q8_0";
+    node.facet = (struct facet){FACET_TENSOR, 0};
+    other = look_up(tree, &node);
+    CHECK(other != first);
+    node.facet.index = 1;
+    CHECK(look_up(tree, &node) != first && look_up(tree, &node) != other);
+    node.facet = (struct facet){0};
     CHECK_EQ(look_up(tree, &node), first);
-    CHECK_EQ(tree_count(tree), 8);
+    CHECK_EQ(tree_count(tree), 11);
     tree_free(tree);
 }
 
@@ -91,6 +102,7 @@ static void test_copies(void)
     CHECK(copy && copy->id == id && copy->parent == TREE_ROOT && copy->kind == TREE_VIEW);
     CHECK_STR(copy->name, "m@q8_0.gguf");
     CHECK_STR(copy->source, "m.gguf");
+    CHECK_STR(copy->variant, "q8_0");
     CHECK_EQ(copy->attr.size, 1000);
     CHECK_EQ(copy->version_count, 2);
     CHECK(copy->versions != versions && version_equal(&copy->versions[1], &versions[1]));
@@ -98,11 +110,22 @@ static void test_copies(void)
     /* By name: the version made last. */
     versions[0].size = 10;
     newer = look_up(tree, &node);
-    copy = tree_copy_view(tree, TREE_ROOT, "m@q8_0.gguf");
+    copy = tree_copy_virtual(tree, TREE_ROOT, "m@q8_0.gguf");
     CHECK(copy && copy->id == newer);
     free(copy);
-    CHECK(!tree_copy_view(tree, TREE_ROOT, "m@q4_0.gguf"));
-    CHECK(!tree_copy_view(tree, id, "m@q8_0.gguf"));
+    CHECK(!tree_copy_virtual(tree, TREE_ROOT, "m@q4_0.gguf"));
+    CHECK(!tree_copy_virtual(tree, id, "m@q8_0.gguf"));
+    CHECK(!tree_copy_folder(tree, id));
+    node.kind = TREE_FOLDER;
+    node.name = "m@q8_0";
+    node.facet.kind = FACET_FOLDER;
+    newer = look_up(tree, &node);
+    copy = tree_copy_folder(tree, newer);
+    CHECK(copy && copy->id == newer && copy->facet.kind == FACET_FOLDER);
+    free(copy);
+    copy = tree_copy_virtual(tree, TREE_ROOT, "m@q8_0");
+    CHECK(copy && copy->id == newer);
+    free(copy);
     CHECK(!tree_copy(tree, 12345));
     tree_free(tree);
 }
@@ -163,7 +186,8 @@ static void test_kept_pages(void)
 {
     const struct version before = {.inode = 3, .size = 9}, after = {.inode = 3, .size = 10};
     struct tree *tree = new_tree();
-    struct tree_node node = {.parent = TREE_ROOT, .kind = TREE_FILE, .name = "f", .source = ""};
+    struct tree_node node = {
+        .parent = TREE_ROOT, .kind = TREE_FILE, .name = "f", .source = "", .variant = ""};
     uint64_t id = look_up(tree, &node);
 
     CHECK(!tree_opened(tree, id, &before, false));

@@ -16,7 +16,7 @@ one_inode a@q6_k+leave-output+token-embd=f16.gguf a@q6_k+token-embd=f16+leave-ou
 one_inode at@home@q8_0.gguf at@home@Q8_0.gguf
 one_inode UPPER@q8_0.gguf
 [ "$(inode mnt/a@q4_k_m.gguf)" != "$(inode mnt/a@q4_k_m+pure.gguf)" ] || fail "an option makes no difference"
-for name in a@ a@.gguf a@q4_k_m a@q9_0.gguf a@q4_k_m+.gguf a@q4_k_m+nonsense.gguf a@q4_k_m+output=.gguf a@q4_k_m+output=q9.gguf \
+for name in a@ a@.gguf a@q9_0 a@q9_0.gguf a@q4_k_m+.gguf a@q4_k_m+nonsense.gguf a@q4_k_m+output=.gguf a@q4_k_m+output=q9.gguf \
     a@q4_k_m++pure.gguf a@+pure.gguf a@15.gguf a@q4_k_m.GGUF a@q4_k_m.gguf.gguf A@q4_k_m.gguf b@q4_k_m.gguf a.gguf@q4_k_m.gguf \
     a@q4_k_m@q8_0.gguf a@q4_k_m+output=q8_0+output=q6_k.gguf a@iq2_xs.gguf 'a@q4_k_m .gguf' 'a@ q4_k_m.gguf' upper@q8_0.gguf; do
     status=0
