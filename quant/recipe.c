@@ -292,6 +292,10 @@ static int check_conversion(const struct maker *maker, const struct source_tenso
         return defect_set(maker->defect, ENOTSUP, DEFECT_NOWHERE,
                           "tensor '%s' would become %s, which is not supported yet by this version",
                           tensor->name, spelt);
+    if (recipe_cannot_guess(type))
+        return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
+                          "tensor '%s' cannot be converted to %s without an imatrix", tensor->name,
+                          spelt);
     return 0;
 }
 

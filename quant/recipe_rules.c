@@ -321,6 +321,11 @@ bool recipe_needs_imatrix(const struct ftype *ftype, enum type type)
     return false;
 }
 
+bool recipe_cannot_guess(enum type type)
+{
+    return type == TYPE_IQ1_S || type == TYPE_IQ2_XXS || type == TYPE_IQ2_XS;
+}
+
 uint32_t recipe_guess_ftype(enum type type)
 {
     for (size_t i = 0; i < COUNT(guesses); i++)

@@ -82,6 +82,10 @@ bool recipe_counts_layers(const struct ftype *ftype);
 /* A conversion that cannot do without an importance matrix (§3.6). */
 bool recipe_needs_imatrix(const struct ftype *ftype, enum type type);
 
+/* Types that no tensor is converted to without importance, not even one that recipe_needs_imatrix()
+ * is not asked for (ggml_quantize_requires_imatrix(), 0.27): the tool would crash. */
+bool recipe_cannot_guess(enum type type);
+
 /* general.file_type of a source whose commonest type is `type` (§6.3). */
 uint32_t recipe_guess_ftype(enum type type);
 

@@ -48,9 +48,10 @@ static const struct ftype ftypes[] = {
 /* clang-format on */
 
 static const enum type targets[] = {
-    TYPE_F32,   TYPE_F16,   TYPE_BF16, TYPE_Q4_0, TYPE_Q4_1,  TYPE_Q5_0,    TYPE_Q5_1,   TYPE_Q8_0,
-    TYPE_Q2_K,  TYPE_Q3_K,  TYPE_Q4_K, TYPE_Q5_K, TYPE_Q6_K,  TYPE_IQ4_NL,  TYPE_IQ4_XS, TYPE_TQ1_0,
-    TYPE_TQ2_0, TYPE_MXFP4, TYPE_Q1_0, TYPE_Q2_0, TYPE_NVFP4, TYPE_IQ3_XXS, TYPE_IQ3_S,
+    TYPE_F32,     TYPE_F16,   TYPE_BF16,    TYPE_Q4_0,   TYPE_Q4_1,  TYPE_Q5_0, TYPE_Q5_1,
+    TYPE_Q8_0,    TYPE_Q2_K,  TYPE_Q3_K,    TYPE_Q4_K,   TYPE_Q5_K,  TYPE_Q6_K, TYPE_IQ4_NL,
+    TYPE_IQ4_XS,  TYPE_TQ1_0, TYPE_TQ2_0,   TYPE_MXFP4,  TYPE_Q1_0,  TYPE_Q2_0, TYPE_NVFP4,
+    TYPE_IQ3_XXS, TYPE_IQ3_S, TYPE_IQ2_XXS, TYPE_IQ2_XS, TYPE_IQ2_S,
 };
 
 /* Names are ASCII, whatever the locale says about other bytes. */

@@ -343,7 +343,7 @@ static void test_bad_blocks(void)
 static void test_code_book(void)
 {
     static const float larges[] = {1e15f, -1e18f, 3e19f, FLT_MAX};
-    static const enum type types[] = {TYPE_IQ3_XXS, TYPE_IQ3_S};
+    static const enum type types[] = {TYPE_IQ3_XXS, TYPE_IQ3_S, TYPE_IQ2_S};
     struct kernel_set set;
     struct defect defect;
     struct bench b;

@@ -4,9 +4,10 @@
 #include <string.h>
 
 static const enum type types[CASE_TYPES] = {
-    TYPE_F16,   TYPE_BF16, TYPE_Q4_0, TYPE_Q5_0,  TYPE_Q5_1,   TYPE_Q8_0,    TYPE_Q4_K,  TYPE_Q5_K,
-    TYPE_Q6_K,  TYPE_Q4_1, TYPE_Q2_K, TYPE_Q3_K,  TYPE_IQ4_NL, TYPE_IQ4_XS,  TYPE_TQ1_0, TYPE_TQ2_0,
-    TYPE_MXFP4, TYPE_Q1_0, TYPE_Q2_0, TYPE_NVFP4, TYPE_IQ3_S,  TYPE_IQ3_XXS,
+    TYPE_F16,     TYPE_BF16,    TYPE_Q4_0,   TYPE_Q5_0,  TYPE_Q5_1, TYPE_Q8_0,   TYPE_Q4_K,
+    TYPE_Q5_K,    TYPE_Q6_K,    TYPE_Q4_1,   TYPE_Q2_K,  TYPE_Q3_K, TYPE_IQ4_NL, TYPE_IQ4_XS,
+    TYPE_TQ1_0,   TYPE_TQ2_0,   TYPE_MXFP4,  TYPE_Q1_0,  TYPE_Q2_0, TYPE_NVFP4,  TYPE_IQ3_S,
+    TYPE_IQ3_XXS, TYPE_IQ2_XXS, TYPE_IQ2_XS, TYPE_IQ2_S,
 };
 
 enum type case_type(unsigned index)
@@ -401,6 +402,11 @@ bool case_make(unsigned type_index, unsigned kind, unsigned importance, unsigned
     if (!info->quantized)
         return type_size(c->type, c->rows * c->row_len, &size) && (c->size = size, !importance);
     return type_size(c->type, c->rows * c->row_len, &size) && (c->size = size, kind < CASE_FINITE);
+}
+
+bool case_needs_importance(unsigned type_index)
+{
+    return types[type_index] == TYPE_IQ2_XXS || types[type_index] == TYPE_IQ2_XS;
 }
 
 bool case_refused(const struct kernel_case *c, const uint8_t *block)

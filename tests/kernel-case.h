@@ -14,7 +14,7 @@
 
 enum {
     CASE_SEED = 1, /* of the golden hashes */
-    CASE_TYPES = 22,
+    CASE_TYPES = 25,
     CASE_KINDS = 28,      /* kinds of weights */
     CASE_FINITE = 26,     /* those before this one hold finite weights only */
     CASE_IMPORTANCES = 9, /* kinds of importance; 0 is none */
@@ -40,6 +40,9 @@ const char *case_importance_name(unsigned importance);
  * is not defined for. */
 bool case_make(unsigned type_index, unsigned kind, unsigned importance, unsigned shape,
                struct kernel_case *c);
+
+/* A type of which the library makes nothing without importance. */
+bool case_needs_importance(unsigned type_index);
 
 /* `count` weights of a kind; importance for them. */
 void case_weights(unsigned kind, uint64_t seed, float *x, size_t count);

@@ -366,7 +366,7 @@ static void bench(uint64_t seed)
     for (unsigned i = 0; i < 2 * CASE_TYPES; i++) {
         type = case_type(i / 2);
         importance = i % 2 ? w : NULL;
-        if (importance && !type_info((uint32_t)type)->quantized)
+        if (importance ? !type_info((uint32_t)type)->quantized : case_needs_importance(i / 2))
             continue;
         base = best_time(&scalar, type, x, importance);
         printf("%-6s %-10s  scalar %8.1f", type_info((uint32_t)type)->name,

@@ -386,6 +386,11 @@ static void test_impossible(void)
     (void)add(&source, "output.weight", TYPE_F16, 256, 4, 1);
     variant.output_type = TYPE_I32;
     refuse(&source, &plain, variant, EINVAL, "tensor 'output.weight' cannot be converted to i32");
+    variant.output_type = TYPE_IQ2_XS;
+    refuse(&source, &plain, variant, EINVAL,
+           "tensor 'output.weight' cannot be converted to iq2_xs without an imatrix");
+    variant.output_type = TYPE_IQ2_S;
+    CHECK_EQ(only(&source, &plain, variant), TYPE_IQ2_S);
     variant.output_type = TYPE_IQ1_M;
     refuse(&source, &plain, variant, ENOTSUP, "tensor 'output.weight' would become iq1_m");
     source.tensors[0].type = TYPE_IQ1_M;

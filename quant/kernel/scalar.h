@@ -44,6 +44,15 @@ void scalar_q5_k(void *restrict dst, const float *restrict src, size_t rows, siz
 void scalar_q6_k(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance);
 
+/* iq2.c. Where the reference library stops the program, a block's scale is NaN: IQ2_XXS and IQ2_XS
+ * without importance, and numbers too large for the search. */
+void scalar_iq2_xxs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                    const float *restrict importance);
+void scalar_iq2_xs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                   const float *restrict importance);
+void scalar_iq2_s(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance);
+
 /* iq4.c */
 void scalar_iq4_nl(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                    const float *restrict importance);

@@ -26,7 +26,7 @@ FILE_TYPES = set("""F32 F16 BF16 Q1_0 Q2_0 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 MXFP4_MOE Q2
     0 1 2 3 7 8 9 10 11 12 13 14 15 16 17 18 25 30 32 36 37 38 40 41""".split())
 # Without kernels; a row of such a file type can only be refused.
 LATER = {'IQ1_S', 'IQ1_M', 'IQ2_XXS', 'IQ2_XS', 'IQ2_S', 'IQ2_M', 'IQ3_XXS', 'IQ3_XS', 'Q2_K_S'}
-NO_TARGETS = {'iq1_s', 'iq1_m', 'iq2_xxs', 'iq2_xs', 'iq2_s'}
+NO_TARGETS = {'iq1_s', 'iq1_m'}
 NEEDS_IMATRIX = 'this quantization requires an imatrix!'
 FLAGS = {'--leave-output-tensor', '--pure', '--allow-requantize', '--keep-split'}
 TYPE_OPTIONS = {'--output-tensor-type', '--token-embedding-type'}

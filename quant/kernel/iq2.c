@@ -1,0 +1,495 @@
+/* The types of two bits whose levels come from a code book, eight at a time: IQ2_XXS, IQ2_XS,
+ * IQ2_S. */
+#include <float.h>
+#include <math.h>
+
+#include "quant/kernel/block.h"
+#include "quant/kernel/fit.h"
+#include "quant/kernel/four.h"
+#include "quant/kernel/grid.h"
+#include "quant/kernel/scalar.h"
+
+enum {
+    OCTET = 8,      /* weights of one point of the code book */
+    LEVELS = 3,     /* level l stands for 2 l + 1 */
+    TOP = 5,        /* what the highest level stands for */
+    TRIES_MAX = 20, /* candidates for a scale */
+    SUB_MAX = 32,   /* weights with a scale of their own: 32, or 16 */
+    OCTETS_MAX = SUB_MAX / OCTET,
+    SCALE_TOP = 31 /* what the highest scale stands for */
+};
+
+/* What a search looks at: each number in all lanes, or what it amounts to at each level. */
+struct sub {
+    float x[SUB_MAX];       /* magnitudes; one that must keep its sign is negative */
+    float weight[SUB_MAX];  /* of the error of each */
+    four all_x[SUB_MAX];    /* x */
+    four all_root[SUB_MAX]; /* root of the weight: the weight where points are compared */
+    four vx[SUB_MAX];       /* weight * x * value */
+    four v2[SUB_MAX];       /* weight * value^2 */
+};
+
+/* Points of the code book for a sub-block. */
+struct points {
+    uint16_t index[OCTETS_MAX];
+    unsigned moved; /* one bit for each octet whose levels are no point */
+};
+
+/* By level; the last lane is idle. */
+static const four values = {1, 3, 5, 0};
+
+/* --- points ------------------------------------------------------------------------------------
+ */
+
+/* The level that is nearest to factor * x, 0 to 2, in each lane. */
+INLINE four_bits nearest_level(four factor, four x)
+{
+    four_bits level = ((four_bits)(0.5f * (factor * x - 1) + 0x1.8p23f) & 0x7fffff) - 0x400000;
+    four_bits high;
+
+    level &= ~(level >> 31);
+    high = level > LEVELS - 1;
+    return (high & (LEVELS - 1)) | (~high & level);
+}
+
+/* The keys of eight numbers, each lane with its own factor. */
+INLINE four_bits nearest_key(four factor, const four *x)
+{
+    four_bits key = {0};
+
+    for (int i = OCTET - 1; i >= 0; i--)
+        key = key + key + key + nearest_level(factor, x[i]);
+    return key;
+}
+
+/*
+ * For each scale the neighbour with the smallest weighted square error, of several the first. False
+ * if none is below FLT_MAX: the reference library stops there.
+ */
+static bool nearest_points(const struct grid *grid, const uint16_t *near, const four *x,
+                           const four *root, four scale, four_bits *result)
+{
+    four error[OCTET][LEVELS], difference, sum, best = four_all(FLT_MAX);
+    four_bits index = {-1, -1, -1, -1}, better;
+    const uint8_t *level;
+
+    for (int i = 0; i < OCTET; i++)
+        for (int l = 0; l < LEVELS; l++) {
+            difference = scale * (float)(2 * l + 1) - x[i];
+            error[i][l] = root[i] * difference * difference;
+        }
+    for (unsigned left = *near++; left > 0; left--, near++) {
+        level = grid->point + OCTET * *near;
+        sum = error[0][level[0]];
+        for (int i = 1; i < OCTET; i++)
+            sum += error[i][level[i]];
+        better = sum < best;
+        best = four_select(better, sum, best);
+        index = (better & *near) | (~better & index);
+    }
+    *result = index;
+    return (index[0] | index[1] | index[2] | index[3]) >= 0;
+}
+
+/* The points for the levels of a key, a lane for each scale: they themselves if the code book has
+ * them. */
+INLINE bool settle(const struct grid *grid, const struct sub *sub, unsigned octet, int32_t key,
+                   four scale, four_bits *index, bool *moved)
+{
+    int32_t place = grid->place[key];
+
+    *moved = place < 0;
+    *index = (four_bits){place, place, place, place};
+    return place >= 0 || nearest_points(grid, grid->near + ~place, sub->all_x + OCTET * octet,
+                                        sub->all_root + OCTET * octet, scale, index);
+}
+
+/* --- the search for a scale --------------------------------------------------------------------
+ */
+
+/* What a type asks for. Constants, so that loops are unrolled. */
+struct shape {
+    unsigned octets; /* of a sub-block */
+    int steps;       /* candidates on each side of the middle one */
+    bool anew;       /* in the end points that were levels are sought again too */
+};
+
+static const struct shape shape_xxs = {4, 6, true}, shape_xs = {2, 9, false};
+
+INLINE void sum_up(const struct grid *grid, const struct sub *sub, unsigned octets,
+                   const struct points *points, float *sum_vx, float *sum_v2)
+{
+    const uint8_t *level;
+    float vx = 0, v2 = 0;
+
+    for (unsigned k = 0; k < octets; k++) {
+        level = grid->point + OCTET * points->index[k];
+        for (unsigned i = 0; i < OCTET; i++) {
+            vx += sub->vx[OCTET * k + i][level[i]];
+            v2 += sub->v2[OCTET * k + i][level[i]];
+        }
+    }
+    *sum_vx = vx;
+    *sum_v2 = v2;
+}
+
+/* The factors x to value of all candidates; what follows them is not used. */
+INLINE void make_factors(const struct shape *shape, float most, four factor[TRIES_MAX / FOUR])
+{
+    for (int t = 0; t < TRIES_MAX; t++)
+        factor[t / FOUR][t % FOUR] = (TOP + (float)(t - shape->steps) * 0.1f) / most;
+}
+
+/*
+ * Points for one octet, of all candidates. Factors differ so little that several in a row have the
+ * same levels, and so the same neighbours: up to four of those are looked at together.
+ */
+INLINE bool try_octet(const struct grid *grid, const struct sub *sub, unsigned octet, int tries,
+                      const four *factor, struct points *tried)
+{
+    int32_t key[TRIES_MAX];
+    float scale[TRIES_MAX];
+    four_bits keys, index;
+    four scales;
+    bool moved;
+    int lanes;
+
+    for (int t = 0; t < tries; t += FOUR) {
+        keys = nearest_key(factor[t / FOUR], sub->all_x + OCTET * octet);
+        memcpy(key + t, &keys, sizeof(keys));
+        scales = 1 / factor[t / FOUR];
+        memcpy(scale + t, &scales, sizeof(scales));
+    }
+    for (int t = 0; t < tries; t += lanes) {
+        lanes = 1;
+        while (lanes < FOUR && t + lanes < tries && key[t + lanes] == key[t])
+            lanes++;
+        for (int lane = 0; lane < FOUR; lane++)
+            scales[lane] = scale[t + (lane < lanes ? lane : 0)];
+        if (!settle(grid, sub, octet, key[t], scales, &index, &moved))
+            return false;
+        for (int lane = 0; lane < lanes; lane++) {
+            tried[t + lane].index[octet] = (uint16_t)index[lane];
+            tried[t + lane].moved |= (unsigned)moved << octet;
+        }
+    }
+    return true;
+}
+
+/* The best of the candidates, if any makes the error smaller than scale 0; else nothing changes. */
+INLINE bool try_all(const struct grid *grid, const struct sub *sub, const struct shape *shape,
+                    float most, struct points *points, float *scale)
+{
+    struct points tried[TRIES_MAX] = {0};
+    four factor[TRIES_MAX / FOUR];
+    int tries = 2 * shape->steps + 1;
+    float best = 0, vx, v2;
+
+    make_factors(shape, most, factor);
+    for (unsigned k = 0; k < shape->octets; k++)
+        if (!try_octet(grid, sub, k, tries, factor, tried))
+            return false;
+    for (int t = 0; t < tries; t++) {
+        sum_up(grid, sub, shape->octets, &tried[t], &vx, &v2);
+        if (v2 > 0 && vx * vx > best * v2) {
+            *scale = vx / v2;
+            best = *scale * vx;
+            *points = tried[t];
+        }
+    }
+    return true;
+}
+
+/* Points anew for the scale that was found, and the scale for them. */
+INLINE bool refit(const struct grid *grid, const struct sub *sub, const struct shape *shape,
+                  struct points *points, float *scale)
+{
+    four_bits key, index;
+    float vx, v2;
+    bool moved;
+
+    for (unsigned k = 0; k < shape->octets; k++) {
+        if (!shape->anew && !(points->moved >> k & 1))
+            continue;
+        key = nearest_key(four_all(1 / *scale), sub->all_x + OCTET * k);
+        if (!settle(grid, sub, k, key[0], four_all(*scale), &index, &moved))
+            return false;
+        points->index[k] = (uint16_t)index[0];
+    }
+    sum_up(grid, sub, shape->octets, points, &vx, &v2);
+    if (v2 > 0)
+        *scale = vx / v2;
+    return true;
+}
+
+/*
+ * x = scale * value. `most`: the highest candidates are around TOP / most. A scale below 0 becomes
+ * positive, and the signs are flipped. False where the reference library stops.
+ */
+INLINE bool fit_points(const struct grid *grid, struct sub *sub, const struct shape *shape,
+                       float most, struct points *points, float *scale, uint32_t *negative)
+{
+    for (unsigned i = 0; i < OCTET * shape->octets; i++) {
+        sub->all_x[i] = four_all(sub->x[i]);
+        sub->all_root[i] = four_all(sqrtf(sub->weight[i]));
+        sub->vx[i] = sub->weight[i] * sub->x[i] * values;
+        sub->v2[i] = sub->weight[i] * values * values;
+    }
+    *points = (struct points){0};
+    if (!try_all(grid, sub, shape, most, points, scale))
+        return false;
+    if ((shape->anew || points->moved) && *scale > 0 && !refit(grid, sub, shape, points, scale))
+        return false;
+    if (*scale < 0) {
+        *scale = -*scale;
+        *negative = ~*negative;
+    }
+    return *scale >= 0;
+}
+
+/* --- what the types share ----------------------------------------------------------------------
+ */
+
+static float sum_squares(const float *x)
+{
+    float sum = 0;
+
+    for (int i = 0; i < BLOCK_SUPER; i++)
+        sum += x[i] * x[i];
+    return sum;
+}
+
+/* Magnitudes, their weights for a mean square, and one bit for each that was negative. */
+INLINE uint32_t start_sub(const float *x, const float *importance, float mean_square,
+                          unsigned count, struct sub *sub)
+{
+    uint32_t negative = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        sub->x[i] = fabsf(x[i]);
+        sub->weight[i] = importance ? importance[i] * sqrtf(mean_square + x[i] * x[i])
+                                    : 0.25f * mean_square + x[i] * x[i];
+        negative |= (uint32_t)(x[i] < 0) << i;
+    }
+    return negative;
+}
+
+/*
+ * Seven bits for the signs of eight weights: the eighth makes their number even. Where it is odd,
+ * the weight that counts least gets the other sign: its magnitude becomes negative.
+ */
+INLINE uint32_t even_signs(unsigned count, uint32_t negative, struct sub *sub)
+{
+    float product, least;
+    unsigned where;
+
+    for (unsigned first = 0; first < count; first += OCTET) {
+        if (!__builtin_parity(negative >> first & 0xff))
+            continue;
+        where = first;
+        least = sub->weight[first] * sub->x[first] * sub->x[first];
+        for (unsigned i = first + 1; i < first + OCTET; i++) {
+            product = sub->weight[i] * sub->x[i] * sub->x[i];
+            where = product < least ? i : where;
+            least = product < least ? product : least;
+        }
+        sub->x[where] = -sub->x[where];
+        negative ^= (uint32_t)1 << where;
+    }
+    return negative;
+}
+
+INLINE float highest(unsigned count, const float *x)
+{
+    float most = x[0];
+
+    for (unsigned i = 1; i < count; i++)
+        most = most > x[i] ? most : x[i];
+    return most;
+}
+
+/* Four bits for each scale: level l stands for d * (2 l + 1). */
+static void scale_levels(unsigned count, const float *scale, float d, uint8_t *level)
+{
+    for (unsigned j = 0; j < count; j++)
+        level[j] = (uint8_t)(int)fit_clamp(fit_nearest(0.5f * (1 / d * scale[j] - 1)), 0, 15);
+}
+
+/* A block that cannot be made: its scale says so to whoever checks it. */
+static void refuse(void *block, size_t size, uint8_t d[2])
+{
+    memset(block, 0, size);
+    half_put(d, NAN);
+}
+
+/* --- IQ2_XXS -----------------------------------------------------------------------------------
+ */
+
+enum {
+    XXS_SUB = 32,
+    XXS_SUBS = BLOCK_SUPER / XXS_SUB,
+};
+
+/* Of a sub-block the points in one byte each, then seven bits for the signs of each eight. */
+static void pack_xxs(const struct points *points, uint32_t negative, uint8_t qs[8])
+{
+    uint32_t signs = (negative & 0x7f) | (negative >> 8 & 0x7f) << 7 |
+                     (negative >> 16 & 0x7f) << 14 | (negative >> 24 & 0x7f) << 21;
+
+    for (int k = 0; k < 4; k++)
+        qs[k] = (uint8_t)points->index[k];
+    memcpy(qs + 4, &signs, sizeof(signs));
+}
+
+static bool quantize_iq2_xxs(const float *x, const float *importance, struct block_iq2_xxs *block)
+{
+    float mean_square = sum_squares(x) / BLOCK_SUPER, scale[XXS_SUBS], max_scale = 0;
+    uint8_t level[XXS_SUBS], unused[XXS_SUB], *qs = block->qs;
+    struct points points;
+    uint32_t negative;
+    struct sub sub;
+
+    memset(block, 0, sizeof(*block));
+    for (int j = 0; j < XXS_SUBS; j++, x += XXS_SUB, importance += XXS_SUB, qs += 8) {
+        scale[j] = 0;
+        negative = start_sub(x, importance, mean_square, XXS_SUB, &sub);
+        negative = even_signs(XXS_SUB, negative, &sub);
+        if (highest(XXS_SUB, sub.x) < FIT_EPSILON)
+            continue;
+        /* The first guess is made with four levels above 0. */
+        scale[j] = fit_positive(XXS_SUB, sub.x, sub.weight, LEVELS + 1, unused);
+        if (scale[j] * LEVELS <= 0) {
+            scale[j] = 0;
+            continue;
+        }
+        if (!fit_points(&grid_iq2_xxs, &sub, &shape_xxs, scale[j] * LEVELS, &points, &scale[j],
+                        &negative))
+            return false;
+        pack_xxs(&points, negative, qs);
+        max_scale = max_scale > scale[j] ? max_scale : scale[j];
+    }
+    half_put(block->d, max_scale / SCALE_TOP);
+    if (max_scale == 0) {
+        memset(block->qs, 0, sizeof(block->qs));
+        return true;
+    }
+    scale_levels(XXS_SUBS, scale, max_scale / SCALE_TOP, level);
+    for (int j = 0; j < XXS_SUBS; j++)
+        block->qs[8 * j + 7] = (uint8_t)(block->qs[8 * j + 7] | level[j] << 4);
+    return true;
+}
+
+void scalar_iq2_xxs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                    const float *restrict importance)
+{
+    struct block_iq2_xxs *block = dst;
+
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
+            if (!importance || !quantize_iq2_xxs(src, importance + i, block))
+                refuse(block, sizeof(*block), block->d);
+}
+
+/* --- IQ2_XS ------------------------------------------------------------------------------------
+ */
+
+enum {
+    XS_SUB = 16,
+    XS_SUBS = BLOCK_SUPER / XS_SUB,
+};
+
+static bool quantize_iq2_xs(const float *x, const float *importance, struct block_iq2_xs *block)
+{
+    float mean_square = sum_squares(x) / BLOCK_SUPER, scale[XS_SUBS], most, max_scale = 0;
+    uint16_t word[2 * XS_SUBS] = {0};
+    uint8_t level[XS_SUBS];
+    struct points points;
+    uint32_t negative;
+    struct sub sub;
+
+    memset(block, 0, sizeof(*block));
+    for (int j = 0; j < XS_SUBS; j++, x += XS_SUB, importance += XS_SUB) {
+        scale[j] = 0;
+        negative = start_sub(x, importance, mean_square, XS_SUB, &sub);
+        negative = even_signs(XS_SUB, negative, &sub);
+        most = highest(XS_SUB, sub.x);
+        if (most < FIT_EPSILON)
+            continue;
+        scale[j] = most / TOP;
+        if (!fit_points(&grid_iq2_xs, &sub, &shape_xs, most, &points, &scale[j], &negative))
+            return false;
+        for (int k = 0; k < 2; k++)
+            word[2 * j + k] = (uint16_t)(points.index[k] | (negative >> 8 * k & 0x7f) << 9);
+        max_scale = max_scale > scale[j] ? max_scale : scale[j];
+    }
+    if (max_scale == 0)
+        return true;
+    half_put(block->d, max_scale / SCALE_TOP);
+    memcpy(block->qs, word, sizeof(word));
+    scale_levels(XS_SUBS, scale, max_scale / SCALE_TOP, level);
+    for (int j = 0; j < XS_SUBS; j += 2)
+        block->scales[j / 2] = (uint8_t)(level[j] | level[j + 1] << 4);
+    return true;
+}
+
+void scalar_iq2_xs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                   const float *restrict importance)
+{
+    struct block_iq2_xs *block = dst;
+
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
+            if (!importance || !quantize_iq2_xs(src, importance + i, block))
+                refuse(block, sizeof(*block), block->d);
+}
+
+/* --- IQ2_S -------------------------------------------------------------------------------------
+ */
+
+#define S_EPSILON 1e-8f /* a group of smaller magnitudes counts as zeros */
+
+static bool quantize_iq2_s(const float *x, const float *importance, struct block_iq2_s *block)
+{
+    float mean_square = 2 * sum_squares(x) / BLOCK_SUPER, scale[XS_SUBS], most, max_scale = 0;
+    uint8_t level[XS_SUBS];
+    struct points points;
+    uint32_t negative;
+    struct sub sub;
+
+    memset(block, 0, sizeof(*block));
+    for (int j = 0; j < XS_SUBS; j++, x += XS_SUB) {
+        scale[j] = 0;
+        negative =
+            start_sub(x, importance ? importance + XS_SUB * j : NULL, mean_square, XS_SUB, &sub);
+        most = highest(XS_SUB, sub.x);
+        if (most < S_EPSILON)
+            continue;
+        scale[j] = most / TOP;
+        if (!fit_points(&grid_iq2_s, &sub, &shape_xs, most, &points, &scale[j], &negative))
+            return false;
+        for (int i = 2 * j, k = 0; k < 2; i++, k++) {
+            block->qs[i] = (uint8_t)points.index[k];
+            block->qh[i / 4] = (uint8_t)(block->qh[i / 4] | points.index[k] >> 8 << 2 * (i % 4));
+            block->signs[i] = (uint8_t)(negative >> 8 * k);
+        }
+        max_scale = max_scale > scale[j] ? max_scale : scale[j];
+    }
+    if (max_scale == 0)
+        return true;
+    half_put(block->d, max_scale / SCALE_TOP * 0.9875f);
+    scale_levels(XS_SUBS, scale, max_scale / SCALE_TOP, level);
+    for (int j = 0; j < XS_SUBS; j += 2)
+        block->scales[j / 2] = (uint8_t)(level[j] | level[j + 1] << 4);
+    return true;
+}
+
+void scalar_iq2_s(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance)
+{
+    struct block_iq2_s *block = dst;
+
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
+            if (!quantize_iq2_s(src, importance ? importance + i : NULL, block))
+                refuse(block, sizeof(*block), block->d);
+}
