@@ -54,7 +54,7 @@ static void check_values(const struct imatrix *imatrix, const char *name, const 
         if (memcmp(&entry->values[i], &values[i], 4) != 0) {
             fprintf(stderr, "%s[%d] = %a, expected %a\n", name, (int)i, (double)entry->values[i],
                     (double)values[i]);
-            CHECK(!"the value");
+            exit(1);
         }
 }
 
