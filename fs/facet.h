@@ -12,6 +12,8 @@ enum facet_kind {
     FACET_TENSOR,    /* tensors/NAME.TYPE */
     FACET_SHARD,     /* one file of what --keep-split gives */
     /* folders */
+    FACET_GROUP,   /* of no variant: a directory of an arranged mount (layout.h) */
+    FACET_WRAP,    /* STEM@VARIANT.gguf/ of LAYOUT_DIRS, with the view in it */
     FACET_FOLDER,  /* STEM@VARIANT/ */
     FACET_TENSORS, /* tensors/ in it */
     FACET_SHARDS,  /* shards/ in it */
@@ -25,7 +27,7 @@ struct facet {
 
 static inline bool facet_is_folder(struct facet facet)
 {
-    return facet.kind >= FACET_FOLDER;
+    return facet.kind >= FACET_GROUP;
 }
 
 static inline bool facets_equal(struct facet a, struct facet b)

@@ -115,10 +115,16 @@ static bool entry_item(const struct view *view, size_t index, struct folder_item
     return true;
 }
 
-bool folder_item(const struct view *view, enum facet_kind folder, size_t index,
+bool folder_item(const struct tree_node *folder, const struct view *view, size_t index,
                  struct folder_item *item)
 {
-    switch (folder) {
+    switch (folder->facet.kind) {
+    case FACET_WRAP:
+        if (index > 0)
+            return false;
+        *item = (struct folder_item){.sized = true, .size = view->size};
+        (void)snprintf(item->name, sizeof(item->name), "%s", folder->name);
+        return true;
     case FACET_FOLDER:
         return entry_item(view, index, item);
     case FACET_TENSORS:
@@ -130,23 +136,27 @@ bool folder_item(const struct view *view, enum facet_kind folder, size_t index,
     }
 }
 
-bool folder_may_have(enum facet_kind folder, const char *name)
+bool folder_may_have(const struct tree_node *folder, const char *name)
 {
-    for (size_t i = 0; i < ENTRY_COUNT && folder == FACET_FOLDER; i++)
+    if (folder->facet.kind == FACET_WRAP)
+        return strcmp(name, folder->name) == 0;
+    if (folder->facet.kind != FACET_FOLDER)
+        return strchr(name, '.') != NULL;
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
         if (strcmp(name, entries[i].name) == 0)
             return true;
-    return folder != FACET_FOLDER && strchr(name, '.');
+    return false;
 }
 
-bool folder_find(const struct view *view, enum facet_kind folder, const char *name,
+bool folder_find(const struct tree_node *folder, const struct view *view, const char *name,
                  struct folder_item *item)
 {
     if (!folder_may_have(folder, name))
         return false;
-    for (size_t i = 0; i < ENTRY_COUNT && folder == FACET_FOLDER; i++)
+    for (size_t i = 0; i < ENTRY_COUNT && folder->facet.kind == FACET_FOLDER; i++)
         if (strcmp(name, entries[i].name) == 0)
             return entry_item(view, i, item);
-    for (size_t i = 0; folder_item(view, folder, i, item); i++)
+    for (size_t i = 0; folder_item(folder, view, i, item); i++)
         if (strcmp(name, item->name) == 0)
             return true;
     return false;

@@ -19,7 +19,7 @@
  *     shards/               of a split source: what --keep-split gives, model-00001-of-0000N.gguf
  *
  * In NAME blanks, '/', '%', a dot at the beginning and all but printable ASCII are written %2F and
- * so on.
+ * so on. In the folder STEM@VARIANT.gguf/ of LAYOUT_DIRS there is the view of that name alone.
  */
 
 #define FOLDER_MODEL "model.gguf"
@@ -32,15 +32,15 @@ struct folder_item {
     char name[NAME_MAX + 1];
 };
 
-/* The entry number `index` of a folder of that kind, of the variant whose whole view is *view.
- * False: it has not so many. */
-bool folder_item(const struct view *view, enum facet_kind folder, size_t index,
+/* The entry number `index` of a folder of the variant whose whole view is *view. False: it has not
+ * so many. */
+bool folder_item(const struct tree_node *folder, const struct view *view, size_t index,
                  struct folder_item *item);
 /* The same by name. */
-bool folder_find(const struct view *view, enum facet_kind folder, const char *name,
+bool folder_find(const struct tree_node *folder, const struct view *view, const char *name,
                  struct folder_item *item);
 /* Could there be such a name? Without a view. */
-bool folder_may_have(enum facet_kind folder, const char *name);
+bool folder_may_have(const struct tree_node *folder, const char *name);
 
 /* What stat shows of a facet, from what it shows of the whole view; but for the size of what is no
  * folder. */

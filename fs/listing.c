@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "fs/hash.h"
+#include "fs/layout.h"
 
 struct item {
     struct listing_entry entry; /* its strings are its own until it is settled */
@@ -142,7 +143,7 @@ static int compare_items(const void *a, const void *b)
     order = strcmp(x->entry.name, y->entry.name);
     if (order == 0)
         order = (x->claim > y->claim) - (x->claim < y->claim);
-    return order != 0 ? order : strcmp(path_of(x), path_of(y));
+    return order != 0 ? order : layout_compare(path_of(x), path_of(y));
 }
 
 static void free_items(struct listing *listing)

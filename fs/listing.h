@@ -41,8 +41,8 @@ struct listing_entry {
     struct tree_attr attr;
 };
 
-/* Who wins if two things claim one name: the lower one; of two alike the one whose source's path is
- * the first. */
+/* Who wins if two things claim one name: the lower one; of two alike, layout_compare() says by the
+ * paths of their sources. */
 enum listing_claim {
     LISTING_REAL,
     LISTING_FILE,

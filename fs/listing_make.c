@@ -2,286 +2,172 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "fs/folder.h"
-#include "fs/shard.h"
+#include "fs/survey.h"
 
 /* Questions of one listing under way: a few, so that those of others get their turn. */
 #define QUESTIONS_MAX 4
-
-/* A model that may be asked about. */
-struct candidate {
-    char *name;
-    size_t stem_length;
-    unsigned shards; /* 0: no shard */
-};
 
 struct making;
 
 struct slot {
     struct models_question question; /* must be first */
     struct making *making;
-    size_t candidate;
+    const struct survey_model *model;
     int *results;
     struct tree_attr *attrs;
+    char directory[PATH_MAX]; /* of the model, on disk */
 };
 
 struct making {
     struct listing_config config;
     char (*texts)[VARIANT_TEXT_MAX];
     struct listing *listing;
-    size_t candidate_count, candidate_capacity;
-    struct candidate *candidates;
+    struct survey survey;
+    size_t no_source; /* number of the source of groups */
     pthread_mutex_t lock;
     /* protected by lock, as is the listing while slots are at work */
-    size_t next; /* candidate */
+    size_t next; /* model */
     unsigned at_work;
     int r;
     struct slot slots[QUESTIONS_MAX];
 };
 
-/* Room for one element more in an array. */
-static int make_room(void *array, size_t count, size_t *capacity, size_t size)
+/* ---- entries ---- */
+
+/* An entry of the directory on disk. */
+static int add_real(void *context, const struct dirent *entry)
 {
-    size_t more = *capacity ? 2 * *capacity : 16;
-    void *larger, *old;
-
-    if (count < *capacity)
-        return 0;
-    memcpy(&old, array, sizeof(old));
-    larger = realloc(old, more * size);
-    if (!larger)
-        return -ENOMEM;
-    memcpy(array, &larger, sizeof(larger));
-    *capacity = more;
-    return 0;
-}
-
-/* `name` is an entry of the directory that stands behind another. */
-static void log_second(const struct making *making, const char *name, const char *format,
-                       const char *other)
-{
-    char path[PATH_MAX];
-
-    if (root_join(making->config.directory, name, path, sizeof(path)) == 0)
-        models_log_once(making->config.models, LOG_LEVEL_INFO, path, format, other);
-}
-
-/* ---- reading the directory ---- */
-
-static int add_candidate(struct making *making, const struct dirent *entry)
-{
-    size_t length = strlen(entry->d_name);
-    struct candidate candidate = {.stem_length = length - 5};
-    unsigned number = 1, count = 0;
-    int r;
-
-    if (entry->d_type != DT_REG && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
-        return 0;
-    if (length < 6 || strcmp(entry->d_name + length - 5, ".gguf") != 0)
-        return 0;
-    if (shard_parse(entry->d_name, &candidate.stem_length, &number, &count))
-        candidate.shards = count;
-    if (number != 1)
-        return 0;
-    r = make_room(&making->candidates, making->candidate_count, &making->candidate_capacity,
-                  sizeof(*making->candidates));
-    if (r < 0)
-        return r;
-    candidate.name = strdup(entry->d_name);
-    if (!candidate.name)
-        return -ENOMEM;
-    making->candidates[making->candidate_count++] = candidate;
-    return 0;
-}
-
-static int add_dirent(struct making *making, const struct dirent *entry)
-{
-    struct listing_entry shown = {
+    const struct listing_entry shown = {
         .name = entry->d_name, .inode = entry->d_ino, .type = entry->d_type};
+    const struct making *making = context;
     struct listing *listing = making->listing;
-    int r;
 
-    if (strcmp(entry->d_name, ".") == 0) {
+    if (strcmp(entry->d_name, ".") == 0)
         listing_set_inodes(listing, entry->d_ino, listing_parent_inode(listing));
-        return 0;
-    }
-    if (strcmp(entry->d_name, "..") == 0) {
+    else if (strcmp(entry->d_name, "..") == 0)
         listing_set_inodes(listing, listing_inode(listing), entry->d_ino);
+    else
+        return listing_add(listing, &shown, LISTING_REAL, 0);
+    return 0;
+}
+
+/* A facet of a variant, whose name and attributes are those of the whole view. */
+static int add_facet(struct making *making, const struct survey_model *model,
+                     const struct listing_entry *view, enum facet_kind kind, size_t source)
+{
+    struct listing_entry entry = *view;
+
+    entry.facet.kind = kind;
+    entry.type = facet_is_folder(entry.facet) ? DT_DIR : DT_REG;
+    folder_attr(&entry.attr, entry.facet);
+    entry.inode = entry.attr.inode;
+    return listing_add(making->listing, &entry, model->shards ? LISTING_SET : LISTING_FILE, source);
+}
+
+/* Called with the lock. A view and, if that is asked for, its folder. */
+static int add_view(struct making *making, const struct survey_model *model,
+                    const struct tree_attr *attr, const char *variant, size_t source)
+{
+    enum facet_kind kind = making->config.layout == LAYOUT_DIRS ? FACET_WRAP : FACET_WHOLE;
+    char name[NAME_MAX + 1];
+    struct listing_entry view = {.name = name, .variant = variant, .sized = true, .attr = *attr};
+    int r, length = snprintf(name, sizeof(name), "%.*s@%s.gguf", (int)model->stem_length,
+                             model->name, variant);
+
+    if (length > NAME_MAX)
         return 0;
-    }
-    r = listing_add(listing, &shown, LISTING_REAL, 0);
-    return r < 0 ? r : add_candidate(making, entry);
+    r = add_facet(making, model, &view, kind, source);
+    name[length - 5] = '\0';
+    return r < 0 || !making->config.browse ? r
+                                           : add_facet(making, model, &view, FACET_FOLDER, source);
 }
 
-static int open_stream(const struct root *root, const char *directory, DIR **stream)
+/* Called with the lock. The way to a place beneath the directory. */
+static int add_group(struct making *making, const char *part, size_t length)
 {
-    int fd = root_open_directory(root, directory, O_RDONLY), r;
+    char name[NAME_MAX + 1];
+    struct listing_entry group = {.name = name,
+                                  .type = DT_DIR,
+                                  .facet.kind = FACET_GROUP,
+                                  .sized = true,
+                                  .attr = making->config.group_attr};
 
-    if (fd < 0)
-        return fd;
-    *stream = fdopendir(fd);
-    if (*stream)
+    if (snprintf(name, sizeof(name), "%.*s", (int)length, part) > NAME_MAX)
         return 0;
-    r = -errno;
-    (void)close(fd);
-    return r;
+    group.inode = group.attr.inode = layout_inode(making->config.directory, name);
+    return listing_add(making->listing, &group, LISTING_FILE, making->no_source);
 }
 
-static int read_directory(struct making *making)
+/* Called with the lock. What there is of one model. */
+static int add_model(struct making *making, const struct slot *slot)
 {
-    const struct dirent *entry;
-    DIR *stream;
-    int r = open_stream(making->config.root, making->config.directory, &stream);
+    const struct models_question *question = &slot->question;
+    const char *part = "";
+    bool have_source = false;
+    size_t source = 0, length = 0;
+    int r = 0;
 
-    if (r < 0)
-        return r;
-    do {
-        errno = 0;
-        entry = readdir(stream);
-        r = entry ? add_dirent(making, entry) : -errno;
-    } while (entry && r == 0);
-    (void)closedir(stream);
-    return r;
-}
-
-int listing_find_set(const struct root *root, const char *directory, const char *stem,
-                     size_t stem_length, char name[NAME_MAX + 1])
-{
-    const struct dirent *entry;
-    unsigned number, count, least = 0;
-    size_t length;
-    DIR *stream;
-    int r = open_stream(root, directory, &stream);
-
-    if (r < 0)
-        return r;
-    while ((errno = 0, entry = readdir(stream)) != NULL) {
-        if (!shard_parse(entry->d_name, &length, &number, &count) || number != 1 ||
-            length != stem_length || memcmp(entry->d_name, stem, length) != 0)
+    if (slot->model->place)
+        (void)layout_next(slot->model->place, making->config.directory, &part, &length);
+    for (size_t i = 0; i < making->config.variant_count && r == 0; i++) {
+        if (slot->results[i] < 0)
             continue;
-        if (least == 0 || count < least) {
-            least = count;
-            (void)snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
-        }
+        if (length > 0)
+            return add_group(making, part, length);
+        if (!have_source)
+            r = listing_add_source(making->listing, slot->model->path, question->version_count,
+                                   question->versions, &source);
+        have_source = true;
+        if (r == 0)
+            r = add_view(making, slot->model, &slot->attrs[i], making->texts[i], source);
     }
-    r = errno ? -errno : least > 0 ? 0 : -ENOENT;
-    (void)closedir(stream);
     return r;
-}
-
-static int compare_candidates(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-    size_t length = x->stem_length < y->stem_length ? x->stem_length : y->stem_length;
-    int order = memcmp(x->name, y->name, length);
-
-    if (order == 0 && x->stem_length != y->stem_length)
-        order = x->stem_length < y->stem_length ? -1 : 1;
-    return order != 0 ? order : (x->shards > y->shards) - (x->shards < y->shards);
-}
-
-/* Of two sets of one stem the one with fewer files is taken, as in listing_find_set(). */
-static void drop_double_sets(struct making *making)
-{
-    size_t kept = 0;
-
-    if (making->candidate_count > 0)
-        qsort(making->candidates, making->candidate_count, sizeof(*making->candidates),
-              compare_candidates);
-    for (size_t i = 0; i < making->candidate_count; i++) {
-        struct candidate *this = &making->candidates[i];
-        const struct candidate *last = kept > 0 ? &making->candidates[kept - 1] : NULL;
-
-        if (last && last->shards > 0 && this->shards > 0 &&
-            last->stem_length == this->stem_length &&
-            memcmp(last->name, this->name, this->stem_length) == 0) {
-            log_second(making, this->name, "%s, a set of fewer files, goes first", last->name);
-            free(this->name);
-        } else {
-            making->candidates[kept++] = *this;
-        }
-    }
-    making->candidate_count = kept;
 }
 
 /* ---- asking ---- */
 
-/* Called with the lock. A view and, if that is asked for, its folder. */
-static int add_view(struct making *making, const struct candidate *candidate,
-                    const struct tree_attr *attr, const char *variant, size_t source)
-{
-    enum listing_claim claim = candidate->shards ? LISTING_SET : LISTING_FILE;
-    struct listing_entry view = {.type = DT_REG, .variant = variant, .sized = true, .attr = *attr};
-    struct listing_entry folder = view;
-    char name[NAME_MAX + 1];
-    int r, length = snprintf(name, sizeof(name), "%.*s@%s.gguf", (int)candidate->stem_length,
-                             candidate->name, variant);
-
-    if (length > NAME_MAX)
-        return 0;
-    view.name = folder.name = name;
-    view.inode = attr->inode;
-    r = listing_add(making->listing, &view, claim, source);
-    if (r < 0 || !making->config.browse)
-        return r;
-    name[length - 5] = '\0';
-    folder.type = DT_DIR;
-    folder.facet.kind = FACET_FOLDER;
-    folder_attr(&folder.attr, folder.facet);
-    folder.inode = folder.attr.inode;
-    return listing_add(making->listing, &folder, claim, source);
-}
-
-/* Called with the lock. The views of one model. */
-static int add_views(struct making *making, const struct slot *slot)
-{
-    const struct candidate *candidate = &making->candidates[slot->candidate];
-    const struct models_question *question = &slot->question;
-    bool have_source = false;
-    char path[PATH_MAX];
-    size_t source = 0;
-    int r = root_join(making->config.directory, candidate->name, path, sizeof(path));
-
-    for (size_t i = 0; i < making->config.variant_count && r == 0; i++) {
-        if (slot->results[i] < 0)
-            continue;
-        if (!have_source)
-            r = listing_add_source(making->listing, path, question->version_count,
-                                   question->versions, &source);
-        have_source = true;
-        if (r == 0)
-            r = add_view(making, candidate, &slot->attrs[i], making->texts[i], source);
-    }
-    return r;
-}
-
 static void finish(struct making *making);
 
-/* Asks about the next candidate, or ends the slot's work, and with the last one's all. */
+/* Called with the lock. The next model that is to be seen here, or NULL. */
+static const struct survey_model *next_model(struct making *making)
+{
+    const struct survey_model *model;
+    const char *part;
+    size_t length;
+
+    while (making->next < making->survey.count) {
+        model = &making->survey.models[making->next++];
+        if (!model->place || layout_next(model->place, making->config.directory, &part, &length))
+            return model;
+    }
+    return NULL;
+}
+
+/* Asks about the next model, or ends the slot's work, and with the last one's all. */
 static void ask_next(struct slot *slot)
 {
     struct making *making = slot->making;
-    bool ask, last;
+    const struct survey_model *model;
+    bool last;
 
     pthread_mutex_lock(&making->lock);
-    ask = making->next < making->candidate_count && making->r == 0 &&
-          !atomic_load(making->config.stop);
-    if (ask)
-        slot->candidate = making->next++;
-    else
+    model = making->r == 0 && !atomic_load(making->config.stop) ? next_model(making) : NULL;
+    if (!model)
         making->at_work--;
     last = making->at_work == 0;
     pthread_mutex_unlock(&making->lock);
-    if (ask) {
-        slot->question.name = making->candidates[slot->candidate].name;
+    if (model) {
+        slot->model = model;
+        (void)snprintf(slot->directory, sizeof(slot->directory), "%.*s",
+                       (int)(model->name > model->path ? model->name - model->path - 1 : 0),
+                       model->path);
+        slot->question.name = model->name;
         models_ask(making->config.models, &slot->question);
     } else if (last) {
         finish(making);
@@ -295,7 +181,7 @@ static void answered(struct models_question *question, int r)
 
     if (r == 0) {
         pthread_mutex_lock(&making->lock);
-        r = add_views(making, slot);
+        r = add_model(making, slot);
         if (r < 0)
             making->r = r;
         pthread_mutex_unlock(&making->lock);
@@ -305,11 +191,12 @@ static void answered(struct models_question *question, int r)
 
 /* ---- the outcome ---- */
 
-static const char *name_of(const struct listing_source *source)
+/* Of a source's path what tells it from another: in one directory the name. */
+static const char *told(const struct making *making, const struct listing_source *source)
 {
     const char *slash = strrchr(source->path, '/');
 
-    return slash ? slash + 1 : source->path;
+    return slash && !layout_is_arranged(making->config.layout) ? slash + 1 : source->path;
 }
 
 /* A variant that the winner hides. */
@@ -317,27 +204,26 @@ static void log_hidden(void *context, const struct listing_entry *loser,
                        const struct listing_entry *winner)
 {
     const struct making *making = context;
+    char path[PATH_MAX];
 
     /* An entry that was seen twice, as the directory changed; or what goes with a view. */
-    if (!loser->source || loser->facet.kind != FACET_WHOLE)
+    if (!loser->source || (loser->facet.kind != FACET_WHOLE && loser->facet.kind != FACET_WRAP))
         return;
     if (winner->source)
-        log_second(making, name_of(loser->source), "%s goes first where both have a variant",
-                   name_of(winner->source));
-    else
-        log_second(making, winner->name, "a file, so it is no variant of %s",
-                   name_of(loser->source));
+        models_log_once(making->config.models, LOG_LEVEL_INFO, loser->source->path,
+                        "%s goes first where both have a variant", told(making, winner->source));
+    else if (root_join(making->config.directory, winner->name, path, sizeof(path)) == 0)
+        models_log_once(making->config.models, LOG_LEVEL_INFO, path,
+                        "a file, so it is no variant of %s", told(making, loser->source));
 }
 
 static void free_making(struct making *making)
 {
-    for (size_t i = 0; i < making->candidate_count; i++)
-        free(making->candidates[i].name);
     for (size_t i = 0; i < QUESTIONS_MAX; i++) {
         free(making->slots[i].results);
         free(making->slots[i].attrs);
     }
-    free(making->candidates);
+    survey_free(&making->survey);
     free(making->texts);
     listing_unref(making->listing);
     pthread_mutex_destroy(&making->lock);
@@ -376,7 +262,7 @@ static int prepare(struct making *making)
         if (!slot->results || !slot->attrs)
             return -ENOMEM;
         slot->question = (struct models_question){
-            .directory = making->config.directory,
+            .directory = slot->directory,
             .variants = making->config.variants,
             .variant_count = count,
             .answer = answered,
@@ -385,6 +271,23 @@ static int prepare(struct making *making)
         };
     }
     return 0;
+}
+
+static int read_names(struct making *making)
+{
+    const struct survey_config config = {
+        .root = making->config.root,
+        .models = making->config.models,
+        .stop = making->config.stop,
+    };
+    int r;
+
+    if (!layout_is_arranged(making->config.layout))
+        return survey_directory(&config, making->config.directory, add_real, making,
+                                &making->survey);
+    listing_set_inodes(making->listing, making->config.inode, making->config.parent_inode);
+    r = survey_tree(&config, making->config.layout, &making->survey);
+    return r < 0 ? r : listing_add_source(making->listing, "", 0, NULL, &making->no_source);
 }
 
 void listing_make(const struct listing_config *config)
@@ -400,10 +303,9 @@ void listing_make(const struct listing_config *config)
     pthread_mutex_init(&making->lock, NULL);
     r = prepare(making);
     if (r == 0)
-        r = read_directory(making);
-    drop_double_sets(making);
+        r = read_names(making);
     making->r = r;
-    if (r < 0 || making->candidate_count == 0 || config->variant_count == 0) {
+    if (r < 0 || making->survey.count == 0 || config->variant_count == 0) {
         finish(making);
         return;
     }

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "fs/layout.h"
 #include "fs/listing.h"
 #include "fs/models.h"
 #include "fs/root.h"
@@ -13,20 +14,20 @@ struct listing_config {
     struct models *models;
     const struct variant *variants;
     size_t variant_count;
-    bool browse;             /* the variants' folders, too */
-    const char *directory;   /* path from the root */
-    const atomic_bool *stop; /* nobody wants it any more */
+    enum layout layout;
+    bool browse;           /* the variants' folders, too */
+    const char *directory; /* path from the root, of the mount if it is arranged, else on disk */
+    /* if it is arranged */
+    uint64_t inode, parent_inode; /* as for listing_set_inodes() */
+    struct tree_attr group_attr;  /* what stat shows of FACET_GROUP but for the inode number */
+    const atomic_bool *stop;      /* nobody wants it any more */
     /* Once, from a worker or from listing_make() itself. r is 0 with a reference, or -errno. */
     void (*done)(void *context, int r, struct listing *listing);
     void *context;
 };
 
-/* Reads a mirrored directory and asks about its models: on a worker. */
+/* Reads a directory on disk, or the whole tree, and asks about its models: on a worker. The entries
+ * of an arranged directory that is no model's place are FACET_GROUP, with a source without path. */
 void listing_make(const struct listing_config *config);
-
-/* The first file of the split set STEM in a directory. -ENOENT: there is none; others: the
- * directory cannot be read. */
-MUST_USE int listing_find_set(const struct root *root, const char *directory, const char *stem,
-                              size_t stem_length, char name[NAME_MAX + 1]);
 
 #endif

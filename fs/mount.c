@@ -238,6 +238,7 @@ static int make_ops(struct mount *mount, unsigned cores)
         .allow_other = options->allow_other,
         .variants = options->variants,
         .variant_count = options->variant_count,
+        .layout = options->layout,
         .browse = options->browse,
     };
 

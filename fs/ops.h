@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cache/cache.h"
+#include "fs/layout.h"
 #include "fs/log.h"
 #include "fs/pool.h"
 #include "quant/kernel/kernel.h"
@@ -35,6 +36,7 @@ struct ops_config {
     bool allow_other;               /* symlinks are followed beneath the root only */
     const struct variant *variants; /* those that a listing shows */
     size_t variant_count;
+    enum layout layout;
     bool browse; /* a listing shows the variants' folders, too */
 };
 

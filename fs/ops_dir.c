@@ -20,7 +20,7 @@ struct wish {
     uint64_t position;
     size_t size;
     bool plus;
-    const struct tree_node *folder; /* NULL: a mirrored directory */
+    const struct tree_node *folder; /* of a variant; NULL: a mirrored or arranged directory */
     bool old;                       /* what the listing tells of views is to be asked for again */
 };
 
@@ -36,8 +36,8 @@ struct list_call {
     struct ops_held held;
     struct pool_job job;
     struct wish wish;
-    struct tree_node *folder; /* owned, or NULL */
-    char directory[PATH_MAX]; /* of a mirrored one */
+    struct tree_node *folder; /* owned, or NULL: a directory on disk, or an arranged root */
+    char directory[PATH_MAX]; /* its path */
 };
 
 /* ---- pages ---- */
@@ -174,7 +174,7 @@ static int fill_page(struct ops *ops, fuse_req_t req, struct page *page, struct 
     if (!page->data)
         return -ENOMEM;
     wish->old = listing_age(listing) >= ops->config.ttl;
-    if (wish->plus && !wish->folder)
+    if (wish->plus && !wish->folder && !layout_is_arranged(ops->config.layout))
         directory = root_open_directory(&ops->root, path, O_PATH);
     entries = listing_after(listing, wish->position, &count);
     fits = add_dots(req, page, wish, listing);
@@ -226,15 +226,31 @@ static void listed(void *context, int r, struct listing *listing)
     end_list(call, r, &page);
 }
 
+/* Of the directory's place in an arranged mount. */
+static void fill_arranged(struct ops *ops, const struct list_call *call,
+                          struct listing_config *config)
+{
+    struct stat st;
+
+    ops_group_attr(ops, &config->group_attr);
+    if (call->folder) {
+        config->inode = call->folder->attr.inode;
+        config->parent_inode = ops_inode_of_parent(ops, call->folder);
+    } else if (root_stat(&ops->root, "", &st) == 0) {
+        config->inode = config->parent_inode = st.st_ino;
+    }
+}
+
 static void make_listing(struct pool_job *job)
 {
     struct list_call *call = OPS_OUTER(job, struct list_call, job);
     struct ops *ops = call->held.ops;
-    const struct listing_config config = {
+    struct listing_config config = {
         .root = &ops->root,
         .models = ops->models,
         .variants = ops->config.variants,
         .variant_count = ops->config.variant_count,
+        .layout = ops->config.layout,
         .browse = ops->config.browse,
         .directory = call->directory,
         .stop = &ops->stop,
@@ -242,10 +258,13 @@ static void make_listing(struct pool_job *job)
         .context = call,
     };
 
-    if (call->folder)
+    if (call->wish.folder) {
         ops_folder_list(ops, call->folder, listed, call);
-    else
-        listing_make(&config);
+        return;
+    }
+    if (layout_is_arranged(config.layout))
+        fill_arranged(ops, call, &config);
+    listing_make(&config);
 }
 
 /* Takes `folder` over. */
@@ -263,7 +282,6 @@ static void list_late(struct ops *ops, fuse_req_t req, const struct wish *wish,
     }
     call->wish = *wish;
     call->folder = folder;
-    call->wish.folder = folder;
     memcpy(call->directory, path, strlen(path) + 1);
     call->job.run = make_listing;
     pool_add(ops->config.pool, &call->job, POOL_READY);
@@ -277,7 +295,10 @@ static void list(fuse_req_t req, struct wish *wish)
     struct tree_node *folder = tree_copy_folder(ops->tree, wish->node);
     char path[PATH_MAX] = "";
     struct page page;
-    int r = folder ? 0 : tree_path(ops->tree, wish->node, path, sizeof(path));
+    int r = tree_path(ops->tree, wish->node, path, sizeof(path));
+
+    if (folder && folder->facet.kind != FACET_GROUP)
+        wish->folder = folder;
 
     if (r == 0 && wish->position > 0)
         listing = opens_listing(ops->opens, wish->node, wish->handle);
@@ -285,7 +306,6 @@ static void list(fuse_req_t req, struct wish *wish)
         list_late(ops, req, wish, folder, path);
         return;
     }
-    wish->folder = folder;
     if (r == 0)
         r = fill_page(ops, req, &page, wish, path, listing);
     if (r == 0) {

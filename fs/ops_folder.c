@@ -27,7 +27,8 @@ void ops_describe_model(const struct tree_node *folder, const struct tree_attr *
                         char name[NAME_MAX + 1], struct tree_node *node)
 {
     /* It fits: the folder's name was made of that one. */
-    (void)snprintf(name, NAME_MAX + 1, "%s.gguf", folder->name);
+    (void)snprintf(name, NAME_MAX + 1, "%s%s", folder->name,
+                   folder->facet.kind == FACET_WRAP ? "" : ".gguf");
     *node = *folder;
     node->parent = folder->parent;
     node->kind = TREE_VIEW;
@@ -101,8 +102,7 @@ static void whole_answered(struct models_question *question, int r)
     struct folder_item item;
 
     r = check(lookup->folder, question, r);
-    if (r == 0 &&
-        !folder_find(model_view_get(view), lookup->folder->facet.kind, lookup->name, &item))
+    if (r == 0 && !folder_find(lookup->folder, model_view_get(view), lookup->name, &item))
         r = -ENOENT;
     model_view_unref(view);
     if (r < 0) {
@@ -153,18 +153,22 @@ static int prepare(struct ops *ops, fuse_req_t req, struct tree_node *folder, co
 static bool reply_known(struct ops *ops, fuse_req_t req, const struct tree_node *folder,
                         const char *name)
 {
-    char view[NAME_MAX + 6];
+    bool is_view = folder->facet.kind == FACET_WRAP ||
+                   (folder->facet.kind == FACET_FOLDER && strcmp(name, FOLDER_MODEL) == 0);
+    char view[NAME_MAX + 1];
+    struct tree_node node;
 
-    if (folder->facet.kind != FACET_FOLDER || strcmp(name, FOLDER_MODEL) != 0)
-        return ops_reply_known(ops, req, folder->id, name);
-    (void)snprintf(view, sizeof(view), "%s.gguf", folder->name);
-    return ops_reply_known(ops, req, folder->parent, view);
+    if (!is_view)
+        return ops_reply_known(ops, req, folder->id, name, TREE_VIEW) ||
+               ops_reply_known(ops, req, folder->id, name, TREE_FOLDER);
+    ops_describe_model(folder, &folder->attr, view, &node);
+    return ops_reply_known(ops, req, node.parent, node.name, TREE_VIEW);
 }
 
 void ops_folder_lookup(struct ops *ops, fuse_req_t req, struct tree_node *folder, const char *name)
 {
     struct folder_lookup *lookup;
-    int r = folder_may_have(folder->facet.kind, name) ? 0 : -ENOENT;
+    int r = folder_may_have(folder, name) ? 0 : -ENOENT;
 
     if (r == 0 && reply_known(ops, req, folder, name)) {
         free(folder);
@@ -194,21 +198,6 @@ struct folder_list {
     char directory[PATH_MAX];
 };
 
-/* Of the directory that a folder is in; 0 if it is not known. */
-static uint64_t inode_of_parent(struct ops *ops, const struct tree_node *folder)
-{
-    struct tree_node *parent = tree_copy_folder(ops->tree, folder->parent);
-    uint64_t inode = parent ? parent->attr.inode : 0;
-    char path[PATH_MAX];
-    struct stat st;
-
-    if (!parent && tree_path(ops->tree, folder->parent, path, sizeof(path)) == 0 &&
-        root_stat(&ops->root, path, &st) == 0)
-        inode = st.st_ino;
-    free(parent);
-    return inode;
-}
-
 static int add_item(struct listing *listing, const struct folder_list *call,
                     const struct folder_item *item, size_t source)
 {
@@ -236,8 +225,8 @@ static int fill_listing(const struct folder_list *call, const struct view *view,
     int r = listing_add_source(listing, folder->source, folder->version_count, folder->versions,
                                &source);
 
-    listing_set_inodes(listing, folder->attr.inode, inode_of_parent(call->ops, folder));
-    for (size_t i = 0; r == 0 && folder_item(view, folder->facet.kind, i, &item); i++)
+    listing_set_inodes(listing, folder->attr.inode, ops_inode_of_parent(call->ops, folder));
+    for (size_t i = 0; r == 0 && folder_item(folder, view, i, &item); i++)
         r = add_item(listing, call, &item, source);
     return r < 0 ? r : listing_settle(listing, NULL, NULL);
 }

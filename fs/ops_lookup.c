@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/listing_make.h"
 #include "fs/ops_state.h"
+#include "fs/survey.h"
 
 /* A virtual name: what it asks for. */
 struct virtual
@@ -18,7 +18,8 @@ struct virtual
 
 /*
  * A lookup that a worker looks at. It asks about the file STEM.gguf, and if that has no such
- * variant, about the split set of that stem.
+ * variant, about the split set of that stem. Where the mount is arranged it asks about one after
+ * the other of all models of that stem whose place the directory is.
  */
 struct lookup {
     struct ops_held held;
@@ -29,7 +30,15 @@ struct lookup {
     int error;
     int result;
     struct tree_attr attr;
-    char directory[PATH_MAX];
+    /* in an arranged mount */
+    struct pool_job job;
+    bool arranged;
+    bool is_variant; /* the name is one that a variant could have */
+    struct survey survey;
+    size_t next;               /* of the survey's models */
+    char place[PATH_MAX];      /* the directory in the mount */
+    char typed[NAME_MAX + 1];  /* the name */
+    char directory[PATH_MAX];  /* of the model, on disk */
     char source[NAME_MAX + 1]; /* name of the first file */
 };
 
@@ -44,13 +53,14 @@ static void reply_mirrored(struct ops *ops, fuse_req_t req, uint64_t parent, con
 }
 
 /* False: no such name can exist. A folder's name is that of its view, without the ending. */
-static bool parse_virtual(const char *name, struct virtual *virtual)
+static bool parse_virtual(const struct ops *ops, const char *name, struct virtual *virtual)
 {
     char view[NAME_MAX + 6];
     size_t length;
     const char *text;
 
-    virtual->facet = (struct facet){0};
+    virtual->facet = (struct facet){ops->config.layout == LAYOUT_DIRS ? FACET_WRAP : FACET_WHOLE,
+                                    0};
     if (!variant_split_name(name, &virtual->stem_length, &text, &length)) {
         (void)snprintf(view, sizeof(view), "%s.gguf", name);
         if (!variant_split_name(view, &virtual->stem_length, &text, &length))
@@ -77,7 +87,7 @@ static void reply_real(struct ops *ops, fuse_req_t req, uint64_t parent, const c
     struct virtual virtual;
     struct stat model;
 
-    if (parse_virtual(name, &virtual) && virtual.facet.kind == FACET_WHOLE &&
+    if (parse_virtual(ops, name, &virtual) && virtual.facet.kind != FACET_FOLDER &&
         strcmp(name, virtual.name) == 0) {
         (void)snprintf(source, sizeof(source), "%.*s.gguf", (int)virtual.stem_length, name);
         if (root_join(directory, source, path, sizeof(path)) == 0 &&
@@ -101,6 +111,7 @@ static void end_lookup(struct lookup *lookup, int r, const struct tree_node *nod
     else if (req)
         ops_reply_entry(ops, req, node, NULL);
     ops_let_go(&lookup->held);
+    survey_free(&lookup->survey);
     free(lookup);
 }
 
@@ -111,17 +122,44 @@ static void note_error(struct lookup *lookup, int r)
         lookup->error = ops_lookup_error(r);
 }
 
+static bool is_candidate(const struct lookup *lookup, const struct survey_model *model)
+{
+    return strcmp(model->place, lookup->place) == 0 &&
+           model->stem_length == lookup->virtual.stem_length &&
+           memcmp(model->name, lookup->virtual.name, model->stem_length) == 0;
+}
+
+/* The survey is in the order in which they claim the name. */
+static bool ask_candidate(struct lookup *lookup)
+{
+    while (lookup->is_variant && lookup->next < lookup->survey.count) {
+        const struct survey_model *model = &lookup->survey.models[lookup->next++];
+        size_t length = (size_t)(model->name - model->path);
+
+        if (!is_candidate(lookup, model))
+            continue;
+        (void)snprintf(lookup->directory, sizeof(lookup->directory), "%.*s",
+                       (int)(length > 0 ? length - 1 : 0), model->path);
+        (void)snprintf(lookup->source, sizeof(lookup->source), "%s", model->name);
+        models_ask(lookup->held.ops->models, &lookup->question);
+        return true;
+    }
+    return false;
+}
+
 /* The next place where the name may come from; false: there is none. */
-static bool ask_set(struct lookup *lookup)
+static bool ask_next(struct lookup *lookup)
 {
     struct ops *ops = lookup->held.ops;
     int r;
 
+    if (lookup->arranged)
+        return ask_candidate(lookup);
     if (lookup->set)
         return false;
     lookup->set = true;
-    r = listing_find_set(&ops->root, lookup->directory, lookup->virtual.name,
-                         lookup->virtual.stem_length, lookup->source);
+    r = survey_find_set(&ops->root, lookup->directory, lookup->virtual.name,
+                        lookup->virtual.stem_length, lookup->source);
     if (r < 0) {
         note_error(lookup, r);
         return false;
@@ -158,7 +196,7 @@ static void answered(struct models_question *question, int r)
         return;
     }
     note_error(lookup, r);
-    if (!ask_set(lookup))
+    if (!ask_next(lookup))
         end_lookup(lookup, lookup->error, NULL);
 }
 
@@ -176,27 +214,109 @@ static void fill_question(struct lookup *lookup)
     };
 }
 
-static void look_up_late(struct ops *ops, fuse_req_t req, uint64_t parent, const char *directory,
-                         const struct virtual *virtual)
+static struct lookup *new_lookup(struct ops *ops, fuse_req_t req, uint64_t parent)
 {
-    struct lookup *lookup = malloc(sizeof(*lookup));
+    struct lookup *lookup = calloc(1, sizeof(*lookup));
     int r = lookup ? ops_hold(ops, &lookup->held, req) : -ENOMEM;
 
     if (r < 0) {
         free(lookup);
         (void)fuse_reply_err(req, -r);
-        return;
+        return NULL;
     }
-    lookup->virtual = *virtual;
     lookup->parent = parent;
-    lookup->set = false;
     lookup->error = -ENOENT;
+    fill_question(lookup);
+    return lookup;
+}
+
+static void look_up_late(struct ops *ops, fuse_req_t req, uint64_t parent, const char *directory,
+                         const struct virtual *virtual)
+{
+    struct lookup *lookup = new_lookup(ops, req, parent);
+
+    if (!lookup)
+        return;
+    lookup->virtual = *virtual;
     (void)snprintf(lookup->directory, sizeof(lookup->directory), "%s", directory);
     /* It fits: the canonical name is longer. */
     (void)snprintf(lookup->source, sizeof(lookup->source), "%.*s.gguf", (int)virtual->stem_length,
                    virtual->name);
-    fill_question(lookup);
     models_ask(ops->models, &lookup->question);
+}
+
+/* ---- where the mount is arranged ---- */
+
+/* The directory of that name on the way to the places of models. */
+static bool is_group(const struct lookup *lookup)
+{
+    size_t length, typed = strlen(lookup->typed);
+    const char *part;
+
+    for (size_t i = 0; i < lookup->survey.count; i++)
+        if (layout_next(lookup->survey.models[i].place, lookup->place, &part, &length) &&
+            length == typed && memcmp(part, lookup->typed, typed) == 0)
+            return true;
+    return false;
+}
+
+static void reply_group(struct lookup *lookup)
+{
+    struct tree_node node = {
+        .parent = lookup->parent,
+        .kind = TREE_FOLDER,
+        .name = lookup->typed,
+        .source = "",
+        .variant = "",
+        .facet.kind = FACET_GROUP,
+    };
+
+    ops_group_attr(lookup->held.ops, &node.attr);
+    node.attr.inode = layout_inode(lookup->place, lookup->typed);
+    end_lookup(lookup, 0, &node);
+}
+
+static void look_around(struct pool_job *job)
+{
+    struct lookup *lookup = OPS_OUTER(job, struct lookup, job);
+    struct ops *ops = lookup->held.ops;
+    const struct survey_config config = {
+        .root = &ops->root, .models = ops->models, .stop = &ops->stop};
+    int r = survey_tree(&config, ops->config.layout, &lookup->survey);
+
+    if (r < 0)
+        end_lookup(lookup, ops_lookup_error(r), NULL);
+    else if (is_group(lookup))
+        reply_group(lookup);
+    else if (!ask_candidate(lookup))
+        end_lookup(lookup, -ENOENT, NULL);
+}
+
+static void look_up_arranged(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name)
+{
+    struct lookup *lookup;
+    struct virtual virtual;
+    bool is_variant = parse_virtual(ops, name, &virtual);
+    enum tree_kind kind = is_variant && facet_is_folder(virtual.facet) ? TREE_FOLDER : TREE_VIEW;
+    int r = 0;
+
+    if (is_variant && ops_reply_known(ops, req, parent, virtual.name, kind))
+        return;
+    lookup = new_lookup(ops, req, parent);
+    if (!lookup)
+        return;
+    lookup->arranged = true;
+    lookup->is_variant = is_variant;
+    if (is_variant)
+        lookup->virtual = virtual;
+    (void)snprintf(lookup->typed, sizeof(lookup->typed), "%s", name);
+    r = tree_path(ops->tree, parent, lookup->place, sizeof(lookup->place));
+    if (r < 0) {
+        end_lookup(lookup, r, NULL);
+        return;
+    }
+    lookup->job.run = look_around;
+    pool_add(ops->config.pool, &lookup->job, POOL_READY);
 }
 
 /* ---- */
@@ -209,7 +329,7 @@ static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, co
     struct stat st;
     int r;
 
-    if (!parse_virtual(name, &virtual)) {
+    if (!parse_virtual(ops, name, &virtual)) {
         (void)fuse_reply_err(req, ENOENT);
         return;
     }
@@ -221,7 +341,8 @@ static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, co
         reply_real(ops, req, parent, directory, virtual.name, &st);
     else if (r != -ENOENT)
         (void)fuse_reply_err(req, -r);
-    else if (!ops_reply_known(ops, req, parent, virtual.name))
+    else if (!ops_reply_known(ops, req, parent, virtual.name,
+                              facet_is_folder(virtual.facet) ? TREE_FOLDER : TREE_VIEW))
         look_up_late(ops, req, parent, directory, &virtual);
 }
 
@@ -231,12 +352,20 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     char directory[PATH_MAX], path[PATH_MAX];
     struct tree_node *folder;
     struct stat st;
+    bool arranged;
     int r = strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
 
     /* The kernel asks for these only of filesystems that are exported. */
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         r = -ENOENT;
     folder = r == 0 ? tree_copy_folder(ops->tree, parent) : NULL;
+    arranged = r == 0 && layout_is_arranged(ops->config.layout) &&
+               (folder ? folder->facet.kind == FACET_GROUP : parent == TREE_ROOT);
+    if (arranged) {
+        free(folder);
+        look_up_arranged(ops, req, parent, name);
+        return;
+    }
     if (folder) {
         ops_folder_lookup(ops, req, folder, name);
         return;

@@ -166,9 +166,10 @@ void ops_reply_entry(struct ops *ops, fuse_req_t req, const struct tree_node *no
         tree_forget(ops->tree, entry.ino, 1);
 }
 
-bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name)
+bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name,
+                     enum tree_kind kind)
 {
-    struct tree_node *node = tree_copy_virtual(ops->tree, parent, name);
+    struct tree_node *node = tree_copy_virtual(ops->tree, parent, name, kind);
     bool same =
         node && !versions_young(node->versions, node->version_count) && ops_inputs_same(ops, node);
 
@@ -176,6 +177,36 @@ bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const cha
         ops_reply_entry(ops, req, node, NULL);
     free(node);
     return same;
+}
+
+void ops_group_attr(struct ops *ops, struct tree_attr *attr)
+{
+    struct stat st;
+
+    *attr = (struct tree_attr){.mode = 0555};
+    if (root_stat(&ops->root, "", &st) < 0)
+        return;
+    *attr = (struct tree_attr){
+        .mtime = st.st_mtim,
+        .ctime = st.st_ctim,
+        .mode = st.st_mode & 0555,
+        .uid = st.st_uid,
+        .gid = st.st_gid,
+    };
+}
+
+uint64_t ops_inode_of_parent(struct ops *ops, const struct tree_node *folder)
+{
+    struct tree_node *parent = tree_copy_folder(ops->tree, folder->parent);
+    uint64_t inode = parent ? parent->attr.inode : 0;
+    char path[PATH_MAX];
+    struct stat st;
+
+    if (!parent && tree_path(ops->tree, folder->parent, path, sizeof(path)) == 0 &&
+        root_stat(&ops->root, path, &st) == 0)
+        inode = st.st_ino;
+    free(parent);
+    return inode;
 }
 
 int ops_lookup_error(int r)

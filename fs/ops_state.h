@@ -7,6 +7,7 @@
 
 #include "fs/engine.h"
 #include "fs/folder.h"
+#include "fs/layout.h"
 #include "fs/listing.h"
 #include "fs/models.h"
 #include "fs/opens.h"
@@ -93,8 +94,15 @@ MUST_USE int ops_fill_entry(struct ops *ops, const struct tree_node *node, const
 /* Answers a lookup with a node; `st` as of ops_fill_entry(). */
 void ops_reply_entry(struct ops *ops, fuse_req_t req, const struct tree_node *node,
                      const struct stat *st);
-/* The same with the virtual node of that name, if its files are as they were; else false. */
-bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name);
+/* The same with the virtual node of that name and kind, if its files are as they were; else false.
+ */
+bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name,
+                     enum tree_kind kind);
+
+/* What stat shows of a directory of an arranged mount, but for its inode number. */
+void ops_group_attr(struct ops *ops, struct tree_attr *attr);
+/* Inode number of the directory that a folder is in; 0 if it is not known. For workers. */
+uint64_t ops_inode_of_parent(struct ops *ops, const struct tree_node *folder);
 
 /* What a user may be told of an error met while a model was looked at. */
 int ops_lookup_error(int r);
@@ -107,8 +115,8 @@ void ops_folder_lookup(struct ops *ops, fuse_req_t req, struct tree_node *folder
  * listing_make(). From a worker. */
 void ops_folder_list(struct ops *ops, const struct tree_node *folder,
                      void (*done)(void *context, int r, struct listing *listing), void *context);
-/* The view itself, as the entry FOLDER_MODEL of a folder: the node of its name beside the folder.
- */
+/* The view itself, as FOLDER_MODEL in the folder of a variant or as what is in FACET_WRAP: the node
+ * of its name beside the folder. */
 void ops_describe_model(const struct tree_node *folder, const struct tree_attr *attr,
                         char name[NAME_MAX + 1], struct tree_node *node);
 /* ops_file.c */

@@ -183,8 +183,8 @@ static int refuse(struct log *terminal, const char *word, const char *needs)
 
 static bool needs_value(const char *word)
 {
-    static const char *const names[] = {"variants", "ttl",        "memory",        "log",
-                                        "cache",    "cache_size", "cache_min_free"};
+    static const char *const names[] = {"variants", "ttl",   "layout",     "memory",
+                                        "log",      "cache", "cache_size", "cache_min_free"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(word, names[i]) == 0)
@@ -231,6 +231,11 @@ static int parse_value(const char *word, struct log *terminal, struct mount_opti
     value = value_of(word, "variants");
     if (value)
         return parse_variants(value, terminal, options);
+    value = value_of(word, "layout");
+    if (value)
+        return layout_parse(value, &options->layout)
+                   ? 0
+                   : refuse(terminal, word, "tree, dirs, flat or lmstudio is meant");
     value = value_of(word, "ttl");
     if (value)
         return parse_seconds(value, &options->ttl) == 0

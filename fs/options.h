@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cache/cache.h"
+#include "fs/layout.h"
 #include "fs/log.h"
 #include "quant/variant.h"
 
@@ -32,6 +33,7 @@ struct mount_options {
     char *contexts;        /* SELinux words for the kernel, separated by commas, or NULL */
     struct variant *variants;
     size_t variant_count;
+    enum layout layout;
     bool browse; /* listings show the variants' folders, too */
 };
 

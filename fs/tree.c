@@ -314,19 +314,15 @@ struct tree_node *tree_copy_folder(struct tree *tree, uint64_t id)
     return copy;
 }
 
-static bool is_virtual(const struct tree_node *node)
-{
-    return node->kind == TREE_VIEW || node->kind == TREE_FOLDER;
-}
-
-struct tree_node *tree_copy_virtual(struct tree *tree, uint64_t parent, const char *name)
+struct tree_node *tree_copy_virtual(struct tree *tree, uint64_t parent, const char *name,
+                                    enum tree_kind kind)
 {
     struct tree_node *copy = NULL;
     struct entry *entry, *newest = NULL;
 
     pthread_mutex_lock(&tree->lock);
     for (entry = *name_bucket(tree, parent, name); entry; entry = entry->next_name)
-        if (entry->node.parent == parent && is_virtual(&entry->node) &&
+        if (entry->node.parent == parent && entry->node.kind == kind &&
             strcmp(entry->node.name, name) == 0 && (!newest || entry->node.id > newest->node.id))
             newest = entry;
     if (newest)

@@ -76,8 +76,9 @@ void tree_forget(struct tree *tree, uint64_t id, uint64_t count);
 
 /* A copy of a node, for free(); NULL if there is none or no memory. */
 struct tree_node *tree_copy(struct tree *tree, uint64_t id);
-/* The same by name: the virtual one made last under it. */
-struct tree_node *tree_copy_virtual(struct tree *tree, uint64_t parent, const char *name);
+/* The same by name: the one of that kind made last under it, TREE_VIEW or TREE_FOLDER. */
+struct tree_node *tree_copy_virtual(struct tree *tree, uint64_t parent, const char *name,
+                                    enum tree_kind kind);
 /* The same if it is a folder; NULL if it is not. */
 struct tree_node *tree_copy_folder(struct tree *tree, uint64_t id);
 

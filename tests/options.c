@@ -91,7 +91,7 @@ static void test_defaults(void)
     CHECK_EQ(options.memory, 0);
     CHECK(!options.log_path && !options.contexts);
     CHECK(!options.no_cache && !options.cache_path && !options.trust_stat && !options.xattr);
-    CHECK(!options.allow_requantize && !options.browse);
+    CHECK(!options.allow_requantize && !options.browse && options.layout == LAYOUT_TREE);
     CHECK(!options.cache_size.given && !options.cache_min_free.given);
     CHECK_EQ(options.variant_count, 3);
     variant_format(&options.variants[0], text, sizeof(text));
@@ -245,14 +245,14 @@ static void test_cache(void)
     char word[64], here[4096], path[4200];
 
     take(&options, (char[]){"cache=/a\\,b/c,cache_size=20G,cache_min_free=10%,trust_stat,xattr,"
-                            "allow_requantize,browse"});
+                            "allow_requantize,browse,layout=flat"});
     CHECK_STR(options.cache_path, "/a,b/c");
     CHECK(options.cache_size.given && options.cache_min_free.given);
     CHECK_EQ(options.cache_size.percent, 0);
     CHECK_EQ(options.cache_size.bytes, (uint64_t)20 << 30);
     CHECK_EQ(options.cache_min_free.percent, 10);
     CHECK(options.trust_stat && options.xattr && options.allow_requantize && !options.no_cache);
-    CHECK(options.browse);
+    CHECK(options.browse && options.layout == LAYOUT_FLAT);
     options_free(&options);
     take(&options, (char[]){"cache_size=10%,cache_min_free=0"});
     CHECK_EQ(options.cache_size.percent, 10);

@@ -110,11 +110,12 @@ static void test_copies(void)
     /* By name: the version made last. */
     versions[0].size = 10;
     newer = look_up(tree, &node);
-    copy = tree_copy_virtual(tree, TREE_ROOT, "m@q8_0.gguf");
+    copy = tree_copy_virtual(tree, TREE_ROOT, "m@q8_0.gguf", TREE_VIEW);
     CHECK(copy && copy->id == newer);
     free(copy);
-    CHECK(!tree_copy_virtual(tree, TREE_ROOT, "m@q4_0.gguf"));
-    CHECK(!tree_copy_virtual(tree, id, "m@q8_0.gguf"));
+    CHECK(!tree_copy_virtual(tree, TREE_ROOT, "m@q4_0.gguf", TREE_VIEW));
+    CHECK(!tree_copy_virtual(tree, id, "m@q8_0.gguf", TREE_VIEW));
+    CHECK(!tree_copy_virtual(tree, TREE_ROOT, "m@q8_0.gguf", TREE_FOLDER));
     CHECK(!tree_copy_folder(tree, id));
     node.kind = TREE_FOLDER;
     node.name = "m@q8_0";
@@ -123,7 +124,7 @@ static void test_copies(void)
     copy = tree_copy_folder(tree, newer);
     CHECK(copy && copy->id == newer && copy->facet.kind == FACET_FOLDER);
     free(copy);
-    copy = tree_copy_virtual(tree, TREE_ROOT, "m@q8_0");
+    copy = tree_copy_virtual(tree, TREE_ROOT, "m@q8_0", TREE_FOLDER);
     CHECK(copy && copy->id == newer);
     free(copy);
     CHECK(!tree_copy(tree, 12345));

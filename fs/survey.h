@@ -1,0 +1,56 @@
+#ifndef FS_SURVEY_H
+#define FS_SURVEY_H
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "fs/layout.h"
+#include "fs/models.h"
+#include "fs/root.h"
+
+/* The files of a directory, or of the whole tree, that may be models, by their names alone. Reads
+ * directories: for workers. */
+
+struct survey_model {
+    char *path;         /* of its first file, from the root */
+    const char *name;   /* the last part of it */
+    size_t stem_length; /* of the name */
+    unsigned shards;    /* files of its set; 0: no set */
+    char *place;        /* layout_place(); NULL in a survey of one directory */
+};
+
+/* Sorted: by place, then by stem, single files before sets, then by layout_compare(). To begin with
+ * all is 0.
+ */
+struct survey {
+    size_t count, capacity;
+    struct survey_model *models;
+};
+
+/* Of two sets of one stem in one directory the one with fewer files is taken; the log is told of
+ * the other. */
+struct survey_config {
+    const struct root *root;
+    struct models *models;   /* for the log */
+    const atomic_bool *stop; /* a survey of the tree ends early: -EINTR */
+};
+
+/* One directory; `entry` is told of each of its entries, and may be NULL. In every case
+ * survey_free() is due. */
+MUST_USE int survey_directory(const struct survey_config *config, const char *directory,
+                              int (*entry)(void *context, const struct dirent *entry),
+                              void *context, struct survey *survey);
+/* All directories but those behind symlinks and those whose names begin with a dot. What cannot be
+ * read is left out. */
+MUST_USE int survey_tree(const struct survey_config *config, enum layout layout,
+                         struct survey *survey);
+void survey_free(struct survey *survey);
+
+/* The first file of the split set STEM in a directory. -ENOENT: there is none; others: the
+ * directory cannot be read. */
+MUST_USE int survey_find_set(const struct root *root, const char *directory, const char *stem,
+                             size_t stem_length, char name[NAME_MAX + 1]);
+
+#endif
