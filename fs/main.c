@@ -18,28 +18,27 @@ static const char *base_name(const char *path)
 static void print_help(FILE *stream)
 {
     (void)fprintf(
-        stream,
-        "usage: quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]\n"
-        "       quantfs quantize [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n"
-        "       quantfs recipe SOURCE VARIANT\n"
-        "       quantfs types [MODEL]\n"
-        "       quantfs cache stats|verify|trim SIZE|clear [DIR]\n"
-        "       quantfs --help | --version\n\n"
-        "Mounts a directory of GGUF models and shows, beside each full-precision one, its\n"
-        "quantized variants, such as model@q4_k_m.gguf: byte for byte what llama-quantize\n"
-        "writes. Unmount: fusermount3 -u MOUNTPOINT\n\n"
-        "  -f                  stay in the foreground; the log goes to standard error\n"
-        "  -v, -d              log more; libfuse's own trace, which implies -f\n"
-        "  -o variants=A:B     the variants that a listing shows (q4_k_m:q4_k_s:q8_0)\n"
-        "  -o ttl=SECONDS      how long the kernel may keep names and attributes (1)\n"
-        "  -o memory=SIZE      bound of the buffers, such as 256M (56M + 8M a core)\n"
-        "  -o cache=DIR        where tensors are kept (~/.cache/quantfs); or -o nocache\n"
-        "  -o cache_size=SIZE  bound of the cache, such as 20G or 10%% (10%%)\n"
-        "  -o layout=LAYOUT    tree, dirs, flat or lmstudio, for who scans folders\n"
-        "  -o browse           list the folders of variants: recipe, tensors, Modelfile\n"
-        "  -o log=FILE         write the log there instead of to syslog\n"
-        "  -o allow_other      let other users in\n\n"
-        "All options: man quantfs. quantize, recipe, types, cache have a --help.\n");
+        stream, "usage: quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]\n"
+                "       quantfs quantize [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n"
+                "       quantfs recipe SOURCE VARIANT\n"
+                "       quantfs types [MODEL]\n"
+                "       quantfs cache stats|verify|trim SIZE|clear [DIR]\n"
+                "       quantfs --help | --version\n\n"
+                "Mounts a directory of GGUF models and shows, beside each full-precision one, its\n"
+                "quantized variants, such as model@q4_k_m.gguf: byte for byte what llama-quantize\n"
+                "writes. Unmount: fusermount3 -u MOUNTPOINT\n\n"
+                "  -f                  stay in the foreground; the log goes to standard error\n"
+                "  -v, -d              log more; libfuse's own trace, which implies -f\n"
+                "  -o variants=A:B     the variants that a listing shows (q4_k_m:q4_k_s:q8_0)\n"
+                "  -o ttl=SECONDS      how long the kernel may keep names and attributes (1)\n"
+                "  -o memory=SIZE      bound of the buffers, such as 256M (56M + 8M a core)\n"
+                "  -o cache=DIR        where tensors are kept (~/.cache/quantfs); or -o nocache\n"
+                "  -o cache_size=SIZE  bound of the cache, such as 20G or 10%% (10%%)\n"
+                "  -o layout=LAYOUT    tree, dirs, flat or lmstudio, for who scans folders\n"
+                "  -o browse           list the folders of variants: recipe, tensors, Modelfile\n"
+                "  -o log=FILE         write the log there instead of to syslog\n"
+                "  -o allow_other      let other users in\n\n"
+                "All options: man quantfs. quantize, recipe, types, cache have a --help.\n");
 }
 
 /* Or a file that we open would become standard output, and be written to as such. */
