@@ -643,10 +643,9 @@ static int read_assertion(struct gate *gate, size_t *states)
     case LINE_BEGIN:
     case BOUNDARY:
     case NO_BOUNDARY:
-        if (gate->ahead > 0)
-            return refuse(gate, "^, \\b or \\B in a lookahead");
-        /* fall through */
     case LINE_END:
+        if (gate->ahead > 0 && gate->word != LINE_END)
+            return refuse(gate, "^, \\b or \\B in a lookahead");
         r = put_text(gate, texts[gate->word]);
         if (r == 0)
             r = next(gate);
