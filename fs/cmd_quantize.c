@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -12,6 +14,7 @@
 #include "fs/cmd.h"
 #include "fs/cmd_source.h"
 #include "fs/cores.h"
+#include "fs/importance.h"
 #include "fs/log.h"
 #include "fs/output.h"
 #include "fs/plan.h"
@@ -29,7 +32,13 @@ struct quantize {
     bool sync;
     bool cached;
     const char *cache_path; /* NULL: the default place */
-    int threads;            /* 0 or less: as many as there are cores */
+    const char *imatrix_path;
+    const char **include, **exclude; /* parts of names of its entries; the lists are owned */
+    size_t include_count, exclude_count;
+    struct imatrix *imatrix; /* owned, as is the file it was read from, until the source has it */
+    struct version imatrix_version;
+    int imatrix_file;
+    int threads; /* 0 or less: as many as there are cores */
 };
 
 static uint64_t now_us(void)
@@ -75,14 +84,17 @@ static int usage(const char *program)
         "  --pure                     one type for all tensors, no mixture\n"
         "  --output-tensor-type T     type of output.weight (q8_0, f16, ...)\n"
         "  --token-embedding-type T   type of the token embeddings\n"
+        "  --imatrix FILE             importance matrix: which columns matter most\n"
+        "  --include-weights PART     of it only entries whose name contains one of these parts\n"
+        "  --exclude-weights PART     or no entries whose name contains one of these\n"
         "  --keep-split               as many files as SOURCE has: OUT-00001-of-0000N.gguf\n"
         "  --dry-run                  say what would be done and how big it would be\n"
         "  --max-buffer-size MIB      taken; memory is bounded anyway\n"
         "  --sync                     return when the file is on the disk\n"
         "  --cache[=DIR]              keep converted chunks, and take those that are there\n"
         "  --help                     this text\n\n"
-        "Not supported yet by this version: --imatrix, --include-weights, --exclude-weights,\n"
-        "--tensor-type, --tensor-type-file, --prune-layers, --override-kv.\n\n"
+        "Not supported yet by this version: --tensor-type, --tensor-type-file, --prune-layers,\n"
+        "--override-kv.\n\n"
         "TYPE, a name or its number:",
         program, REFERENCE_VERSION);
     print_ftypes(true);
@@ -143,8 +155,10 @@ static bool parse_type(const char *text, enum type *type)
 static bool option_is_later(const char *text)
 {
     static const char *const later[] = {
-        "--imatrix",          "--include-weights", "--exclude-weights", "--tensor-type",
-        "--tensor-type-file", "--prune-layers",    "--override-kv",
+        "--tensor-type",
+        "--tensor-type-file",
+        "--prune-layers",
+        "--override-kv",
     };
 
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
@@ -154,6 +168,19 @@ static bool option_is_later(const char *text)
 }
 
 enum parsed { PARSED, PARSED_USAGE, PARSED_ERROR };
+
+/* One more part of a name. There are not more of them than words, so a list never grows. */
+static enum parsed add_part(const char ***list, size_t *count, int argc, const char *part)
+{
+    if (!*list)
+        *list = calloc((size_t)argc, sizeof(**list));
+    if (!*list) {
+        (void)fprintf(stderr, "llama_quantize: %s\n", strerror(ENOMEM));
+        return PARSED_ERROR;
+    }
+    (*list)[(*count)++] = part;
+    return PARSED;
+}
 
 /* An option with a value, argv[*at + 1]. */
 static enum parsed parse_valued(struct quantize *quantize, int argc, char **argv, int *at)
@@ -168,6 +195,14 @@ static enum parsed parse_valued(struct quantize *quantize, int argc, char **argv
         return parse_type(argv[*at], &quantize->variant.output_type) ? PARSED : PARSED_USAGE;
     if (strcmp(option, "--token-embedding-type") == 0)
         return parse_type(argv[*at], &quantize->variant.token_embd_type) ? PARSED : PARSED_USAGE;
+    if (strcmp(option, "--include-weights") == 0)
+        return add_part(&quantize->include, &quantize->include_count, argc, argv[*at]);
+    if (strcmp(option, "--exclude-weights") == 0)
+        return add_part(&quantize->exclude, &quantize->exclude_count, argc, argv[*at]);
+    if (strcmp(option, "--imatrix") == 0) {
+        quantize->imatrix_path = argv[*at];
+        return PARSED;
+    }
     if (parse_number(argv[*at], &number) && number > 0)
         return PARSED;
     (void)fprintf(stderr, "llama_quantize: invalid --max-buffer-size '%s'\n", argv[*at]);
@@ -188,7 +223,7 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
         quantize->variant.keep_split = true;
     else if (strcmp(option, "--dry-run") == 0)
         /* The tool asks for the permission when it comes to convert. */
-        quantize->dry_run = quantize->variant.requantize = true;
+        quantize->dry_run = quantize->variant.dry_run = quantize->variant.requantize = true;
     else if (strcmp(option, "--sync") == 0)
         quantize->sync = true;
     else if (strcmp(option, "--cache") == 0)
@@ -198,7 +233,8 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
         quantize->cache_path = option + 8;
     } else if (strcmp(option, "--output-tensor-type") == 0 ||
                strcmp(option, "--token-embedding-type") == 0 ||
-               strcmp(option, "--max-buffer-size") == 0)
+               strcmp(option, "--max-buffer-size") == 0 || strcmp(option, "--imatrix") == 0 ||
+               strcmp(option, "--include-weights") == 0 || strcmp(option, "--exclude-weights") == 0)
         return parse_valued(quantize, argc, argv, at);
     else if (option_is_later(option)) {
         (void)fprintf(stderr, "llama_quantize: %s is not supported yet by this version\n", option);
@@ -270,6 +306,36 @@ static enum parsed parse_arguments(struct quantize *quantize, int argc, char **a
     return PARSED; /* what stands behind is not looked at, as in the tool */
 }
 
+/* The tool reads it before it looks at what else is wanted. */
+static enum parsed load_imatrix(struct quantize *quantize)
+{
+    const char *path = quantize->imatrix_path;
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    char shown[8192], reason[8192], at[40] = "";
+    int r, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    quantize->imatrix_file = fd;
+    r = fd < 0 ? defect_set(&defect, errno, DEFECT_NOWHERE, "%s", strerror(errno))
+               : importance_read(fd, path, &quantize->imatrix, &quantize->imatrix_version, &defect);
+    if (r == 0) {
+        imatrix_select(quantize->imatrix, quantize->include, quantize->include_count,
+                       quantize->exclude, quantize->exclude_count);
+        quantize->variant.imatrix = true;
+        return PARSED;
+    }
+    log_escape(path, shown, sizeof(shown));
+    if (r == -ENOKEY) {
+        (void)fprintf(stderr, "load_imatrix: missing imatrix metadata in file %s\n", shown);
+        return PARSED_ERROR;
+    }
+    if (defect.offset != DEFECT_NOWHERE)
+        (void)snprintf(at, sizeof(at), "byte %llu: ", (unsigned long long)defect.offset);
+    log_escape(defect.text, reason, sizeof(reason));
+    (void)fprintf(stderr, "%s: %s%s\nload_imatrix: failed to load imatrix from '%s'\n", shown, at,
+                  reason, shown);
+    return PARSED_ERROR;
+}
+
 static enum parsed parse(struct quantize *quantize, const char *program, int argc, char **argv)
 {
     int at = 1;
@@ -286,6 +352,10 @@ static enum parsed parse(struct quantize *quantize, const char *program, int arg
         (void)printf("%s: bad arguments\n", program);
         return PARSED_USAGE;
     }
+    if (quantize->include_count > 0 && quantize->exclude_count > 0)
+        return PARSED_USAGE;
+    if (quantize->imatrix_path && load_imatrix(quantize) != PARSED)
+        return PARSED_ERROR;
     return parse_arguments(quantize, argc, argv, at);
 }
 
@@ -497,14 +567,25 @@ static int write_plan(const struct quantize *quantize, const struct cmd_source *
     return r;
 }
 
-static void dry_run(const struct plan *plan)
+static void dry_run(const struct quantize *quantize, const struct plan *plan)
 {
     uint64_t started = now_us();
+    char name[512];
 
     for (size_t file = 0; file < plan->count; file++)
         for (size_t i = 0; i < plan->views[file]->extent_count; i++)
             progress_print(plan, file, i, PROGRESS_PLANNED);
     progress_print_sizes(plan);
+    log_escape(plan->lacking ? plan->lacking : "", name, sizeof(name));
+    if (plan->lacking && !quantize->imatrix_path)
+        (void)fprintf(stderr,
+                      "llama_model_quantize_impl: WARNING: dry run completed successfully, "
+                      "but actually completing this quantization will require an imatrix!\n");
+    else if (plan->lacking)
+        (void)fprintf(stderr,
+                      "llama_model_quantize_impl: WARNING: the imatrix has nothing for "
+                      "tensor %s, which cannot do without\n",
+                      name);
     print_times(started);
 }
 
@@ -533,7 +614,27 @@ static void print_start(const struct quantize *quantize)
     (void)fputc('\n', stderr);
 }
 
-static int run(const struct quantize *quantize)
+/* The importance matrix becomes the source's. */
+static int give_imatrix(struct quantize *quantize, const struct cmd_source *model)
+{
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    int r;
+
+    if (!quantize->imatrix)
+        return 0;
+    /* It has been read; what becomes of the file is of no account. */
+    r = source_set_imatrix(model->source, quantize->imatrix, &quantize->imatrix_version,
+                           quantize->imatrix_file, false);
+    quantize->imatrix = NULL;
+    quantize->imatrix_file = -1;
+    if (r == 0)
+        r = imatrix_check(source_imatrix(model->source), &defect);
+    if (r == 0)
+        return 0;
+    return failed(quantize, r == -EINVAL ? defect.text : strerror(-r));
+}
+
+static int run(struct quantize *quantize)
 {
     struct cmd_source model = {.directory = -1};
     struct defect defect = {.offset = DEFECT_NOWHERE};
@@ -554,13 +655,16 @@ static int run(const struct quantize *quantize)
         r = failed_open(quantize, &model, &defect);
         goto out;
     }
+    r = give_imatrix(quantize, &model);
+    if (r != 0)
+        goto out;
     r = plan_make(model.source, &model.facts, &quantize->variant, quantize->output, &plan, &defect);
     if (r < 0) {
         r = failed_recipe(quantize, &model, &defect, r);
         goto out;
     }
     if (quantize->dry_run)
-        dry_run(&plan);
+        dry_run(quantize, &plan);
     else
         r = write_plan(quantize, &model, &plan, &kernels);
 out:
@@ -573,6 +677,7 @@ int cmd_quantize(const char *program, int argc, char **argv)
 {
     struct quantize quantize = {
         .variant = {.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE},
+        .imatrix_file = -1,
     };
     int r = 1;
 
@@ -586,6 +691,11 @@ int cmd_quantize(const char *program, int argc, char **argv)
     case PARSED_ERROR:
         break;
     }
+    imatrix_free(quantize.imatrix);
+    if (quantize.imatrix_file >= 0)
+        (void)close(quantize.imatrix_file);
+    free(quantize.include);
+    free(quantize.exclude);
     free(quantize.output);
     return r;
 }

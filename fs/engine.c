@@ -71,7 +71,8 @@ struct engine {
  */
 
 /* Did the view's source change since it was opened? Asks once a shard, for what these pieces came
- * from. */
+ * from, and for the importance matrix, of which the header speaks and which the chunks come from.
+ */
 static int pieces_unchanged(const struct view *view, const struct piece *pieces, size_t count)
 {
     unsigned shard, last = UINT32_MAX;
@@ -90,6 +91,8 @@ static int pieces_unchanged(const struct view *view, const struct piece *pieces,
             r = source_unchanged(view->source, shard);
         last = shard;
     }
+    if (r == 0 && view->imatrix && last != UINT32_MAX)
+        r = source_imatrix_unchanged(view->source);
     return r;
 }
 

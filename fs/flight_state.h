@@ -12,9 +12,10 @@
 
 enum state { STATE_AHEAD, STATE_DEMANDED, STATE_RUNNING, STATE_READY, STATE_FAILED };
 
-/* What decides the bytes of a chunk (without an importance matrix). */
+/* What decides the bytes of a chunk. */
 struct key {
     struct version version; /* of the shard */
+    struct version imatrix; /* zeros: the importance of columns does not matter */
     uint64_t offset, size;  /* of the source bytes */
     uint64_t columns;       /* weights of a row in it */
     enum type from, to;

@@ -11,12 +11,16 @@ struct key hand_key(const struct view *view, uint32_t tensor, const struct chunk
 {
     const struct extent *extent = &view->extents[tensor];
     const struct version *version = source_version(view->source, extent->tensor->shard);
+    struct version none = {0};
+    const struct version *imatrix =
+        extent->importance ? source_imatrix_version(view->source) : &none;
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (struct key){
         .version = *version,
-        .young = version_young(version, now),
+        .imatrix = *imatrix,
+        .young = version_young(version, now) || (extent->importance && version_young(imatrix, now)),
         .offset = chunk->source_offset,
         .size = chunk->source_size,
         .columns = chunk->columns,
@@ -29,7 +33,7 @@ static bool key_equal(const struct key *a, const struct key *b)
 {
     return a->offset == b->offset && a->size == b->size && a->columns == b->columns &&
            a->from == b->from && a->to == b->to && a->young == b->young &&
-           version_equal(&a->version, &b->version);
+           version_equal(&a->version, &b->version) && version_equal(&a->imatrix, &b->imatrix);
 }
 
 static struct flight **bucket_of(struct flights *flights, const struct key *key)

@@ -50,6 +50,8 @@ int plan_make(const struct source *source, const struct arch_facts *facts,
     r = recipe_make(source, facts, variant, &recipe, defect);
     if (r == 0)
         r = add_files(source, recipe, variant, output, plan, defect);
+    if (r == 0)
+        plan->lacking = recipe->lacking;
     recipe_free(recipe);
     return r;
 }

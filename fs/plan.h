@@ -11,6 +11,7 @@ struct plan {
     char **paths;
     size_t tensor_count; /* of all files */
     uint64_t size;       /* bytes of all files */
+    const char *lacking; /* as in struct recipe */
 };
 
 /*

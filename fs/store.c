@@ -41,15 +41,33 @@ static void add_version(struct digest *digest, const struct version *version)
     name_add_number(digest, (uint64_t)version->ctime.tv_nsec);
 }
 
-/* What else than the source's bytes decides a chunk: kernel, types, transform (none), importance
- * (none). */
+/* What else than the source's bytes and the importance of columns decides a chunk: kernel, types,
+ * transform (none). */
 static void add_conversion(struct digest *digest, const struct extent *extent)
 {
     name_add_number(digest, KERNEL_VERSION);
     name_add_number(digest, (uint64_t)extent->type);
     name_add_number(digest, (uint64_t)extent->tensor->type);
     name_add(digest, NULL, 0);
-    name_add(digest, NULL, 0);
+}
+
+/* The importances of the chunk's columns; nothing if they do not matter. */
+static int add_importance(struct digest *digest, struct key *key, const struct store_chunk *chunk)
+{
+    const struct extent *extent = &chunk->view->extents[chunk->tensor];
+    const uint64_t *ne = extent->tensor->ne;
+    struct fingerprint fingerprint;
+    int r;
+
+    if (!extent->importance) {
+        name_add(digest, NULL, 0);
+        return 0;
+    }
+    r = fingerprint_make(
+        key, extent->importance + chunk->numbers->row / ne[1] * ne[0] + chunk->numbers->column,
+        (size_t)chunk->numbers->columns * sizeof(float), &fingerprint);
+    name_add(digest, fingerprint.bytes, sizeof(fingerprint.bytes));
+    return r;
 }
 
 /* Of a tensor's chunks. The version is that of the file its bytes lie in. */
@@ -67,6 +85,10 @@ static int name_manifest(const struct store *store, const struct view *view, uin
     for (unsigned i = 0; i < 4; i++)
         name_add_number(&digest, tensor->ne[i]);
     add_conversion(&digest, extent);
+    if (extent->importance)
+        add_version(&digest, source_imatrix_version(view->source));
+    else
+        name_add(&digest, NULL, 0);
     return name_end(&digest, name);
 }
 
@@ -76,16 +98,18 @@ static int name_object(const struct store *store, const struct store_chunk *chun
     struct key *key = cache_key(store->config.cache);
     struct fingerprint fingerprint;
     struct digest digest;
-    int r = fingerprint_make(key, weights, chunk->numbers->source_size, &fingerprint);
+    int r = fingerprint_make(key, weights, chunk->numbers->source_size, &fingerprint), end;
 
     if (r < 0)
         return r;
     name_begin(&digest, key, "object");
     add_conversion(&digest, &chunk->view->extents[chunk->tensor]);
+    r = add_importance(&digest, key, chunk);
     name_add_number(&digest, chunk->numbers->columns);
     name_add_number(&digest, chunk->numbers->source_size);
     name_add(&digest, fingerprint.bytes, sizeof(fingerprint.bytes));
-    return name_end(&digest, name);
+    end = name_end(&digest, name);
+    return r < 0 ? r : end;
 }
 
 /* --- finding ------------------------------------------------------------------------------------
@@ -130,12 +154,17 @@ uint32_t store_known(struct store *store, const struct view *view, uint32_t tens
 
 bool store_may_note(const struct store *store, const struct store_chunk *chunk)
 {
-    unsigned shard = chunk->view->extents[chunk->tensor].tensor->shard;
+    const struct source *source = chunk->view->source;
+    const struct extent *extent = &chunk->view->extents[chunk->tensor];
+    unsigned shard = extent->tensor->shard;
+    bool trust = store->config.trust_stat;
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    return !version_young(source_version(chunk->view->source, shard), now) &&
-           ctime_is_true(source_descriptor(chunk->view->source, shard), store->config.trust_stat);
+    return !version_young(source_version(source, shard), now) &&
+           ctime_is_true(source_descriptor(source, shard), trust) &&
+           (!extent->importance || (!version_young(source_imatrix_version(source), now) &&
+                                    ctime_is_true(source_imatrix_descriptor(source), trust)));
 }
 
 static void note(struct store *store, const struct store_put *put)

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Floats of a tile: 16 KiB, which stay in the first-level cache. A multiple of every block. */
@@ -179,8 +180,9 @@ struct conversion {
     enum type type;
     const struct type_info *from;
     const struct type_info *to;
-    kernel_widen_fn widen; /* NULL: they are floats already */
-    kernel_fn quantize;    /* NULL: they stay floats */
+    kernel_widen_fn widen;   /* NULL: they are floats already */
+    kernel_fn quantize;      /* NULL: they stay floats */
+    const float *importance; /* from the chunk's first column on; NULL: none */
 };
 
 static int find_kernels(const struct kernel_set *kernels, struct conversion *c)
@@ -194,16 +196,22 @@ static int find_kernels(const struct kernel_set *kernels, struct conversion *c)
     return 0;
 }
 
-/* Converts `rows` rows of `length` weights (rows is 1 where a row is cut), of which the first is
- * `row` of the tensor. */
-static int convert_tile(const struct conversion *c, uint64_t row, size_t rows, size_t length,
-                        const uint8_t *data, uint8_t *result, struct defect *defect)
+/* Some weights that are converted at one call: whole rows, or a part of one. */
+struct tile {
+    float *weights; /* room for them */
+    uint64_t row;   /* of the tensor: the first */
+    size_t rows, column, length;
+};
+
+static int convert_tile(const struct conversion *c, const struct tile *t, const uint8_t *data,
+                        uint8_t *result, struct defect *defect)
 {
-    _Alignas(64) float tile[TILE_WEIGHTS];
-    size_t weights = rows * length, blocks = weights / c->from->block_weights;
+    float *tile = t->weights;
+    size_t weights = t->rows * t->length, blocks = weights / c->from->block_weights;
+    uint64_t row = t->row;
 
     if (c->from->quantized && !finite_blocks(c->tensor->type, data, blocks)) {
-        row += first_bad(c->tensor->type, data, blocks) * c->from->block_weights / length;
+        row += first_bad(c->tensor->type, data, blocks) * c->from->block_weights / t->length;
         return invalid_source(c->tensor, row, defect);
     }
     if (c->widen)
@@ -211,45 +219,78 @@ static int convert_tile(const struct conversion *c, uint64_t row, size_t rows, s
     else
         memcpy(tile, data, weights * sizeof(*tile));
     if (!finite_f32(tile, weights)) {
-        row += first_bad(TYPE_F32, tile, weights) / length;
+        row += first_bad(TYPE_F32, tile, weights) / t->length;
         return c->from->quantized ? invalid_result(c->tensor, row, defect)
                                   : invalid_source(c->tensor, row, defect);
     }
     if (c->quantize)
-        c->quantize(result, tile, rows, length, NULL);
+        c->quantize(result, tile, t->rows, t->length,
+                    c->importance ? c->importance + t->column : NULL);
     else
         memcpy(result, tile, weights * sizeof(*tile));
     blocks = weights / c->to->block_weights;
     if (finite_blocks(c->type, result, blocks))
         return 0;
-    row += first_bad(c->type, result, blocks) * c->to->block_weights / length;
+    row += first_bad(c->type, result, blocks) * c->to->block_weights / t->length;
     return invalid_result(c->tensor, row, defect);
+}
+
+/* Weights of a tile: at most so many, but whole rows where a block depends on its row. */
+static size_t tile_weights(const struct conversion *c, size_t columns)
+{
+    bool whole = c->importance && type_spans_row(c->type);
+
+    return whole && columns > TILE_WEIGHTS ? columns : TILE_WEIGHTS;
+}
+
+/* Tile by tile; `weights` has room for `most`. */
+static int convert_tiles(const struct conversion *c, const struct chunk *chunk, float *weights,
+                         size_t most, const uint8_t *in, uint8_t *out, struct defect *defect)
+{
+    struct tile tile = {.weights = weights};
+    size_t columns = (size_t)chunk->columns, count;
+    int r = 0;
+
+    for (uint32_t row = 0; row < chunk->rows && r == 0; row += (uint32_t)tile.rows) {
+        tile.row = chunk->row + row;
+        tile.rows = columns < most ? most / columns : 1;
+        if (tile.rows > chunk->rows - row)
+            tile.rows = chunk->rows - row;
+        for (tile.column = 0; tile.column < columns && r == 0; tile.column += tile.length) {
+            tile.length = columns - tile.column < most ? columns - tile.column : most;
+            r = convert_tile(c, &tile, in, out, defect);
+            count = tile.rows * tile.length;
+            in += count / c->from->block_weights * c->from->block_size;
+            out += count / c->to->block_weights * c->to->block_size;
+        }
+    }
+    return r;
 }
 
 int convert_run(const struct kernel_set *kernels, const struct view *view, uint32_t tensor,
                 const struct chunk *chunk, const void *data, void *result, struct defect *defect)
 {
-    struct conversion c = {
-        view->extents[tensor].tensor, view->extents[tensor].type, NULL, NULL, NULL, NULL};
-    size_t columns = (size_t)chunk->columns, rows, length, weights;
-    const uint8_t *in = data;
-    uint8_t *out = result;
+    const struct extent *extent = &view->extents[tensor];
+    struct conversion c = {.tensor = extent->tensor, .type = extent->type};
+    _Alignas(64) float near[TILE_WEIGHTS];
+    float *long_row = NULL;
+    size_t most;
     int r = find_kernels(kernels, &c);
 
     if (r < 0)
         return defect_set(defect, -r, DEFECT_NOWHERE, "no kernel converts tensor '%s' to %s",
                           c.tensor->name, c.to->name);
-    for (uint32_t row = 0; row < chunk->rows && r == 0; row += (uint32_t)rows) {
-        rows = columns < TILE_WEIGHTS ? TILE_WEIGHTS / columns : 1;
-        if (rows > chunk->rows - row)
-            rows = chunk->rows - row;
-        for (size_t column = 0; column < columns && r == 0; column += length) {
-            length = columns - column < TILE_WEIGHTS ? columns - column : TILE_WEIGHTS;
-            weights = rows * length;
-            r = convert_tile(&c, chunk->row + row, rows, length, in, out, defect);
-            in += weights / c.from->block_weights * c.from->block_size;
-            out += weights / c.to->block_weights * c.to->block_size;
-        }
+    /* A chunk is of one matrix. */
+    if (extent->importance)
+        c.importance =
+            extent->importance + chunk->row / c.tensor->ne[1] * c.tensor->ne[0] + chunk->column;
+    most = tile_weights(&c, (size_t)chunk->columns);
+    if (most > TILE_WEIGHTS) {
+        long_row = reallocarray(NULL, most, sizeof(*long_row));
+        if (!long_row)
+            return -ENOMEM;
     }
+    r = convert_tiles(&c, chunk, long_row ? long_row : near, most, data, result, defect);
+    free(long_row);
     return r;
 }

@@ -21,7 +21,7 @@ MUST_USE int convert_load(const struct view *view, uint32_t tensor, const struct
  * matrices:
  *   tensor 'X' has invalid data (row 7)
  *   quantized data validation failed (row 7 of tensor 'X')
- * -ENOTSUP if the set has no kernel for these types.
+ * -ENOTSUP if the set has no kernel for these types. -ENOMEM.
  */
 MUST_USE int convert_run(const struct kernel_set *kernels, const struct view *view, uint32_t tensor,
                          const struct chunk *chunk, const void *data, void *result,

@@ -17,6 +17,7 @@
 struct maker {
     const struct arch_facts *facts;
     const struct variant *variant;
+    const struct imatrix *imatrix; /* with at least one entry; NULL: none */
     struct defect *defect;
     bool tied;      /* no output.weight: the embeddings stand in for it */
     unsigned holds; /* what holds of the model */
@@ -52,7 +53,7 @@ static bool is_arch(const struct maker *maker, const char *name)
 static unsigned holds_of_model(const struct maker *maker)
 {
     const struct arch_facts *facts = maker->facts;
-    unsigned holds = NO_IMATRIX;
+    unsigned holds = maker->imatrix ? IMATRIX : NO_IMATRIX;
 
     holds |= is_arch(maker, "falcon") ? FALCON : NOT_FALCON;
     holds |= is_arch(maker, "glm5-next") ? GLM5_NEXT : 0;
@@ -241,13 +242,75 @@ static int decide(struct maker *maker, const struct source_tensor *tensor, enum 
     return r < 0 ? r : fall_back(maker, tensor, type);
 }
 
-static int check_imatrix(const struct maker *maker, const char *name, enum type type)
+/* Never of the output and the embeddings, which do without as well as they can. */
+static bool requires_imatrix(const struct maker *maker, const struct recipe_entry *entry)
 {
-    if (recipe_category(name) & (OUT | EMB))
+    return !(recipe_category(entry->tensor->name) & (OUT | EMB)) &&
+           recipe_needs_imatrix(maker->variant->ftype, entry->type);
+}
+
+/* What the tool finds before it begins. */
+static int check_imatrix(const struct maker *maker, const struct recipe_entry *entry,
+                         struct recipe *recipe)
+{
+    if (maker->imatrix || !requires_imatrix(maker, entry))
         return 0;
-    if (recipe_needs_imatrix(maker->variant->ftype, type))
+    if (!maker->variant->dry_run)
         return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
                           "this quantization requires an imatrix!");
+    if (!recipe->lacking)
+        recipe->lacking = entry->tensor->name;
+    return 0;
+}
+
+static int lacks_importance(const struct maker *maker, const struct recipe_entry *entry,
+                            struct recipe *recipe)
+{
+    const char *name = entry->tensor->name;
+    char spelt[16];
+
+    if (maker->variant->dry_run) {
+        if (!recipe->lacking)
+            recipe->lacking = name;
+        return 0;
+    }
+    if (requires_imatrix(maker, entry))
+        return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
+                          "Missing importance matrix for tensor %s in a very low-bit quantization",
+                          name);
+    spell_type(entry->type, spelt);
+    return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
+                      "tensor '%s' cannot be converted to %s without an imatrix", name, spelt);
+}
+
+/*
+ * The importances of a tensor that is converted. An entry of another size is one of another model,
+ * but the embeddings have often been looked up otherwise than they are stored.
+ */
+static int find_importance(const struct maker *maker, struct recipe_entry *entry,
+                           struct recipe *recipe)
+{
+    const struct source_tensor *tensor = entry->tensor;
+    const struct imatrix_entry *found =
+        maker->imatrix ? imatrix_find(maker->imatrix, tensor->name) : NULL;
+    uint64_t wanted;
+
+    if (entry->type == tensor->type)
+        return 0;
+    if (found &&
+        (__builtin_mul_overflow(tensor->ne[0], tensor->ne[2], &wanted) || wanted != found->count)) {
+        if (!maker->variant->dry_run && recipe_category(tensor->name) != EMB)
+            return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
+                              "imatrix size %d is different from tensor size %d for %s",
+                              (int)found->count, (int)(tensor->ne[0] * tensor->ne[2]),
+                              tensor->name);
+        found = NULL;
+    }
+    if (!found &&
+        ((maker->imatrix && requires_imatrix(maker, entry)) || recipe_cannot_guess(entry->type)))
+        return lacks_importance(maker, entry, recipe);
+    if (found && type_heeds_importance(entry->type))
+        entry->importance = found->values;
     return 0;
 }
 
@@ -292,10 +355,6 @@ static int check_conversion(const struct maker *maker, const struct source_tenso
         return defect_set(maker->defect, ENOTSUP, DEFECT_NOWHERE,
                           "tensor '%s' would become %s, which is not supported yet by this version",
                           tensor->name, spelt);
-    if (recipe_cannot_guess(type))
-        return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
-                          "tensor '%s' cannot be converted to %s without an imatrix", tensor->name,
-                          spelt);
     return 0;
 }
 
@@ -356,12 +415,14 @@ static int fill(struct maker *maker, struct recipe *recipe)
             continue;
         r = decide(maker, entry->tensor, &entry->type);
         if (r == 0)
-            r = check_imatrix(maker, entry->tensor->name, entry->type);
+            r = check_imatrix(maker, entry, recipe);
         if (r < 0)
             return r;
     }
     for (size_t i = 0; i < recipe->count; i++) {
-        r = check_conversion(maker, recipe->entries[i].tensor, recipe->entries[i].type);
+        r = find_importance(maker, &recipe->entries[i], recipe);
+        if (r == 0)
+            r = check_conversion(maker, recipe->entries[i].tensor, recipe->entries[i].type);
         if (r < 0)
             return r;
     }
@@ -409,6 +470,9 @@ int recipe_make(const struct source *source, const struct arch_facts *facts,
     int r;
 
     *result = NULL;
+    maker.imatrix = variant->imatrix ? source_imatrix(source) : NULL;
+    if (maker.imatrix && maker.imatrix->count == 0)
+        maker.imatrix = NULL;
     tensors = source_tensors(source, &count);
     if (__builtin_mul_overflow(count, sizeof(recipe->entries[0]), &size) ||
         __builtin_add_overflow(size, sizeof(*recipe), &size))
@@ -418,6 +482,8 @@ int recipe_make(const struct source *source, const struct arch_facts *facts,
         return -ENOMEM;
     recipe->ftype_number = ftype_number(source, variant->ftype);
     recipe->shard_count = 1;
+    recipe->lacking = NULL;
+    recipe->imatrix = maker.imatrix;
     recipe->count = count;
     for (size_t i = 0; i < count; i++)
         recipe->entries[i] = (struct recipe_entry){.tensor = &tensors[i], .type = tensors[i].type};

@@ -11,6 +11,8 @@
 struct recipe_entry {
     const struct source_tensor *tensor; /* of the source, which must outlive the recipe */
     enum type type;                     /* the tensor's own: copied byte for byte */
+    /* of its columns, matrix after matrix: the source's. NULL: without, or it changes nothing */
+    const float *importance;
 };
 
 /* The outcome of a variant for one source, in the order of the output file. Const once made. */
@@ -18,6 +20,8 @@ struct recipe {
     uint32_t ftype_number; /* general.file_type to write (COPY guesses: recipe.md §6.3) */
     unsigned shard_count;  /* files of the output: 1, or with keep_split those of the source but
                               for empty ones at its end. Then entries stand by shard and offset */
+    const struct imatrix *imatrix; /* whose keys the header gets; NULL: none */
+    const char *lacking; /* with dry_run: a tensor that needs importances and has none, or NULL */
     size_t count;
     struct recipe_entry entries[];
 };
@@ -25,9 +29,11 @@ struct recipe {
 /*
  * Which type each tensor gets, from metadata alone, by the rules of the reference tool (recipe.md
  * §2-§5; with keep_split §5.6). -EINVAL with the tool's message in *defect where the tool stops or
- * aborts: a type that does not fit its row, a 4-D tensor to convert, no fallback. -ENOTSUP where a
- * tensor would have to be converted from a type that cannot be (from a quantized one without the
- * permission to: the text says what to do instead), or to one that is not available yet.
+ * aborts: a type that does not fit its row, a 4-D tensor to convert, no fallback, an importance
+ * matrix that is missing or does not fit. -ENOTSUP where a tensor would have to be converted from a
+ * type that cannot be (from a quantized one without the permission to: the text says what to do
+ * instead), or to one that is not available yet. The importance matrix is the source's, if the
+ * variant asks for it; one without entries is none.
  */
 MUST_USE int recipe_make(const struct source *source, const struct arch_facts *facts,
                          const struct variant *variant, struct recipe **recipe,

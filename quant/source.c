@@ -35,6 +35,9 @@ struct source {
     unsigned shard_count;
     struct source_tensor *tensors;
     size_t tensor_count;
+    struct imatrix *imatrix;
+    struct shard *imatrix_file;
+    bool watched; /* the file of the importance matrix */
 };
 
 /* --- versions ----------------------------------------------------------------------------------
@@ -204,9 +207,8 @@ static int look_unchanged(struct shard *s)
     return -ESTALE;
 }
 
-int source_unchanged(const struct source *source, unsigned shard)
+static int shard_unchanged(struct shard *s)
 {
-    struct shard *s = source->shards[shard];
     int r;
 
     /* For good: what a later change would explain cannot undo the one that was not. */
@@ -216,6 +218,16 @@ int source_unchanged(const struct source *source, unsigned shard)
     if (r < 0)
         atomic_store(&s->gone, true);
     return r;
+}
+
+int source_unchanged(const struct source *source, unsigned shard)
+{
+    return shard_unchanged(source->shards[shard]);
+}
+
+int source_imatrix_unchanged(const struct source *source)
+{
+    return source->watched ? shard_unchanged(source->imatrix_file) : 0;
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -612,24 +624,82 @@ int source_open(source_open_fn open, void *context, const char *name, struct sou
     return r;
 }
 
+static void shard_close(struct shard *shard)
+{
+    if (!shard)
+        return;
+    gguf_free(&shard->gguf);
+    if (shard->fd >= 0)
+        (void)close(shard->fd);
+    (void)pthread_mutex_destroy(&shard->mutex);
+    free(shard->name);
+    free(shard);
+}
+
 void source_close(struct source *source)
 {
-    struct shard *shard;
-
     if (!source)
         return;
-    for (unsigned i = 0; i < source->shard_count; i++) {
-        shard = source->shards[i];
-        gguf_free(&shard->gguf);
-        if (shard->fd >= 0)
-            (void)close(shard->fd);
-        (void)pthread_mutex_destroy(&shard->mutex);
-        free(shard->name);
-        free(shard);
-    }
+    for (unsigned i = 0; i < source->shard_count; i++)
+        shard_close(source->shards[i]);
+    shard_close(source->imatrix_file);
+    imatrix_free(source->imatrix);
     free(source->shards);
     free(source->tensors);
     free(source);
+}
+
+/* --- the importance matrix ---------------------------------------------------------------------
+ */
+
+static int keep_file(int fd, const struct version *version, struct shard **out)
+{
+    struct shard *shard = calloc(1, sizeof(*shard));
+    int r = shard ? -pthread_mutex_init(&shard->mutex, NULL) : -ENOMEM;
+
+    if (r < 0) {
+        free(shard);
+        (void)close(fd);
+        return r;
+    }
+    shard->fd = fd;
+    if (fstat(fd, &shard->stat) < 0)
+        r = -errno;
+    shard->version = version_of(&shard->stat);
+    shard->seen = state_of(&shard->stat, place_of(fd));
+    if (r == 0 && !version_equal(&shard->version, version))
+        r = -EAGAIN;
+    if (r < 0)
+        shard_close(shard);
+    else
+        *out = shard;
+    return r;
+}
+
+int source_set_imatrix(struct source *source, struct imatrix *imatrix,
+                       const struct version *version, int fd, bool watch)
+{
+    int r;
+
+    source->imatrix = imatrix;
+    r = keep_file(fd, version, &source->imatrix_file);
+    source->watched = r == 0 && watch;
+    return r;
+}
+
+const struct imatrix *source_imatrix(const struct source *source)
+{
+    return source->imatrix;
+}
+
+const struct version *source_imatrix_version(const struct source *source)
+{
+    return &source->imatrix_file->version;
+}
+
+int source_imatrix_descriptor(const struct source *source)
+{
+    return source->imatrix_file->fd;
 }
 
 /* --- what was opened ---------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 
 #include "quant/defect.h"
 #include "quant/format/gguf.h"
+#include "quant/format/imatrix.h"
 #include "quant/type.h"
 
 /* What tells one state of an input file from another (design.md, "version"). */
@@ -75,6 +76,21 @@ const struct gguf *source_gguf(const struct source *source);
 unsigned source_shard_count(const struct source *source);
 const char *source_shard_name(const struct source *source, unsigned shard);
 const struct version *source_version(const struct source *source, unsigned shard);
+
+/*
+ * Gives the source an importance matrix, before it is shared: takes it and the file `fd` that it
+ * was read from over, also after an error. `version`: of that file, before it was read: -EAGAIN if
+ * it has another one now. `watch`: source_imatrix_unchanged() tells what becomes of the file; else
+ * it does not matter, since the values are here. -ENOMEM.
+ */
+MUST_USE int source_set_imatrix(struct source *source, struct imatrix *imatrix,
+                                const struct version *version, int fd, bool watch);
+/* NULL: none was given. */
+const struct imatrix *source_imatrix(const struct source *source);
+const struct version *source_imatrix_version(const struct source *source);
+int source_imatrix_descriptor(const struct source *source);
+/* As source_unchanged(); 0 if it is not watched. */
+MUST_USE int source_imatrix_unchanged(const struct source *source);
 
 /* Value of a key of the first shard. -ENOENT no such key, -EINVAL another type, -EIO. A string is
  * cut at its first zero byte and must fit `size` with its end, else -E2BIG. */

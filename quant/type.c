@@ -94,6 +94,38 @@ enum type type_find(const char *name, size_t length)
     return TYPE_NONE;
 }
 
+bool type_heeds_importance(enum type type)
+{
+    switch (type) {
+    case TYPE_Q4_0:
+    case TYPE_Q4_1:
+    case TYPE_Q5_0:
+    case TYPE_Q5_1:
+    case TYPE_Q2_K:
+    case TYPE_Q3_K:
+    case TYPE_Q4_K:
+    case TYPE_Q5_K:
+    case TYPE_Q6_K:
+    case TYPE_IQ1_S:
+    case TYPE_IQ1_M:
+    case TYPE_IQ2_XXS:
+    case TYPE_IQ2_XS:
+    case TYPE_IQ2_S:
+    case TYPE_IQ3_XXS:
+    case TYPE_IQ3_S:
+    case TYPE_IQ4_NL:
+    case TYPE_IQ4_XS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool type_spans_row(enum type type)
+{
+    return type == TYPE_Q4_0 || type == TYPE_Q4_1 || type == TYPE_Q5_0 || type == TYPE_Q5_1;
+}
+
 bool type_size(enum type type, uint64_t weights, uint64_t *size)
 {
     const struct type_info *info = type_info((uint32_t)type);

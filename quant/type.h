@@ -68,6 +68,11 @@ const struct type_info *type_info(uint32_t number);
 /* A ggml type name, any case; TYPE_NONE if unknown. */
 enum type type_find(const char *name, size_t length);
 
+/* Does the importance of columns change how weights become that type? */
+bool type_heeds_importance(enum type type);
+/* And if so, does a block depend on the whole row it stands in? */
+bool type_spans_row(enum type type);
+
 /* Bytes of `weights` weights, a multiple of block_weights; false on overflow or a broken block. */
 bool type_size(enum type type, uint64_t weights, uint64_t *size);
 

@@ -19,6 +19,8 @@ static bool cut_chunks(struct extent *extent)
 
     if (ne[0] == 0 || extent->size == 0)
         return true;
+    if (extent->importance && type_spans_row(extent->type) && ne[0] > weights)
+        weights = ne[0];
     if (ne[0] > weights) {
         per_row = ne[0] / weights + (ne[0] % weights != 0);
         if (__builtin_mul_overflow(per_row, ne[1], &per_matrix))
@@ -45,7 +47,10 @@ static int lay_out_tensor(struct extent *extent, const struct recipe_entry *entr
     uint64_t rows;
     bool fits;
 
-    *extent = (struct extent){.tensor = tensor, .type = entry->type, .size = tensor->size};
+    *extent = (struct extent){.tensor = tensor,
+                              .type = entry->type,
+                              .importance = entry->importance,
+                              .size = tensor->size};
     if (entry->type == tensor->type)
         return 0;
     if (!info || info->chunk_weights == 0)
@@ -122,6 +127,7 @@ int view_make_shard(const struct source *source, const struct recipe *recipe, un
     if (!view)
         goto out;
     view->source = source;
+    view->imatrix = recipe->imatrix != NULL;
     entries = entries_of(recipe, shard, &view->extent_count);
     view->extents = calloc(view->extent_count > 0 ? view->extent_count : 1, sizeof(*view->extents));
     if (!view->extents)
@@ -192,6 +198,7 @@ int view_make_extent(const struct view *whole, size_t index, struct view **resul
     extent->offset = 0;
     *view = (struct view){
         .source = whole->source,
+        .imatrix = extent->importance != NULL,
         .size = extent->size,
         .extent_count = 1,
         .extents = extent,

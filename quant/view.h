@@ -39,13 +39,14 @@ struct piece {
 struct extent {
     const struct source_tensor *tensor;
     enum type type;
-    uint64_t offset;        /* bytes from the start of the view */
-    uint64_t size;          /* bytes without padding */
-    uint64_t chunk_rows;    /* whole rows per chunk; 0: a row is cut into several chunks */
-    uint32_t row_chunks;    /* chunks per row where a row is cut, else 0 */
-    uint32_t matrix_chunks; /* chunks per matrix (a matrix: ne[0] x ne[1]; experts are matrices of
-                               their own) */
-    uint32_t chunk_count;   /* of the whole tensor; 0: copied */
+    const float *importance; /* as in struct recipe_entry */
+    uint64_t offset;         /* bytes from the start of the view */
+    uint64_t size;           /* bytes without padding */
+    uint64_t chunk_rows;     /* whole rows per chunk; 0: a row is cut into several chunks */
+    uint32_t row_chunks;     /* chunks per row where a row is cut, else 0 */
+    uint32_t matrix_chunks;  /* chunks per matrix (a matrix: ne[0] x ne[1]; experts are matrices of
+                                their own) */
+    uint32_t chunk_count;    /* of the whole tensor; 0: copied */
 };
 
 /* One chunk in numbers: rows [row, row + rows) of the tensor's matrices laid end to end, columns
@@ -64,6 +65,7 @@ struct chunk {
  */
 struct view {
     const struct source *source; /* not owned; must outlive the view */
+    bool imatrix;                /* it depends on the source's importance matrix */
     uint64_t size;               /* bytes, exact */
     uint64_t header_size;        /* bytes, padding included */
     size_t extent_count;

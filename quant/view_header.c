@@ -262,29 +262,71 @@ static int emit_mended_key(struct builder *b, struct window *w, const struct ggu
 /* --- the header --------------------------------------------------------------------------------
  */
 
-/* Keys that are not where they were: the first two come again at the end (recipe.md §6.2). */
-static bool key_moves(const char *name)
+/* A key of our own; one of that name that the source has goes. */
+struct added_key {
+    const char *name;
+    const char *text; /* NULL: a U32 */
+    uint32_t number;
+};
+
+#define ADDED_MAX 8
+
+struct added_keys {
+    size_t count;
+    struct added_key keys[ADDED_MAX];
+};
+
+static void add_key(struct added_keys *added, const char *name, const char *text, uint32_t number)
 {
-    static const char *const moved[] = {"general.quantization_version", "general.file_type",
-                                        "split.no", "split.count", "split.tensors.count"};
+    assert(added->count < ADDED_MAX);
+    added->keys[added->count++] = (struct added_key){name, text, number};
+}
+
+/* In the order in which the tool appends them (recipe.md §6.2). */
+static void list_added(const struct recipe *recipe, struct added_keys *added)
+{
+    const struct imatrix *imatrix = recipe->imatrix;
+
+    added->count = 0;
+    add_key(added, "general.quantization_version", NULL, 2);
+    add_key(added, "general.file_type", NULL, recipe->ftype_number);
+    if (!imatrix)
+        return;
+    add_key(added, "quantize.imatrix.file", imatrix->file, 0);
+    if (imatrix->has_dataset)
+        add_key(added, "quantize.imatrix.dataset", imatrix->dataset, 0);
+    add_key(added, "quantize.imatrix.entries_count", NULL, (uint32_t)imatrix->count);
+    if (imatrix->chunk_count > 0)
+        add_key(added, "quantize.imatrix.chunks_count", NULL, (uint32_t)imatrix->chunk_count);
+}
+
+/* Keys that are not where they were: those of a set, and those that come again at the end. */
+static bool key_moves(const struct added_keys *added, const char *name)
+{
+    static const char *const moved[] = {"split.no", "split.count", "split.tensors.count"};
 
     for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)
         if (strcmp(name, moved[i]) == 0)
             return true;
+    for (size_t i = 0; i < added->count; i++)
+        if (strcmp(name, added->keys[i].name) == 0)
+            return true;
     return false;
 }
 
-static int emit_key_u32(struct builder *b, const char *name, uint32_t value)
+static int emit_added(struct builder *b, const struct added_key *key)
 {
-    int r = emit_string(b, name);
+    int r = emit_string(b, key->name);
 
     if (r == 0)
-        r = emit_u32(b, GGUF_U32);
-    return r < 0 ? r : emit_u32(b, value);
+        r = emit_u32(b, key->text ? GGUF_STRING : GGUF_U32);
+    if (r < 0)
+        return r;
+    return key->text ? emit_string(b, key->text) : emit_u32(b, key->number);
 }
 
 /* The first file's keys: the source's. */
-static int emit_keys(struct builder *b, const struct gguf *gguf, uint32_t ftype_number)
+static int emit_keys(struct builder *b, const struct gguf *gguf, const struct added_keys *added)
 {
     struct window window = {0};
     const struct gguf_key *key;
@@ -292,7 +334,7 @@ static int emit_keys(struct builder *b, const struct gguf *gguf, uint32_t ftype_
 
     for (size_t i = 0; i < gguf->key_count && r == 0; i++) {
         key = &gguf->keys[i];
-        if (key_moves(key->name))
+        if (key_moves(added, key->name))
             continue;
         if (key->verbatim) {
             r = emit_copy(b, key->offset, key->end);
@@ -306,10 +348,8 @@ static int emit_keys(struct builder *b, const struct gguf *gguf, uint32_t ftype_
         r = emit_mended_key(b, &window, key);
     }
     free(window.data);
-    if (r == 0)
-        r = emit_key_u32(b, "general.quantization_version", 2);
-    if (r == 0)
-        r = emit_key_u32(b, "general.file_type", ftype_number);
+    for (size_t i = 0; i < added->count && r == 0; i++)
+        r = emit_added(b, &added->keys[i]);
     return r;
 }
 
@@ -339,13 +379,13 @@ static int emit_split_keys(struct builder *b, const struct recipe *recipe, unsig
 }
 
 static int emit_start(struct builder *b, const struct gguf *gguf, const struct recipe *recipe,
-                      unsigned shard, uint64_t tensor_count)
+                      const struct added_keys *added, unsigned shard, uint64_t tensor_count)
 {
-    uint64_t key_count = (shard == 0 ? 2 : 0) + (recipe->shard_count > 1 ? 3 : 0);
+    uint64_t key_count = (shard == 0 ? added->count : 0) + (recipe->shard_count > 1 ? 3 : 0);
     int r;
 
     for (size_t i = 0; i < gguf->key_count && shard == 0; i++)
-        key_count += !key_moves(gguf->keys[i].name);
+        key_count += !key_moves(added, gguf->keys[i].name);
     r = emit_patch(b, "GGUF", 4);
     if (r == 0)
         r = emit_u32(b, 3);
@@ -386,11 +426,14 @@ static int build_header(struct builder *b, const struct recipe *recipe, unsigned
                         const struct extent *extents, size_t extent_count)
 {
     const struct gguf *gguf = source_gguf(b->source);
+    struct added_keys added;
     uint64_t end;
-    int r = emit_start(b, gguf, recipe, shard, extent_count);
+    int r;
 
+    list_added(recipe, &added);
+    r = emit_start(b, gguf, recipe, &added, shard, extent_count);
     if (r == 0 && shard == 0)
-        r = emit_keys(b, gguf, recipe->ftype_number);
+        r = emit_keys(b, gguf, &added);
     if (r == 0 && recipe->shard_count > 1)
         r = emit_split_keys(b, recipe, shard);
     for (size_t i = 0; i < extent_count && r == 0; i++)

@@ -254,6 +254,59 @@ static void test_weights(void)
     check_weight(TYPE_F32, TYPE_F16, 512 * 47 + 300, &maximum, 4, beyond);
 }
 
+/*
+ * Blocks of real kernels, with the importance of columns: each matrix has its own, a part of a row
+ * those of its columns, and where a block depends on its row, rows stay whole, however long.
+ */
+static void test_importance(void)
+{
+    static const struct {
+        enum type type;
+        uint64_t length, rows, matrices;
+    } cases[] = {
+        {TYPE_Q4_K, 512, 20, 3},
+        {TYPE_Q4_K, 256, 4100, 1},
+        {TYPE_Q6_K, (1 << 20) + 256, 1, 2},
+        {TYPE_Q4_0, 4096, 5, 2},
+        {TYPE_Q4_0, 96, 50, 4},
+        {TYPE_Q4_1, 8224, 3, 2},
+        {TYPE_Q5_0, 20000, 2, 2},
+        {TYPE_Q5_1, (1 << 20) + 64, 1, 1},
+    };
+    struct kernel_set scalar;
+    struct bench b;
+    uint8_t *expected;
+    float *importance;
+    size_t columns, row_bytes, rows;
+
+    CHECK_EQ(kernel_select("scalar", &scalar), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        b = bench_new(TYPE_F32, cases[i].type, cases[i].length, cases[i].rows, cases[i].matrices);
+        columns = cases[i].length * cases[i].matrices;
+        importance = malloc(columns * sizeof(*importance));
+        CHECK(importance);
+        for (size_t c = 0; c < columns; c++)
+            importance[c] = 1 + (float)(c * 2654435761u % 1000) / 10;
+        fill_f32(&b);
+        b.recipe->entries[0].importance = importance;
+        bench_view(&b);
+        expected = malloc(b.view->extents[0].size);
+        CHECK(expected);
+        rows = cases[i].rows;
+        row_bytes = b.view->extents[0].size / rows / cases[i].matrices;
+        for (size_t m = 0; m < cases[i].matrices; m++)
+            scalar.quantize[cases[i].type](expected + m * rows * row_bytes,
+                                           (const float *)(const void *)b.data +
+                                               m * rows * cases[i].length,
+                                           rows, cases[i].length, importance + m * cases[i].length);
+        CHECK_EQ(bench_run(&b, &scalar, NULL), 0);
+        CHECK(memcmp(b.result, expected, b.view->extents[0].size) == 0);
+        free(importance);
+        free(expected);
+        bench_free(&b);
+    }
+}
+
 /* Blocks of a quantized source, all scales 1 but for those of MXFP4, 2^-26. */
 static void fill_blocks(struct bench *b)
 {
@@ -493,6 +546,7 @@ int main(void)
 {
     test_cutting();
     test_weights();
+    test_importance();
     test_requantized();
     test_bad_blocks();
     test_code_book();

@@ -3,6 +3,7 @@
  * so that what the parity scripts compare is quant/ and nothing else.
  *
  *     dump-view [--header] [--pure] [--leave-output-tensor] [--allow-requantize] [--keep-split]
+ *               [--imatrix FILE] [--include-weights PART]... [--exclude-weights PART]...
  *               [--output-tensor-type TYPE] [--token-embedding-type TYPE] SOURCE FILE-TYPE [FILE]
  *
  * FILE: which one of the files of --keep-split, from 1 on.
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "quant/convert.h"
 #include "quant/kernel/kernel.h"
@@ -23,6 +25,9 @@ struct request {
     const char *source;
     unsigned shard;
     bool header;
+    const char *imatrix;
+    const char *include[8], *exclude[8];
+    size_t include_count, exclude_count;
 };
 
 static int open_file(void *context, const char *name)
@@ -45,6 +50,20 @@ static int find_ftype(const char *text, struct variant *variant)
             variant->ftype = ftype_by_number((uint32_t)number);
     }
     return variant->ftype ? 0 : -EINVAL;
+}
+
+/* An option with a text behind it. False: it is none of these. */
+static bool read_text_option(char **argv, struct request *request)
+{
+    if (strcmp(argv[0], "--imatrix") == 0)
+        request->imatrix = argv[1];
+    else if (strcmp(argv[0], "--include-weights") == 0 && request->include_count < 8)
+        request->include[request->include_count++] = argv[1];
+    else if (strcmp(argv[0], "--exclude-weights") == 0 && request->exclude_count < 8)
+        request->exclude[request->exclude_count++] = argv[1];
+    else
+        return false;
+    return true;
 }
 
 static int read_options(int argc, char **argv, struct request *request)
@@ -70,6 +89,8 @@ static int read_options(int argc, char **argv, struct request *request)
             type = &variant->token_embd_type;
         else if (strcmp(argv[i], "--allow-requantize") == 0)
             variant->requantize = true;
+        else if (i + 1 < argc && read_text_option(argv + i, request))
+            i++;
         else
             return -EINVAL;
         if (!type)
@@ -89,12 +110,42 @@ static int read_options(int argc, char **argv, struct request *request)
         request->shard--;
     }
     request->source = argv[i];
+    variant->imatrix = request->imatrix != NULL;
     return find_ftype(argv[i + 1], variant);
 }
 
 static int write_out(const void *data, size_t size)
 {
     return fwrite(data, 1, size, stdout) == size ? 0 : -EIO;
+}
+
+/* The importance matrix that was asked for becomes the source's. */
+static int read_imatrix(const struct request *request, struct source *source, struct defect *defect)
+{
+    struct imatrix *imatrix = NULL;
+    struct version version;
+    struct stat st;
+    int fd, r;
+
+    if (!request->imatrix)
+        return 0;
+    fd = open(request->imatrix, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    version = version_of(&st);
+    r = imatrix_read(fd, version.size, &imatrix, defect);
+    if (r < 0) {
+        (void)close(fd);
+        return defect_set(defect, -r, DEFECT_NOWHERE,
+                          r == -ENOKEY ? "load_imatrix: missing imatrix metadata in file %s"
+                                       : "load_imatrix: failed to load imatrix from '%s'",
+                          request->imatrix);
+    }
+    (void)snprintf(imatrix->file, sizeof(imatrix->file), "%s", request->imatrix);
+    imatrix_select(imatrix, request->include, request->include_count, request->exclude,
+                   request->exclude_count);
+    r = source_set_imatrix(source, imatrix, &version, fd, false);
+    return r < 0 ? r : imatrix_check(imatrix, defect);
 }
 
 /* All but chunks, in small parts. */
@@ -206,6 +257,8 @@ int main(int argc, char **argv)
     r = source_open(open_file, NULL, request.source, &source, &defect);
     if (r == 0)
         r = arch_check(source, &facts, &defect);
+    if (r == 0)
+        r = read_imatrix(&request, source, &defect);
     if (r == 0)
         r = recipe_make(source, &facts, &request.variant, &recipe, &defect);
     if (r == 0)

@@ -92,6 +92,23 @@ bool version_equal(const struct version *a, const struct version *b)
     return a->inode == b->inode;
 }
 
+/* No view of it has an importance matrix. */
+const struct version *source_imatrix_version(const struct source *s)
+{
+    return source_version(s, 0);
+}
+
+int source_imatrix_descriptor(const struct source *s)
+{
+    return source_descriptor(s, 0);
+}
+
+int source_imatrix_unchanged(const struct source *s)
+{
+    (void)s;
+    return -ESTALE;
+}
+
 int source_unchanged(const struct source *s, unsigned shard)
 {
     (void)shard;

@@ -11,12 +11,18 @@ struct source {
     size_t count;
     bool has_ftype;
     uint32_t ftype;
+    const struct imatrix *imatrix;
 };
 
 const struct source_tensor *source_tensors(const struct source *source, size_t *count)
 {
     *count = source->count;
     return source->tensors;
+}
+
+const struct imatrix *source_imatrix(const struct source *source)
+{
+    return source->imatrix;
 }
 
 int source_key_u32(const struct source *source, const char *key, uint32_t *value)
@@ -407,6 +413,115 @@ static void test_impossible(void)
     refuse(&source, &clip, variant_of("Q2_K"), EINVAL, "file type Q2_K looks at the number of");
 }
 
+/* --- importance matrices ----------------------------------------------------------------------
+ */
+
+static float values[512];
+
+static struct variant with_imatrix(const char *name)
+{
+    struct variant variant = variant_of(name);
+
+    variant.imatrix = true;
+    return variant;
+}
+
+static void add_entry(struct imatrix *imatrix, struct imatrix_entry *entry, char *name,
+                      uint64_t count)
+{
+    *entry =
+        (struct imatrix_entry){.name = name, .values = values + imatrix->count, .count = count};
+    imatrix->count++;
+}
+
+static void importance(void)
+{
+    char down[] = "blk.0.ffn_down.weight", up[] = "blk.0.ffn_up.weight", head[] = "output.weight";
+    char embd[] = "token_embd.weight";
+    struct imatrix_entry entries[4];
+    struct imatrix imatrix = {.entries = entries};
+    struct source source = {.imatrix = &imatrix};
+    struct recipe *recipe;
+    struct variant variant;
+
+    /* One without entries is none, and one that nobody asks for neither. */
+    (void)add(&source, up, TYPE_F16, 256, 4, 1);
+    refuse(&source, &plain, with_imatrix("Q2_K_S"), EINVAL,
+           "this quantization requires an imatrix!");
+    add_entry(&imatrix, &entries[0], down, 256);
+    refuse(&source, &plain, variant_of("Q2_K_S"), EINVAL, "this quantization requires an imatrix!");
+    source.count = 0;
+    (void)add(&source, down, TYPE_F16, 256, 4, 1);
+    recipe = make(&source, &plain, variant_of("Q4_K_M"));
+    CHECK(!recipe->imatrix && !recipe->entries[0].importance);
+    recipe_free(recipe);
+
+    /* Rules that look whether there is one. */
+    CHECK_EQ(only(&source, &plain, variant_of("Q4_0")), TYPE_Q4_0);
+    CHECK_EQ(only(&source, &plain, with_imatrix("Q4_0")), TYPE_Q4_1);
+    CHECK_EQ(only(&source, &plain, with_imatrix("Q5_0")), TYPE_Q5_1);
+    CHECK_EQ(only(&source, &plain, variant_of("IQ4_XS")), TYPE_Q5_K);
+    CHECK_EQ(only(&source, &plain, with_imatrix("IQ4_XS")), TYPE_IQ4_XS);
+
+    /* A type that does not heed it is made as without. */
+    recipe = make(&source, &plain, with_imatrix("Q4_K_M"));
+    CHECK(recipe->imatrix == &imatrix && recipe->entries[0].importance == values);
+    recipe_free(recipe);
+    recipe = make(&source, &plain, with_imatrix("Q8_0"));
+    CHECK(recipe->imatrix == &imatrix && !recipe->entries[0].importance);
+    recipe_free(recipe);
+
+    /* An entry is missing: only some conversions cannot do without. */
+    (void)add(&source, up, TYPE_F16, 256, 4, 2);
+    refuse(&source, &plain, with_imatrix("Q2_K_S"), EINVAL,
+           "Missing importance matrix for tensor blk.0.ffn_up.weight in a very low-bit");
+    recipe = make(&source, &plain, with_imatrix("Q4_K_M"));
+    CHECK(recipe->entries[0].importance && !recipe->entries[1].importance);
+    recipe_free(recipe);
+    source.tensors[1].type = TYPE_Q2_K;
+    recipe_free(make(&source, &plain, with_imatrix("Q2_K_S")));
+    source.tensors[1].type = TYPE_F16;
+
+    /* One of another size, whatever the tensor becomes, but for the embeddings. */
+    add_entry(&imatrix, &entries[1], up, 256);
+    refuse(&source, &plain, with_imatrix("F32"), EINVAL,
+           "imatrix size 256 is different from tensor size 512 for blk.0.ffn_up.weight");
+    recipe_free(make(&source, &plain, with_imatrix("F16"))); /* copied */
+    entries[1].count = 512;
+    (void)add(&source, embd, TYPE_F16, 256, 4, 1);
+    add_entry(&imatrix, &entries[2], embd, 128);
+    recipe = make(&source, &plain, with_imatrix("Q4_K_M"));
+    CHECK(recipe->entries[1].importance == values + 1 && !recipe->entries[2].importance);
+    recipe_free(recipe);
+
+    /* The output does without, unless its kernel cannot. */
+    source.count = 0;
+    (void)add(&source, head, TYPE_F16, 256, 4, 1);
+    variant = with_imatrix("Q8_0");
+    variant.output_type = TYPE_IQ2_XS;
+    refuse(&source, &plain, variant, EINVAL,
+           "tensor 'output.weight' cannot be converted to iq2_xs without an imatrix");
+    variant.output_type = TYPE_IQ3_XXS;
+    CHECK_EQ(only(&source, &plain, variant), TYPE_IQ3_XXS);
+
+    /* Where only sizes are wanted, it is noted. */
+    source.count = 0;
+    (void)add(&source, "blk.1.ffn_up.weight", TYPE_F16, 256, 4, 1);
+    variant = with_imatrix("Q2_K_S");
+    variant.dry_run = true;
+    recipe = make(&source, &plain, variant);
+    CHECK_STR(recipe->lacking, "blk.1.ffn_up.weight");
+    recipe_free(recipe);
+    variant.imatrix = false;
+    recipe = make(&source, &plain, variant);
+    CHECK_STR(recipe->lacking, "blk.1.ffn_up.weight");
+    recipe_free(recipe);
+    variant.ftype = variant_of("Q2_K").ftype;
+    recipe = make(&source, &plain, variant);
+    CHECK(!recipe->lacking);
+    recipe_free(recipe);
+}
+
 static uint32_t number(const struct source *source, const char *ftype)
 {
     struct recipe *recipe = make(source, &plain, variant_of(ftype));
@@ -453,5 +568,6 @@ int main(void)
     test_fallback();
     test_impossible();
     test_number();
+    importance();
     return 0;
 }

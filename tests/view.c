@@ -172,7 +172,7 @@ static struct recipe *recipe_of(const struct shape *shapes, size_t count,
         tensor->size *= tensor->ne[0] / type_info((uint32_t)tensor->type)->block_weights;
         tensor->size *= tensor->ne[1] * tensor->ne[2] * tensor->ne[3];
         offset += (tensor->size + 31) / 32 * 32;
-        recipe->entries[i] = (struct recipe_entry){tensor, shapes[i].to};
+        recipe->entries[i] = (struct recipe_entry){.tensor = tensor, .type = shapes[i].to};
     }
     return recipe;
 }

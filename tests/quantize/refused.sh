@@ -11,7 +11,7 @@ refused() { # WORDS ARGUMENTS...
     equal "OUT after $*" "$(cat out.gguf)" untouched
 }
 
-for option in --imatrix --include-weights --exclude-weights --tensor-type --tensor-type-file --prune-layers --override-kv; do
+for option in --tensor-type --tensor-type-file --prune-layers --override-kv; do
     refused "$option is not supported yet by this version" "$option" value source.gguf out.gguf Q4_K_M
 done
 refused "unknown option '--nonsense'" --nonsense source.gguf out.gguf Q4_K_M

@@ -1,0 +1,41 @@
+#include "fs/importance.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The state of a regular file. */
+static int look(int fd, struct version *version, struct defect *defect)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return defect_set(defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return defect_set(defect, S_ISDIR(st.st_mode) ? EISDIR : ENXIO, DEFECT_NOWHERE,
+                          "no regular file");
+    *version = version_of(&st);
+    return 0;
+}
+
+int importance_read(int fd, const char *name, struct imatrix **out, struct version *version,
+                    struct defect *defect)
+{
+    struct imatrix *imatrix = NULL;
+    struct version after;
+    int r = look(fd, version, defect);
+
+    if (r == 0)
+        r = imatrix_read(fd, version->size, &imatrix, defect);
+    if (r == 0)
+        r = look(fd, &after, defect);
+    if (r == 0 && !version_equal(version, &after))
+        r = defect_set(defect, EAGAIN, DEFECT_NOWHERE, "it changed while it was read");
+    if (r < 0) {
+        imatrix_free(imatrix);
+        return r;
+    }
+    (void)snprintf(imatrix->file, sizeof(imatrix->file), "%s", name);
+    *out = imatrix;
+    return 0;
+}
