@@ -1,10 +1,14 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/cmd.h"
 #include "fs/cmd_source.h"
+#include "fs/importance.h"
 #include "fs/log.h"
 #include "quant/view.h"
 
@@ -64,6 +68,7 @@ struct row {
     const struct advice *advice;
     double bpw;    /* bits per weight; below 0: depends on the model */
     bool sized;    /* there is such a variant of the model */
+    bool about;    /* without what its importance matrix adds to the header */
     uint64_t size; /* of its file, bytes */
     char reason[sizeof(((struct defect *)NULL)->text)]; /* why there is none; empty: not asked */
 };
@@ -98,11 +103,16 @@ static void measure(const struct view *view, struct row *row)
     row->bpw = weights > 0 ? 8.0 * (double)data / (double)weights : -1;
 }
 
-/* Sizes a variant from metadata. Only what says nothing about the model is an error. */
+/* Sizes a variant from metadata. Without an importance matrix those that need one are sized as if
+ * there were one. Only what says nothing about the model is an error. */
 static int size_up(const struct cmd_source *model, bool requantize, struct row *row)
 {
+    bool given = source_imatrix(model->source), assumed = !given && row->advice->imatrix == NEEDED;
     struct variant variant = {.ftype = row->ftype,
                               .requantize = requantize,
+                              .imatrix = given,
+                              .dry_run = assumed,
+                              .as_with_imatrix = assumed,
                               .output_type = TYPE_NONE,
                               .token_embd_type = TYPE_NONE};
     struct defect defect = {.offset = DEFECT_NOWHERE};
@@ -112,6 +122,7 @@ static int size_up(const struct cmd_source *model, bool requantize, struct row *
 
     if (r == 0)
         r = view_make(model->source, recipe, &view, &defect);
+    row->about = assumed;
     if (r == 0)
         measure(view, row);
     else
@@ -139,16 +150,18 @@ static void print_size(const struct row *row)
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     double value = (double)row->size;
     unsigned unit = 0;
+    char bytes[24];
 
     if (!row->sized) {
-        (void)printf("%15s %12s  ", "-", "");
+        (void)printf("%16s %12s  ", "-", "");
         return;
     }
     while (value >= 1024 && unit < 4) {
         value /= 1024;
         unit++;
     }
-    (void)printf("%15" PRIu64 " %8.*f %-3s  ", row->size, unit > 0 ? 2 : 0, value, units[unit]);
+    (void)snprintf(bytes, sizeof(bytes), "%s%" PRIu64, row->about ? "~" : "", row->size);
+    (void)printf("%16s %8.*f %-3s  ", bytes, unit > 0 ? 2 : 0, value, units[unit]);
 }
 
 static void print_table(const struct row *rows, size_t count, bool sizes)
@@ -157,7 +170,7 @@ static void print_table(const struct row *rows, size_t count, bool sizes)
 
     (void)printf("%-9s  %-5s  %6s  %-7s  ", "TYPE", "ALIAS", "BITS", "IMATRIX");
     if (sizes)
-        (void)printf("%15s %12s  ", "BYTES", "SIZE");
+        (void)printf("%16s %12s  ", "BYTES", "SIZE");
     (void)puts("ADVICE");
     for (const struct row *row = rows; row < rows + count; row++) {
         (void)snprintf(bits, sizeof(bits), row->bpw < 0 ? "-" : "%.2f", row->bpw);
@@ -200,7 +213,7 @@ static void print_json(const struct row *rows, size_t count)
             (void)printf("%" PRIu64, row->size);
         else
             (void)printf("null");
-        (void)printf(", \"reason\": ");
+        (void)printf(", \"exact\": %s, \"reason\": ", row->sized && !row->about ? "true" : "false");
         if (row->reason[0])
             print_quoted(row->reason);
         else
@@ -219,7 +232,8 @@ struct request {
     bool help;
     bool json;
     bool requantize;
-    const char *path; /* NULL: no model */
+    const char *imatrix; /* NULL: none */
+    const char *path;    /* NULL: no model */
 };
 
 static bool parse(int argc, char **argv, struct request *request)
@@ -232,6 +246,8 @@ static bool parse(int argc, char **argv, struct request *request)
             request->json = true;
         else if (strcmp(argv[at], "--allow-requantize") == 0)
             request->requantize = true;
+        else if (strcmp(argv[at], "--imatrix") == 0 && at + 1 < argc)
+            request->imatrix = argv[++at];
         else if (strcmp(argv[at], "--help") == 0)
             request->help = true;
         else
@@ -244,7 +260,8 @@ static bool parse(int argc, char **argv, struct request *request)
 
 static void print_usage(FILE *stream, const char *program)
 {
-    (void)fprintf(stream, "usage: %s [--json] [--allow-requantize] [MODEL]\n", program);
+    (void)fprintf(stream, "usage: %s [--json] [--allow-requantize] [--imatrix FILE] [MODEL]\n",
+                  program);
 }
 
 static void print_help(const char *program)
@@ -255,9 +272,31 @@ static void print_help(const char *program)
         "Prints all file types: name and alias, bits per weight, whether an importance matrix is\n"
         "needed, and when to take them. With MODEL (a GGUF file, or the first file of a split\n"
         "set) also what the file of each will be, from metadata alone: bits per weight of the\n"
-        "whole mix, bytes; or - and why there is none.\n\n"
+        "whole mix, bytes; or - and why there is none. Bytes with ~ are without what the\n"
+        "importance matrix adds to the header: what is not known without one.\n\n"
         "  --json              the same as an array of objects\n"
-        "  --allow-requantize  as with -o allow_requantize: from quantized types, too");
+        "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n"
+        "  --imatrix FILE      what quantize --imatrix FILE would write");
+}
+
+/* Reads the importance matrix that was asked for; it becomes the source's. */
+static int give_imatrix(const char *path, struct cmd_source *model, struct defect *defect)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r;
+    struct imatrix *imatrix = NULL;
+    struct version version;
+
+    if (fd < 0)
+        return defect_set(defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));
+    r = importance_read(fd, path, &imatrix, &version, defect);
+    if (r == 0)
+        r = imatrix_check(imatrix, defect);
+    if (r < 0) {
+        imatrix_free(imatrix);
+        (void)close(fd);
+        return r;
+    }
+    return source_set_imatrix(model->source, imatrix, &version, fd, false);
 }
 
 static int print_types(const struct cmd_source *model, const struct request *request)
@@ -285,12 +324,24 @@ static int print_types(const struct cmd_source *model, const struct request *req
     return r;
 }
 
+/* What went wrong with a file; cmd_source_describe() knows the shards of a model. */
+static void print_failure(const char *path, const struct cmd_source *model, struct defect *defect,
+                          int r)
+{
+    char text[8192];
+
+    if (defect->text[0] == '\0')
+        (void)snprintf(defect->text, sizeof(defect->text), "%s", strerror(-r));
+    cmd_source_describe(path, model, defect, text, sizeof(text));
+    (void)fprintf(stderr, "%s\n", text);
+}
+
 int cmd_types(const char *program, int argc, char **argv)
 {
     struct cmd_source model = {.directory = -1};
     struct defect defect = {.offset = DEFECT_NOWHERE};
+    const struct cmd_source none = {.directory = -1};
     struct request request;
-    char text[8192];
     int r = 0;
 
     if (!parse(argc, argv, &request)) {
@@ -301,17 +352,13 @@ int cmd_types(const char *program, int argc, char **argv)
         print_help(program);
         return fflush(stdout) == 0 ? 0 : 1;
     }
-    if (request.path)
-        r = cmd_source_open(request.path, &model, &defect);
-    if (r == 0)
-        r = print_types(request.path ? &model : NULL, &request);
-    if (r < 0) {
-        if (defect.text[0] == '\0')
-            (void)snprintf(defect.text, sizeof(defect.text), "%s", strerror(-r));
-        cmd_source_describe(request.path ? request.path : program, &model, &defect, text,
-                            sizeof(text));
-        (void)fprintf(stderr, "%s\n", text);
-    }
+    if (request.path && (r = cmd_source_open(request.path, &model, &defect)) < 0)
+        print_failure(request.path, &model, &defect, r);
+    if (r == 0 && request.imatrix && request.path &&
+        (r = give_imatrix(request.imatrix, &model, &defect)) < 0)
+        print_failure(request.imatrix, &none, &defect, r);
+    if (r == 0 && (r = print_types(request.path ? &model : NULL, &request)) < 0)
+        print_failure(request.path ? request.path : program, &none, &defect, r);
     if (r == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
         (void)fprintf(stderr, "%s: standard output: %s\n", program, strerror(errno));
         r = -EIO;

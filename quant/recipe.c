@@ -53,7 +53,7 @@ static bool is_arch(const struct maker *maker, const char *name)
 static unsigned holds_of_model(const struct maker *maker)
 {
     const struct arch_facts *facts = maker->facts;
-    unsigned holds = maker->imatrix ? IMATRIX : NO_IMATRIX;
+    unsigned holds = maker->imatrix || maker->variant->as_with_imatrix ? IMATRIX : NO_IMATRIX;
 
     holds |= is_arch(maker, "falcon") ? FALCON : NOT_FALCON;
     holds |= is_arch(maker, "glm5-next") ? GLM5_NEXT : 0;

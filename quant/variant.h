@@ -33,6 +33,7 @@ struct variant {
     bool leave_output;
     bool imatrix;          /* use the source's importance matrix */
     bool dry_run;          /* only sizes are wanted: a missing importance matrix is no error */
+    bool as_with_imatrix;  /* with dry_run: the types that tensors would have with one */
     bool keep_split;       /* as many files as the source has; no name in the mount asks for it */
     bool requantize;       /* a permission, of no name in the mount: from quantized types too */
     enum type output_type; /* TYPE_NONE: by the rules */
