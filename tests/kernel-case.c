@@ -4,10 +4,10 @@
 #include <string.h>
 
 static const enum type types[CASE_TYPES] = {
-    TYPE_F16,     TYPE_BF16,    TYPE_Q4_0,   TYPE_Q5_0,  TYPE_Q5_1, TYPE_Q8_0,   TYPE_Q4_K,
-    TYPE_Q5_K,    TYPE_Q6_K,    TYPE_Q4_1,   TYPE_Q2_K,  TYPE_Q3_K, TYPE_IQ4_NL, TYPE_IQ4_XS,
-    TYPE_TQ1_0,   TYPE_TQ2_0,   TYPE_MXFP4,  TYPE_Q1_0,  TYPE_Q2_0, TYPE_NVFP4,  TYPE_IQ3_S,
-    TYPE_IQ3_XXS, TYPE_IQ2_XXS, TYPE_IQ2_XS, TYPE_IQ2_S,
+    TYPE_F16,     TYPE_BF16,    TYPE_Q4_0,   TYPE_Q5_0,  TYPE_Q5_1,  TYPE_Q8_0,   TYPE_Q4_K,
+    TYPE_Q5_K,    TYPE_Q6_K,    TYPE_Q4_1,   TYPE_Q2_K,  TYPE_Q3_K,  TYPE_IQ4_NL, TYPE_IQ4_XS,
+    TYPE_TQ1_0,   TYPE_TQ2_0,   TYPE_MXFP4,  TYPE_Q1_0,  TYPE_Q2_0,  TYPE_NVFP4,  TYPE_IQ3_S,
+    TYPE_IQ3_XXS, TYPE_IQ2_XXS, TYPE_IQ2_XS, TYPE_IQ2_S, TYPE_IQ1_S, TYPE_IQ1_M,
 };
 
 enum type case_type(unsigned index)
@@ -406,7 +406,8 @@ bool case_make(unsigned type_index, unsigned kind, unsigned importance, unsigned
 
 bool case_needs_importance(unsigned type_index)
 {
-    return types[type_index] == TYPE_IQ2_XXS || types[type_index] == TYPE_IQ2_XS;
+    return types[type_index] == TYPE_IQ1_S || types[type_index] == TYPE_IQ2_XXS ||
+           types[type_index] == TYPE_IQ2_XS;
 }
 
 bool case_refused(const struct kernel_case *c, const uint8_t *block)
@@ -418,6 +419,10 @@ bool case_refused(const struct kernel_case *c, const uint8_t *block)
         memcpy(&scale, block + info->scale_offset[i], sizeof(scale));
         if ((scale & 0x7c00) == 0x7c00)
             return true;
+    }
+    if (c->type == TYPE_IQ1_M) { /* in the highest bits of four words; the last has the exponent */
+        memcpy(&scale, block + 54, sizeof(scale));
+        return (scale & 0x7000) == 0x7000 && (block[53] & 0xc0) == 0xc0;
     }
     return c->type == TYPE_MXFP4 && block[0] == 0xff;
 }

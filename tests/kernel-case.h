@@ -14,7 +14,7 @@
 
 enum {
     CASE_SEED = 1, /* of the golden hashes */
-    CASE_TYPES = 25,
+    CASE_TYPES = 27,
     CASE_KINDS = 28,      /* kinds of weights */
     CASE_FINITE = 26,     /* those before this one hold finite weights only */
     CASE_IMPORTANCES = 9, /* kinds of importance; 0 is none */

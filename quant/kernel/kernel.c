@@ -13,6 +13,7 @@ static const struct kernel_set scalar = {
             [TYPE_Q3_K] = scalar_q3_k,       [TYPE_Q4_K] = scalar_q4_k,
             [TYPE_Q5_K] = scalar_q5_k,       [TYPE_Q6_K] = scalar_q6_k,
             [TYPE_IQ4_NL] = scalar_iq4_nl,   [TYPE_IQ4_XS] = scalar_iq4_xs,
+            [TYPE_IQ1_S] = scalar_iq1_s,     [TYPE_IQ1_M] = scalar_iq1_m,
             [TYPE_IQ2_XXS] = scalar_iq2_xxs, [TYPE_IQ2_XS] = scalar_iq2_xs,
             [TYPE_IQ2_S] = scalar_iq2_s,     [TYPE_IQ3_XXS] = scalar_iq3_xxs,
             [TYPE_IQ3_S] = scalar_iq3_s,     [TYPE_TQ1_0] = scalar_tq1_0,

@@ -59,6 +59,13 @@ void scalar_iq4_nl(void *restrict dst, const float *restrict src, size_t rows, s
 void scalar_iq4_xs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                    const float *restrict importance);
 
+/* iq1.c. Where the reference library stops the program, the scale of a block is NaN: IQ1_S without
+ * importance, and weights that are too large for the search. */
+void scalar_iq1_s(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance);
+void scalar_iq1_m(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance);
+
 /*
  * iq3.c. Where the reference library stops, because no point of the code book has an error that is
  * a number (weights of some 10^12 and more), the scale of the block is NaN.

@@ -1,0 +1,514 @@
+/* The types of three levels whose points come from a code book, eight at a time: IQ1_S, IQ1_M. */
+#include <float.h>
+#include <math.h>
+
+#include "quant/kernel/block.h"
+#include "quant/kernel/fit.h"
+#include "quant/kernel/four.h"
+#include "quant/kernel/grid.h"
+#include "quant/kernel/scalar.h"
+
+enum {
+    POINT = 8, /* weights of one point of the code book */
+    LEVELS = 3,
+    S_SUB = 32,    /* weights of an IQ1_S with a scale of their own */
+    SCALE_TOP = 15 /* what the highest scale stands for */
+};
+
+/* What the levels stand for: all are moved up or down a little. */
+enum shift { UP, DOWN, SHIFTS };
+
+static const float values[SHIFTS][LEVELS] = {
+    [UP] = {-0.875f, 0.125f, 1.125f},
+    [DOWN] = {-1.125f, -0.125f, 0.875f},
+};
+
+/* --- points ------------------------------------------------------------------------------------
+ */
+
+/*
+ * The point for the levels of eight weights: they themselves if the code book has them, else the
+ * neighbour with the smallest weighted square error, of several the first. -1 if none is below
+ * FLT_MAX: the reference library then reads beyond the weights, or stops.
+ */
+static int find_point(const struct grid *grid, const uint8_t *level, const float *x,
+                      const float *weight, float scale, const float value[LEVELS])
+{
+    int place = grid->place[grid_key_3(level)], index = -1;
+    float error[POINT][LEVELS], difference, sum, best = FLT_MAX;
+    const uint16_t *near;
+    const uint8_t *point;
+
+    if (place >= 0)
+        return place;
+    for (int i = 0; i < POINT; i++)
+        for (int l = 0; l < LEVELS; l++) {
+            difference = scale * value[l] - x[i];
+            error[i][l] = weight[i] * difference * difference;
+        }
+    near = grid->near + ~place;
+    for (unsigned n = 1; n <= near[0]; n++) {
+        point = grid->point + POINT * near[n];
+        sum = error[0][point[0]];
+        for (int i = 1; i < POINT; i++)
+            sum += error[i][point[i]];
+        if (sum < best) {
+            best = sum;
+            index = near[n];
+        }
+    }
+    return index;
+}
+
+/* --- splits ------------------------------------------------------------------------------------
+ */
+
+/*
+ * With three levels the weights need only be split at two places of their order: what is below the
+ * first gets level 0, what is from the second on level 2. All splits are tried.
+ */
+struct split {
+    int first, second; /* first < 0: no split makes the error smaller */
+    int shift;
+    float scale;
+    float best; /* how much smaller it makes the error */
+};
+
+static const struct split no_split = {.first = -1, .best = -FLT_MAX};
+
+/* Is a split better, with sums of weight * x * value and weight * value^2? */
+static void try_split(struct split *split, int first, int second, int shift, float vx, float v2)
+{
+    if (!(v2 > 0 && vx * vx > split->best * v2))
+        return;
+    split->scale = vx / v2;
+    split->best = split->scale * vx;
+    split->first = first;
+    split->second = second;
+    split->shift = shift;
+}
+
+/* Is one of four better? If not, trying them one by one changes nothing. */
+INLINE bool any_better(float best, four vx, four v2)
+{
+    four_bits better = (v2 > 0) & (vx * vx > best * v2);
+    uint64_t halves[2];
+
+    memcpy(halves, &better, sizeof(halves));
+    return (halves[0] | halves[1]) != 0;
+}
+
+/*
+ * Numbers of `count` weights in ascending order, equal ones in theirs; 0 and -0 are equal. Integers
+ * that are ordered as the floats are: NaN has a place among them too, so that there is always one
+ * weight to each place.
+ */
+static void sort(const float *x, int count, uint8_t *order)
+{
+    int32_t key[S_SUB], bits;
+    int place;
+
+    for (int i = 0; i < count; i++) {
+        bits = (int32_t)float_bits(x[i] + 0.0f);
+        key[i] = bits ^ (bits >> 31 & INT32_MAX);
+    }
+    for (int i = 0; i < count; i++) {
+        place = 0;
+        for (int j = 0; j < i; j++)
+            place += key[j] <= key[i];
+        for (int j = i + 1; j < count; j++)
+            place += key[j] < key[i];
+        order[place] = (uint8_t)i;
+    }
+}
+
+/* Levels of a split. A negative scale turns them around, and the shifts, of which the last is the
+ * opposite of the first. */
+static void split_levels(struct split *split, const uint8_t *order, int count, int last_shift,
+                         uint8_t *level)
+{
+    for (int j = 0; j < count; j++)
+        level[order[j]] = (uint8_t)((j >= split->first) + (j >= split->second));
+    if (!(split->scale < 0))
+        return;
+    for (int i = 0; i < count; i++)
+        level[i] = (uint8_t)(2 - level[i]);
+    split->scale = -split->scale;
+    split->shift = last_shift - split->shift;
+}
+
+/* --- what both types begin with ----------------------------------------------------------------
+ */
+
+/* Weights of the search: of importance and of how large the weights of a block are, or squares. */
+static void make_weights(const float *x, const float *importance, float weight[BLOCK_SUPER])
+{
+    float mean_square = 0;
+
+    for (int i = 0; i < BLOCK_SUPER && importance; i++)
+        mean_square += x[i] * x[i];
+    mean_square = 2 * mean_square / BLOCK_SUPER;
+    for (int i = 0; i < BLOCK_SUPER; i++)
+        weight[i] = importance ? importance[i] * sqrtf(mean_square + x[i] * x[i]) : x[i] * x[i];
+}
+
+static float largest(const float *x, int count)
+{
+    float most = 0;
+
+    for (int i = 0; i < count; i++)
+        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+    return most;
+}
+
+/* The level of a scale, 0 to 7; level l stands for 2 l + 1. */
+static int scale_level(float scale, float d)
+{
+    return (int)fit_clamp(fit_nearest(0.5f * (1 / d * scale - 1)), 0, 7);
+}
+
+/* Sums of weight * x * value and weight * value^2 over the eight weights of a point. */
+static void add_point(const struct grid *grid, int point, const float *x, const float *weight,
+                      const float value[LEVELS], float factor, float *vx, float *v2)
+{
+    float v;
+
+    for (int i = 0; i < POINT; i++) {
+        v = value[grid->point[POINT * point + i]] * factor;
+        *vx += weight[i] * v * x[i];
+        *v2 += weight[i] * v * v;
+    }
+}
+
+/* `count` points for a split, each with its values; the scale anew if one has other levels. */
+static bool find_points(const struct grid *grid, int count, const uint8_t *level, const float *x,
+                        const float *weight, const float *const *value, struct split *split,
+                        int *point)
+{
+    float vx = 0, v2 = 0;
+    bool moved = false;
+
+    for (int k = 0; k < count; k++) {
+        point[k] = find_point(grid, level + POINT * k, x + POINT * k, weight + POINT * k,
+                              split->scale, value[k]);
+        if (point[k] < 0)
+            return false;
+        moved = moved || grid->place[grid_key_3(level + POINT * k)] < 0;
+    }
+    for (int k = 0; k < count && moved; k++)
+        add_point(grid, point[k], x + POINT * k, weight + POINT * k, value[k], 1, &vx, &v2);
+    if (vx > 0 && v2 > 0)
+        split->scale = vx / v2;
+    return split->scale >= 0;
+}
+
+/* --- IQ1_S -------------------------------------------------------------------------------------
+ */
+
+enum {
+    S_SUBS = BLOCK_SUPER / S_SUB,
+    S_POINTS = S_SUB / POINT,
+    S_PADDED = S_SUB + FOUR, /* places to split at, in fours */
+};
+
+#define S_EPSILON 1e-12f /* a group of smaller magnitudes counts as zeros */
+
+/* Sums up to each place of the order, and what is above it at its level. */
+struct sums {
+    float x[S_PADDED]; /* of weight * x */
+    float w[S_PADDED]; /* of weight */
+    float above_vx[SHIFTS][S_PADDED];
+    float above_v2[SHIFTS][S_PADDED];
+};
+
+static void make_sums(const float *x, const float *weight, const uint8_t *order, struct sums *sums)
+{
+    memset(sums, 0, sizeof(*sums));
+    for (int j = 0; j < S_SUB; j++) {
+        sums->x[j + 1] = sums->x[j] + weight[order[j]] * x[order[j]];
+        sums->w[j + 1] = sums->w[j] + weight[order[j]];
+    }
+    for (int shift = 0; shift < SHIFTS; shift++)
+        for (int j = 0; j <= S_SUB; j++) {
+            sums->above_vx[shift][j] = (sums->x[S_SUB] - sums->x[j]) * values[shift][2];
+            sums->above_v2[shift][j] =
+                (sums->w[S_SUB] - sums->w[j]) * values[shift][2] * values[shift][2];
+        }
+}
+
+/* Both sums of four splits: after place `first`, and four from place `second` on. */
+INLINE void split_sums(const struct sums *sums, int first, int second, enum shift shift, four *vx,
+                       four *v2)
+{
+    const float *value = values[shift];
+    float below_vx = sums->x[first] * value[0], below_v2 = sums->w[first] * value[0] * value[0];
+
+    *vx = below_vx + (four_load(sums->x + second) - sums->x[first]) * value[1] +
+          four_load(sums->above_vx[shift] + second);
+    *v2 = below_v2 + (four_load(sums->w + second) - sums->w[first]) * value[1] * value[1] +
+          four_load(sums->above_v2[shift] + second);
+}
+
+static struct split search_s(const struct sums *sums)
+{
+    struct split split = no_split;
+    four up_vx, up_v2, down_vx, down_v2;
+
+    for (int first = 0; first <= S_SUB; first++)
+        for (int second = first; second <= S_SUB; second += FOUR) {
+            split_sums(sums, first, second, UP, &up_vx, &up_v2);
+            split_sums(sums, first, second, DOWN, &down_vx, &down_v2);
+            if (!any_better(split.best, up_vx, up_v2) && !any_better(split.best, down_vx, down_v2))
+                continue;
+            for (int t = 0; t < FOUR && second + t <= S_SUB; t++) {
+                try_split(&split, first, second + t, UP, up_vx[t], up_v2[t]);
+                try_split(&split, first, second + t, DOWN, down_vx[t], down_v2[t]);
+            }
+        }
+    return split;
+}
+
+static bool quantize_iq1_s(const struct grid *grid, const float *x, const float *importance,
+                           struct block_iq1_s *block)
+{
+    float weight[BLOCK_SUPER], scale[S_SUBS], max_scale = 0;
+    uint8_t order[S_SUB], level[S_SUB];
+    uint16_t qh[S_SUBS] = {0};
+    const float *value[S_POINTS];
+    int point[S_POINTS], shift[S_SUBS];
+    struct split split;
+    struct sums sums;
+
+    memset(block, 0, sizeof(*block));
+    make_weights(x, importance, weight);
+    for (int j = 0; j < S_SUBS; j++) {
+        const float *sub = x + S_SUB * j, *w = weight + S_SUB * j;
+
+        scale[j] = 0;
+        shift[j] = UP;
+        if (largest(sub, S_SUB) < S_EPSILON)
+            continue;
+        sort(sub, S_SUB, order);
+        make_sums(sub, w, order, &sums);
+        split = search_s(&sums);
+        if (split.first < 0)
+            continue;
+        split_levels(&split, order, S_SUB, DOWN, level);
+        for (int k = 0; k < S_POINTS; k++)
+            value[k] = values[split.shift];
+        if (!find_points(grid, S_POINTS, level, sub, w, value, &split, point))
+            return false;
+        for (int k = 0; k < S_POINTS; k++) {
+            block->qs[S_POINTS * j + k] = (uint8_t)point[k];
+            qh[j] = (uint16_t)(qh[j] | point[k] >> 8 << 3 * k);
+        }
+        scale[j] = split.scale;
+        shift[j] = split.shift;
+        max_scale = scale[j] > max_scale ? scale[j] : max_scale;
+    }
+    half_put(block->d, max_scale / SCALE_TOP * 1.125f);
+    for (int j = 0; j < S_SUBS && max_scale != 0; j++)
+        qh[j] = (uint16_t)(qh[j] | scale_level(scale[j], max_scale / SCALE_TOP) << 12 |
+                           (shift[j] == DOWN) << 15);
+    memcpy(block->qh, qh, sizeof(qh));
+    return true;
+}
+
+void scalar_iq1_s(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance)
+{
+    struct block_iq1_s *block = dst;
+
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
+            if (!importance || !quantize_iq1_s(&grid_iq1, src, importance + i, block)) {
+                memset(block, 0, sizeof(*block));
+                half_put(block->d, NAN);
+            }
+}
+
+/* --- IQ1_M -------------------------------------------------------------------------------------
+ */
+
+enum {
+    M_SUB = 16, /* weights with a scale of their own, in two halves with shifts of their own */
+    M_SUBS = BLOCK_SUPER / M_SUB,
+    M_POINTS = M_SUB / POINT,
+    M_SHIFTS = SHIFTS * SHIFTS, /* that of the first half in the higher bit */
+    M_PADDED = M_SUB + FOUR,    /* places to split at, in fours */
+};
+
+#define M_EPSILON 1e-7f
+
+/* The shift of one half. */
+INLINE enum shift half_shift(int shift, int half)
+{
+    return (shift >> (1 - half) & 1) == 0 ? UP : DOWN;
+}
+
+/* Sums up to each place of the order, of the weights of either half. */
+struct half_sums {
+    float x[M_POINTS][M_PADDED]; /* of weight * x */
+    float w[M_POINTS][M_PADDED]; /* of weight */
+};
+
+static void make_half_sums(const float *x, const float *weight, const uint8_t *order,
+                           struct half_sums *sums)
+{
+    memset(sums, 0, sizeof(*sums));
+    for (int j = 0; j < M_SUB; j++)
+        for (int half = 0; half < M_POINTS; half++) {
+            sums->x[half][j + 1] = sums->x[half][j];
+            sums->w[half][j + 1] = sums->w[half][j];
+            if (order[j] / POINT == half) {
+                sums->x[half][j + 1] += weight[order[j]] * x[order[j]];
+                sums->w[half][j + 1] += weight[order[j]];
+            }
+        }
+}
+
+/*
+ * Both sums of one half for four splits: as if all weights had level 2, less what those below the
+ * second place lose, and those below the first once more. (ggml 0.27; 0.21 added up weight by
+ * weight, which rounds differently.)
+ */
+INLINE void half_split(const struct half_sums *sums, int half, int first, int second,
+                       enum shift shift, four *vx, four *v2)
+{
+    const float *x = sums->x[half], *w = sums->w[half], *value = values[shift];
+    float low = value[0] * value[0], middle = value[1] * value[1], high = value[2] * value[2];
+
+    *vx = x[M_SUB] * value[2] - (four_load(x + second) + x[first]);
+    *v2 = four_load(w + second) * (middle - high) +
+          (w[first] * (low - middle) + w[M_SUB] * value[2] * value[2]);
+}
+
+static struct split search_m(const struct half_sums *sums)
+{
+    four half_vx[M_POINTS][SHIFTS], half_v2[M_POINTS][SHIFTS], vx[M_SHIFTS], v2[M_SHIFTS];
+    struct split split = no_split;
+    bool better;
+
+    for (int first = 0; first <= M_SUB; first++)
+        for (int second = first; second <= M_SUB; second += FOUR) {
+            for (int half = 0; half < M_POINTS; half++) {
+                half_split(sums, half, first, second, UP, &half_vx[half][UP], &half_v2[half][UP]);
+                half_split(sums, half, first, second, DOWN, &half_vx[half][DOWN],
+                           &half_v2[half][DOWN]);
+            }
+            better = false;
+            for (int s = 0; s < M_SHIFTS; s++) {
+                vx[s] = half_vx[0][half_shift(s, 0)] + half_vx[1][half_shift(s, 1)];
+                v2[s] = half_v2[0][half_shift(s, 0)] + half_v2[1][half_shift(s, 1)];
+                better |= any_better(split.best, vx[s], v2[s]);
+            }
+            for (int t = 0; t < FOUR && second + t <= M_SUB && better; t++)
+                for (int s = 0; s < M_SHIFTS; s++)
+                    try_split(&split, first, second + t, s, vx[s][t], v2[s][t]);
+        }
+    return split;
+}
+
+/* The block's scale lies in the highest bits of its four words of scales, three bits of each
+ * sub-block's scale below. */
+static void put_scales(uint8_t field[8], uint16_t half, const int *level)
+{
+    uint16_t word[4];
+
+    for (int i = 0; i < 4; i++) {
+        word[i] = (uint16_t)((half >> 4 * i & 15) << 12);
+        for (int j = 0; j < 4; j++)
+            word[i] = (uint16_t)(word[i] | level[4 * i + j] << 3 * j);
+    }
+    memcpy(field, word, sizeof(word));
+}
+
+/* The points, scales and shifts of a block. */
+struct parts {
+    int point[M_SUBS][M_POINTS];
+    int shift[M_SUBS];
+    float scale[M_SUBS];
+    float max_scale;
+};
+
+static bool find_parts(const struct grid *grid, const float *x, const float *weight,
+                       struct parts *parts)
+{
+    uint8_t order[M_SUB], level[M_SUB];
+    const float *value[M_POINTS];
+    struct split split;
+    struct half_sums sums;
+
+    memset(parts, 0, sizeof(*parts));
+    for (int j = 0; j < M_SUBS; j++, x += M_SUB, weight += M_SUB) {
+        if (largest(x, M_SUB) < M_EPSILON)
+            continue;
+        sort(x, M_SUB, order);
+        make_half_sums(x, weight, order, &sums);
+        split = search_m(&sums);
+        if (split.first < 0)
+            continue;
+        split_levels(&split, order, M_SUB, M_SHIFTS - 1, level);
+        for (int k = 0; k < M_POINTS; k++)
+            value[k] = values[half_shift(split.shift, k)];
+        if (!find_points(grid, M_POINTS, level, x, weight, value, &split, parts->point[j]))
+            return false;
+        parts->scale[j] = split.scale;
+        parts->shift[j] = split.shift;
+        parts->max_scale = split.scale > parts->max_scale ? split.scale : parts->max_scale;
+    }
+    return true;
+}
+
+/* Levels of the scales. Returns the scale of the block that fits best to them. */
+static float fit_scales(const struct grid *grid, const float *x, const float *weight,
+                        const struct parts *parts, int level[M_SUBS])
+{
+    float d = parts->max_scale / SCALE_TOP, vx = 0, v2 = 0;
+
+    for (int j = 0; j < M_SUBS; j++) {
+        level[j] = scale_level(parts->scale[j], d);
+        for (int k = 0; k < M_POINTS; k++, x += POINT, weight += POINT)
+            add_point(grid, parts->point[j][k], x, weight, values[half_shift(parts->shift[j], k)],
+                      (float)(2 * level[j] + 1), &vx, &v2);
+    }
+    return v2 > 0 ? vx / v2 : d;
+}
+
+static bool quantize_iq1_m(const struct grid *grid, const float *x, const float *importance,
+                           struct block_iq1_m *block)
+{
+    int level[M_SUBS] = {0}, point, shift;
+    float weight[BLOCK_SUPER], d = 0;
+    struct parts parts;
+
+    memset(block, 0, sizeof(*block));
+    make_weights(x, importance, weight);
+    if (!find_parts(grid, x, weight, &parts))
+        return false;
+    if (parts.max_scale != 0)
+        d = fit_scales(grid, x, weight, &parts, level);
+    put_scales(block->scales, half_from_float(d * 1.1125f), level);
+    for (int j = 0; j < M_SUBS; j++)
+        for (int k = 0; k < M_POINTS; k++) {
+            point = parts.point[j][k];
+            shift = parts.max_scale != 0 && half_shift(parts.shift[j], k) == DOWN;
+            block->qs[M_POINTS * j + k] = (uint8_t)point;
+            block->qh[j] = (uint8_t)(block->qh[j] | (point >> 8 | shift << 3) << 4 * k);
+        }
+    return true;
+}
+
+void scalar_iq1_m(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance)
+{
+    static const int no_levels[M_SUBS] = {0};
+    struct block_iq1_m *block = dst;
+
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
+            if (!quantize_iq1_m(&grid_iq1, src, importance ? importance + i : NULL, block)) {
+                memset(block, 0, sizeof(*block));
+                put_scales(block->scales, half_from_float(NAN), no_levels);
+            }
+}
