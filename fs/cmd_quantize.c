@@ -51,14 +51,12 @@ static uint64_t now_us(void)
 
 /* ---- the command line ---- */
 
-static void print_ftypes(bool available)
+static void print_ftypes(void)
 {
     char text[64];
     int column = 0;
 
     for (const struct ftype *ftype = ftype_table(); ftype->name; ftype++) {
-        if (ftype->available != available)
-            continue;
         if (ftype->type == TYPE_NONE)
             (void)snprintf(text, sizeof(text), "%s", ftype->name);
         else if (ftype->alias)
@@ -69,7 +67,7 @@ static void print_ftypes(bool available)
         (void)printf("%s%-16s", column % 4 == 0 ? "\n   " : " ", text);
         column++;
     }
-    (void)puts(column == 0 ? " none" : "");
+    (void)puts("");
 }
 
 static int usage(const char *program)
@@ -97,9 +95,7 @@ static int usage(const char *program)
         "--override-kv.\n\n"
         "TYPE, a name or its number:",
         program, REFERENCE_VERSION);
-    print_ftypes(true);
-    (void)printf("Not supported yet by this version:");
-    print_ftypes(false);
+    print_ftypes();
     return 1;
 }
 

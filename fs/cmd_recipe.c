@@ -31,9 +31,6 @@ static int parse_variant(const char *text, struct variant *variant)
     log_escape(text, shown, sizeof(shown));
     if (!ftype)
         (void)fprintf(stderr, "quantfs recipe: no file type in '%s'\n", shown);
-    else if (!ftype->available)
-        (void)fprintf(stderr, "quantfs recipe: file type %s is not supported yet by this version\n",
-                      ftype->name);
     else
         (void)fprintf(stderr, "quantfs recipe: no such variant: '%s'\n", shown);
     return -ENOENT;

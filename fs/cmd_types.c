@@ -135,11 +135,7 @@ static int size_up(const struct cmd_source *model, bool requantize, struct row *
 static int fill(const struct cmd_source *model, bool requantize, struct row *row)
 {
     row->bpw = bits_of_type(row->ftype->type);
-    if (!row->ftype->available)
-        (void)snprintf(row->reason, sizeof(row->reason), "not in this version yet");
-    else if (model)
-        return size_up(model, requantize, row);
-    return 0;
+    return model ? size_up(model, requantize, row) : 0;
 }
 
 /* --- output ------------------------------------------------------------------------------------

@@ -351,10 +351,6 @@ static int check_conversion(const struct maker *maker, const struct source_tenso
         return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
                           "tensor '%s' has 4 dimensions, and only up to 3 can be converted",
                           tensor->name);
-    if (!ftype_has_target(type))
-        return defect_set(maker->defect, ENOTSUP, DEFECT_NOWHERE,
-                          "tensor '%s' would become %s, which is not supported yet by this version",
-                          tensor->name, spelt);
     return 0;
 }
 

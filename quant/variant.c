@@ -6,53 +6,46 @@
 
 /* clang-format off */
 static const struct ftype ftypes[] = {
-    /* name        alias   no.  default type   available */
-    {"Q1_0",       NULL,   40,  TYPE_Q1_0,     true},
-    {"Q2_0",       NULL,   41,  TYPE_Q2_0,     true},
-    {"Q4_0",       NULL,   2,   TYPE_Q4_0,     true},
-    {"Q4_1",       NULL,   3,   TYPE_Q4_1,     true},
-    {"MXFP4_MOE",  NULL,   38,  TYPE_MXFP4,    true},
-    {"Q5_0",       NULL,   8,   TYPE_Q5_0,     true},
-    {"Q5_1",       NULL,   9,   TYPE_Q5_1,     true},
-    {"IQ2_XXS",    NULL,   19,  TYPE_IQ2_XXS,  true},
-    {"IQ2_XS",     NULL,   20,  TYPE_IQ2_XS,   true},
-    {"IQ2_S",      NULL,   28,  TYPE_IQ2_XS,   true},
-    {"IQ2_M",      NULL,   29,  TYPE_IQ2_S,    true},
-    {"IQ1_S",      NULL,   24,  TYPE_IQ1_S,    false},
-    {"IQ1_M",      NULL,   31,  TYPE_IQ1_M,    false},
-    {"TQ1_0",      NULL,   36,  TYPE_TQ1_0,    true},
-    {"TQ2_0",      NULL,   37,  TYPE_TQ2_0,    true},
-    {"Q2_K",       NULL,   10,  TYPE_Q2_K,     true},
-    {"Q2_K_S",     NULL,   21,  TYPE_Q2_K,     true},
-    {"IQ3_XXS",    NULL,   23,  TYPE_IQ3_XXS,  true},
-    {"IQ3_S",      NULL,   26,  TYPE_IQ3_S,    true},
-    {"IQ3_M",      NULL,   27,  TYPE_IQ3_S,    true},
-    {"IQ3_XS",     NULL,   22,  TYPE_IQ3_S,    true},
-    {"Q3_K_S",     NULL,   11,  TYPE_Q3_K,     true},
-    {"Q3_K_M",     "Q3_K", 12,  TYPE_Q3_K,     true},
-    {"Q3_K_L",     NULL,   13,  TYPE_Q3_K,     true},
-    {"IQ4_NL",     NULL,   25,  TYPE_IQ4_NL,   true},
-    {"IQ4_XS",     NULL,   30,  TYPE_IQ4_XS,   true},
-    {"Q4_K_S",     NULL,   14,  TYPE_Q4_K,     true},
-    {"Q4_K_M",     "Q4_K", 15,  TYPE_Q4_K,     true},
-    {"Q5_K_S",     NULL,   16,  TYPE_Q5_K,     true},
-    {"Q5_K_M",     "Q5_K", 17,  TYPE_Q5_K,     true},
-    {"Q6_K",       NULL,   18,  TYPE_Q6_K,     true},
-    {"Q8_0",       NULL,   7,   TYPE_Q8_0,     true},
-    {"F16",        NULL,   1,   TYPE_F16,      true},
-    {"BF16",       NULL,   32,  TYPE_BF16,     true},
-    {"F32",        NULL,   0,   TYPE_F32,      true},
-    {"COPY",       NULL,   UINT32_MAX, TYPE_NONE, true}, /* writes the source's own number */
-    {NULL,         NULL,   0,   TYPE_NONE,     false},
+    /* name        alias   no.  default type */
+    {"Q1_0",       NULL,   40,  TYPE_Q1_0},
+    {"Q2_0",       NULL,   41,  TYPE_Q2_0},
+    {"Q4_0",       NULL,   2,   TYPE_Q4_0},
+    {"Q4_1",       NULL,   3,   TYPE_Q4_1},
+    {"MXFP4_MOE",  NULL,   38,  TYPE_MXFP4},
+    {"Q5_0",       NULL,   8,   TYPE_Q5_0},
+    {"Q5_1",       NULL,   9,   TYPE_Q5_1},
+    {"IQ2_XXS",    NULL,   19,  TYPE_IQ2_XXS},
+    {"IQ2_XS",     NULL,   20,  TYPE_IQ2_XS},
+    {"IQ2_S",      NULL,   28,  TYPE_IQ2_XS},
+    {"IQ2_M",      NULL,   29,  TYPE_IQ2_S},
+    {"IQ1_S",      NULL,   24,  TYPE_IQ1_S},
+    {"IQ1_M",      NULL,   31,  TYPE_IQ1_M},
+    {"TQ1_0",      NULL,   36,  TYPE_TQ1_0},
+    {"TQ2_0",      NULL,   37,  TYPE_TQ2_0},
+    {"Q2_K",       NULL,   10,  TYPE_Q2_K},
+    {"Q2_K_S",     NULL,   21,  TYPE_Q2_K},
+    {"IQ3_XXS",    NULL,   23,  TYPE_IQ3_XXS},
+    {"IQ3_S",      NULL,   26,  TYPE_IQ3_S},
+    {"IQ3_M",      NULL,   27,  TYPE_IQ3_S},
+    {"IQ3_XS",     NULL,   22,  TYPE_IQ3_S},
+    {"Q3_K_S",     NULL,   11,  TYPE_Q3_K},
+    {"Q3_K_M",     "Q3_K", 12,  TYPE_Q3_K},
+    {"Q3_K_L",     NULL,   13,  TYPE_Q3_K},
+    {"IQ4_NL",     NULL,   25,  TYPE_IQ4_NL},
+    {"IQ4_XS",     NULL,   30,  TYPE_IQ4_XS},
+    {"Q4_K_S",     NULL,   14,  TYPE_Q4_K},
+    {"Q4_K_M",     "Q4_K", 15,  TYPE_Q4_K},
+    {"Q5_K_S",     NULL,   16,  TYPE_Q5_K},
+    {"Q5_K_M",     "Q5_K", 17,  TYPE_Q5_K},
+    {"Q6_K",       NULL,   18,  TYPE_Q6_K},
+    {"Q8_0",       NULL,   7,   TYPE_Q8_0},
+    {"F16",        NULL,   1,   TYPE_F16},
+    {"BF16",       NULL,   32,  TYPE_BF16},
+    {"F32",        NULL,   0,   TYPE_F32},
+    {"COPY",       NULL,   UINT32_MAX, TYPE_NONE}, /* writes the source's own number */
+    {NULL,         NULL,   0,   TYPE_NONE},
 };
 /* clang-format on */
-
-static const enum type targets[] = {
-    TYPE_F32,     TYPE_F16,   TYPE_BF16,    TYPE_Q4_0,   TYPE_Q4_1,  TYPE_Q5_0, TYPE_Q5_1,
-    TYPE_Q8_0,    TYPE_Q2_K,  TYPE_Q3_K,    TYPE_Q4_K,   TYPE_Q5_K,  TYPE_Q6_K, TYPE_IQ4_NL,
-    TYPE_IQ4_XS,  TYPE_TQ1_0, TYPE_TQ2_0,   TYPE_MXFP4,  TYPE_Q1_0,  TYPE_Q2_0, TYPE_NVFP4,
-    TYPE_IQ3_XXS, TYPE_IQ3_S, TYPE_IQ2_XXS, TYPE_IQ2_XS, TYPE_IQ2_S,
-};
 
 /* Names are ASCII, whatever the locale says about other bytes. */
 static char lower(char c)
@@ -90,14 +83,6 @@ const struct ftype *ftype_by_number(uint32_t number)
         if (ftype->number == number && ftype->type != TYPE_NONE)
             return ftype;
     return NULL;
-}
-
-bool ftype_has_target(enum type type)
-{
-    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
-        if (targets[i] == type)
-            return true;
-    return false;
 }
 
 /* --- reading a variant ------------------------------------------------------------------------ */
@@ -142,7 +127,8 @@ static bool parse_type(const char *value, enum type *type)
 {
     enum type found = type_find(value, strlen(value));
 
-    if (found == TYPE_NONE || !ftype_has_target(found) || (*type != TYPE_NONE && *type != found))
+    if (found == TYPE_NONE || type_info((uint32_t)found)->chunk_weights == 0 ||
+        (*type != TYPE_NONE && *type != found))
         return false;
     *type = found;
     return true;
@@ -184,7 +170,7 @@ int variant_parse(const char *text, size_t length, struct variant *variant)
 
     *variant = (struct variant){.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
     variant->ftype = ftype_find(text, word_length);
-    if (!variant->ftype || !variant->ftype->available)
+    if (!variant->ftype)
         return -ENOENT;
     while (plus) {
         text = plus + 1;

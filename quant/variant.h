@@ -13,7 +13,6 @@ struct ftype {
     const char *alias; /* "Q4_K", or NULL */
     uint32_t number;   /* general.file_type */
     enum type type;    /* what a tensor gets when no rule says otherwise; TYPE_NONE: COPY */
-    bool available;    /* this version converts to it; else a recipe says what is missing */
 };
 
 /* Every file type of the reference tool, in the order of its usage text; ends with a NULL name. */
@@ -21,9 +20,6 @@ const struct ftype *ftype_table(void);
 /* By name or alias, any case; NULL if there is none. */
 const struct ftype *ftype_find(const char *name, size_t length);
 const struct ftype *ftype_by_number(uint32_t number);
-
-/* Can this version convert weights to the type? */
-bool ftype_has_target(enum type type);
 
 /* What a user asks for: the same for a name in the mount and for the options of `quantize`. A plain
  * value. */
@@ -45,8 +41,8 @@ struct variant {
 
 /*
  * Reads the VARIANT of STEM@VARIANT.gguf: a file type and options, any case, options in any order,
- * escapes %2B. -ENOENT: no such variant (also a file type that is not available yet, a type of an
- * option that is not, an option said twice with different values).
+ * escapes %2B. -ENOENT: no such variant (also a type that nothing is converted to, an option said
+ * twice with different values).
  */
 MUST_USE int variant_parse(const char *text, size_t length, struct variant *variant);
 

@@ -397,9 +397,13 @@ static void test_impossible(void)
            "tensor 'output.weight' cannot be converted to iq2_xs without an imatrix");
     variant.output_type = TYPE_IQ2_S;
     CHECK_EQ(only(&source, &plain, variant), TYPE_IQ2_S);
+    variant.output_type = TYPE_IQ1_S;
+    refuse(&source, &plain, variant, EINVAL,
+           "tensor 'output.weight' cannot be converted to iq1_s without an imatrix");
+    source.tensors[0].type = TYPE_IQ1_S;
+    CHECK_EQ(only(&source, &plain, variant), TYPE_IQ1_S);
     variant.output_type = TYPE_IQ1_M;
-    refuse(&source, &plain, variant, ENOTSUP, "tensor 'output.weight' would become iq1_m");
-    source.tensors[0].type = TYPE_IQ1_M;
+    source.tensors[0].type = TYPE_F16;
     CHECK_EQ(only(&source, &plain, variant), TYPE_IQ1_M);
 
     source.count = 0;
