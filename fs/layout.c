@@ -97,6 +97,11 @@ bool layout_next(const char *place, const char *directory, const char **name, si
     return true;
 }
 
+bool layout_has_groups(enum layout layout, const char *directory)
+{
+    return layout == LAYOUT_LMSTUDIO && !strchr(directory, '/');
+}
+
 static size_t depth_of(const char *path)
 {
     size_t depth = 0;

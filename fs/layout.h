@@ -38,6 +38,9 @@ bool layout_place(enum layout layout, const char *directory, const char *stem, s
  */
 bool layout_next(const char *place, const char *directory, const char **name, size_t *length);
 
+/* Can a directory of an arranged mount have others in it, that lead to the places of models? */
+bool layout_has_groups(enum layout layout, const char *directory);
+
 /* Which of two models comes first where both claim a name: the one with fewer directories on its
  * way, then the one whose path is less. As strcmp(). */
 int layout_compare(const char *path, const char *other);

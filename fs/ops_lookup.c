@@ -298,8 +298,16 @@ static void look_up_arranged(struct ops *ops, fuse_req_t req, uint64_t parent, c
     struct virtual virtual;
     bool is_variant = parse_virtual(ops, name, &virtual);
     enum tree_kind kind = is_variant && facet_is_folder(virtual.facet) ? TREE_FOLDER : TREE_VIEW;
-    int r = 0;
+    char place[PATH_MAX];
+    int r = tree_path(ops->tree, parent, place, sizeof(place));
 
+    /* What file managers look for in every directory is worth no survey. */
+    if (r == 0 && !is_variant && !layout_has_groups(ops->config.layout, place))
+        r = -ENOENT;
+    if (r < 0) {
+        (void)fuse_reply_err(req, -r);
+        return;
+    }
     if (is_variant && ops_reply_known(ops, req, parent, virtual.name, kind))
         return;
     lookup = new_lookup(ops, req, parent);
@@ -310,11 +318,7 @@ static void look_up_arranged(struct ops *ops, fuse_req_t req, uint64_t parent, c
     if (is_variant)
         lookup->virtual = virtual;
     (void)snprintf(lookup->typed, sizeof(lookup->typed), "%s", name);
-    r = tree_path(ops->tree, parent, lookup->place, sizeof(lookup->place));
-    if (r < 0) {
-        end_lookup(lookup, r, NULL);
-        return;
-    }
+    (void)snprintf(lookup->place, sizeof(lookup->place), "%s", place);
     lookup->job.run = look_around;
     pool_add(ops->config.pool, &lookup->job, POOL_READY);
 }

@@ -85,6 +85,12 @@ static void test_next(void)
     check_next("a/bc", "a/b", NULL);
 }
 
+static void test_groups(void)
+{
+    CHECK(layout_has_groups(LAYOUT_LMSTUDIO, "") && layout_has_groups(LAYOUT_LMSTUDIO, "a"));
+    CHECK(!layout_has_groups(LAYOUT_LMSTUDIO, "a/b") && !layout_has_groups(LAYOUT_FLAT, ""));
+}
+
 static void test_order(void)
 {
     CHECK(layout_compare("z", "a/a") < 0);
@@ -101,6 +107,7 @@ int main(void)
     test_names();
     test_places();
     test_next();
+    test_groups();
     test_order();
     return 0;
 }

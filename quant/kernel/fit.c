@@ -354,15 +354,33 @@ float fit_range(unsigned count, const float *x, const float *weight, enum fit_er
 /* --- from zero on ------------------------------------------------------------------------------
  */
 
-/* Weighted square error of a candidate; `wrap`: levels as they are stored, not bounded. */
-static float positive_error(unsigned count, const float *x, const float *weight, float factor,
-                            float top, bool wrap)
+enum {
+    POSITIVE_STEPS = 4,                  /* candidates on each side of the middle one */
+    POSITIVE_TRIES = 2 * POSITIVE_STEPS, /* all but that */
+};
+
+/* Weighted square error of the middle candidate: levels as they are stored, not bounded. */
+static float positive_middle(unsigned count, const float *x, const float *weight, float factor)
 {
     float scale = 1 / factor, sum = 0, level, difference;
 
     for (unsigned i = 0; i < count; i++) {
-        level = fit_nearest(factor * x[i]);
-        level = wrap ? (float)(uint8_t)(int)level : level > top ? top : level;
+        level = (float)(uint8_t)(int)fit_nearest(factor * x[i]);
+        difference = x[i] - scale * level;
+        sum += weight[i] * difference * difference;
+    }
+    return sum;
+}
+
+/* Those of four candidates. */
+static four positive_errors(unsigned count, const float *x, const float *weight, four factor,
+                            float top)
+{
+    four scale = 1 / factor, sum = {0}, level, difference;
+
+    for (unsigned i = 0; i < count; i++) {
+        level = four_nearest(factor * x[i]);
+        level = four_select(level > top, four_all(top), level);
         difference = x[i] - scale * level;
         sum += weight[i] * difference * difference;
     }
@@ -373,18 +391,18 @@ static float positive_error(unsigned count, const float *x, const float *weight,
 static float positive_factor(unsigned count, const float *x, const float *weight, float most,
                              float top)
 {
-    float winner = top / most, factor, error;
-    float best = positive_error(count, x, weight, winner, top, true);
+    float winner = top / most, best = positive_middle(count, x, weight, winner);
+    four factor = {0}, error;
 
-    for (int step = -4; step <= 4; step++) {
-        if (step == 0)
-            continue;
-        factor = (0.1f * (float)step + top) / most;
-        error = positive_error(count, x, weight, factor, top, false);
-        if (error < best) {
-            best = error;
-            winner = factor;
-        }
+    for (int t = 0; t < POSITIVE_TRIES; t += FOUR) {
+        for (int lane = 0, step = t - POSITIVE_STEPS; lane < FOUR; lane++, step++)
+            factor[lane] = (0.1f * (float)(step + (t > 0)) + top) / most;
+        error = positive_errors(count, x, weight, factor, top);
+        for (int lane = 0; lane < FOUR; lane++)
+            if (error[lane] < best) {
+                best = error[lane];
+                winner = factor[lane];
+            }
     }
     return winner;
 }

@@ -35,30 +35,35 @@ struct points {
     unsigned moved; /* one bit for each octet whose levels are no point */
 };
 
+/* Up to so many times `most` numbers are compared: products are below 6 * 2^18 then. */
+#define NEAR 0x1p18f
+
 /* By level; the last lane is idle. */
 static const four values = {1, 3, 5, 0};
 
 /* --- points ------------------------------------------------------------------------------------
  */
 
-/* The level that is nearest to factor * x, 0 to 2, in each lane. */
-INLINE four_bits nearest_level(four factor, four x)
-{
-    four_bits level = ((four_bits)(0.5f * (factor * x - 1) + 0x1.8p23f) & 0x7fffff) - 0x400000;
-    four_bits high;
-
-    level &= ~(level >> 31);
-    high = level > LEVELS - 1;
-    return (high & (LEVELS - 1)) | (~high & level);
-}
-
-/* The keys of eight numbers, each lane with its own factor. */
-INLINE four_bits nearest_key(four factor, const four *x)
+/*
+ * The keys of eight numbers, each lane with its own factor: levels are 0.5 * (factor * x - 1)
+ * rounded to 0 to 2, ties to even. `near`: that is less than 2^22, so that it can be compared;
+ * beyond, the reference's rounding makes something else of it.
+ */
+INLINE four_bits nearest_key(four factor, const four *x, bool near)
 {
     four_bits key = {0};
+    four number, level;
 
-    for (int i = OCTET - 1; i >= 0; i--)
-        key = key + key + key + nearest_level(factor, x[i]);
+    for (int i = OCTET - 1; i >= 0; i--) {
+        number = 0.5f * (factor * x[i] - 1);
+        key += key + key;
+        if (near) {
+            key -= (number > 0.5f) + (number >= 1.5f);
+            continue;
+        }
+        level = four_clamp(four_nearest(number), 0, LEVELS - 1);
+        key += __builtin_convertvector(level, four_bits);
+    }
     return key;
 }
 
@@ -133,44 +138,54 @@ INLINE void sum_up(const struct grid *grid, const struct sub *sub, unsigned octe
     *sum_v2 = v2;
 }
 
-/* The factors x to value of all candidates; what follows them is not used. */
-INLINE void make_factors(const struct shape *shape, float most, four factor[TRIES_MAX / FOUR])
+/* All candidates: factors x to value, and from value to x. What follows them is not used. */
+struct tries {
+    four factor[TRIES_MAX / FOUR];
+    float scale[TRIES_MAX];
+    struct points points[TRIES_MAX];
+};
+
+INLINE void make_tries(const struct shape *shape, float most, struct tries *tries)
 {
+    four scale;
+
+    *tries = (struct tries){0};
     for (int t = 0; t < TRIES_MAX; t++)
-        factor[t / FOUR][t % FOUR] = (TOP + (float)(t - shape->steps) * 0.1f) / most;
+        tries->factor[t / FOUR][t % FOUR] = (TOP + (float)(t - shape->steps) * 0.1f) / most;
+    for (int t = 0; t < TRIES_MAX; t += FOUR) {
+        scale = 1 / tries->factor[t / FOUR];
+        memcpy(tries->scale + t, &scale, sizeof(scale));
+    }
 }
 
 /*
- * Points for one octet, of all candidates. Factors differ so little that several in a row have the
- * same levels, and so the same neighbours: up to four of those are looked at together.
+ * Points for one octet. Factors differ so little that several in a row have the same levels, and so
+ * the same neighbours: up to four of those are looked at together.
  */
-INLINE bool try_octet(const struct grid *grid, const struct sub *sub, unsigned octet, int tries,
-                      const four *factor, struct points *tried)
+INLINE bool try_octet(const struct grid *grid, const struct sub *sub, unsigned octet, int count,
+                      bool near, struct tries *tries)
 {
     int32_t key[TRIES_MAX];
-    float scale[TRIES_MAX];
     four_bits keys, index;
-    four scales;
+    four scale = {0};
     bool moved;
     int lanes;
 
-    for (int t = 0; t < tries; t += FOUR) {
-        keys = nearest_key(factor[t / FOUR], sub->all_x + OCTET * octet);
+    for (int t = 0; t < count; t += FOUR) {
+        keys = nearest_key(tries->factor[t / FOUR], sub->all_x + OCTET * octet, near);
         memcpy(key + t, &keys, sizeof(keys));
-        scales = 1 / factor[t / FOUR];
-        memcpy(scale + t, &scales, sizeof(scales));
     }
-    for (int t = 0; t < tries; t += lanes) {
+    for (int t = 0; t < count; t += lanes) {
         lanes = 1;
-        while (lanes < FOUR && t + lanes < tries && key[t + lanes] == key[t])
+        while (lanes < FOUR && t + lanes < count && key[t + lanes] == key[t])
             lanes++;
         for (int lane = 0; lane < FOUR; lane++)
-            scales[lane] = scale[t + (lane < lanes ? lane : 0)];
-        if (!settle(grid, sub, octet, key[t], scales, &index, &moved))
+            scale[lane] = tries->scale[t + (lane < lanes ? lane : 0)];
+        if (!settle(grid, sub, octet, key[t], scale, &index, &moved))
             return false;
         for (int lane = 0; lane < lanes; lane++) {
-            tried[t + lane].index[octet] = (uint16_t)index[lane];
-            tried[t + lane].moved |= (unsigned)moved << octet;
+            tries->points[t + lane].index[octet] = (uint16_t)index[lane];
+            tries->points[t + lane].moved |= (unsigned)moved << octet;
         }
     }
     return true;
@@ -178,23 +193,25 @@ INLINE bool try_octet(const struct grid *grid, const struct sub *sub, unsigned o
 
 /* The best of the candidates, if any makes the error smaller than scale 0; else nothing changes. */
 INLINE bool try_all(const struct grid *grid, const struct sub *sub, const struct shape *shape,
-                    float most, struct points *points, float *scale)
+                    float most, bool near, struct points *points, float *scale)
 {
-    struct points tried[TRIES_MAX] = {0};
-    four factor[TRIES_MAX / FOUR];
-    int tries = 2 * shape->steps + 1;
+    int count = 2 * shape->steps + 1;
     float best = 0, vx, v2;
+    struct tries tries;
 
-    make_factors(shape, most, factor);
+    make_tries(shape, most, &tries);
     for (unsigned k = 0; k < shape->octets; k++)
-        if (!try_octet(grid, sub, k, tries, factor, tried))
+        if (!try_octet(grid, sub, k, count, near, &tries))
             return false;
-    for (int t = 0; t < tries; t++) {
-        sum_up(grid, sub, shape->octets, &tried[t], &vx, &v2);
+    for (int t = 0; t < count; t++) {
+        /* The same again changes nothing. */
+        if (t > 0 && memcmp(&tries.points[t], &tries.points[t - 1], sizeof(struct points)) == 0)
+            continue;
+        sum_up(grid, sub, shape->octets, &tries.points[t], &vx, &v2);
         if (v2 > 0 && vx * vx > best * v2) {
             *scale = vx / v2;
             best = *scale * vx;
-            *points = tried[t];
+            *points = tries.points[t];
         }
     }
     return true;
@@ -211,7 +228,7 @@ INLINE bool refit(const struct grid *grid, const struct sub *sub, const struct s
     for (unsigned k = 0; k < shape->octets; k++) {
         if (!shape->anew && !(points->moved >> k & 1))
             continue;
-        key = nearest_key(four_all(1 / *scale), sub->all_x + OCTET * k);
+        key = nearest_key(four_all(1 / *scale), sub->all_x + OCTET * k, false);
         if (!settle(grid, sub, k, key[0], four_all(*scale), &index, &moved))
             return false;
         points->index[k] = (uint16_t)index[0];
@@ -229,14 +246,20 @@ INLINE bool refit(const struct grid *grid, const struct sub *sub, const struct s
 INLINE bool fit_points(const struct grid *grid, struct sub *sub, const struct shape *shape,
                        float most, struct points *points, float *scale, uint32_t *negative)
 {
+    float largest = 0;
+    bool near;
+
     for (unsigned i = 0; i < OCTET * shape->octets; i++) {
+        largest = largest > fabsf(sub->x[i]) ? largest : fabsf(sub->x[i]);
         sub->all_x[i] = four_all(sub->x[i]);
         sub->all_root[i] = four_all(sqrtf(sub->weight[i]));
         sub->vx[i] = sub->weight[i] * sub->x[i] * values;
         sub->v2[i] = sub->weight[i] * values * values;
     }
     *points = (struct points){0};
-    if (!try_all(grid, sub, shape, most, points, scale))
+    near = largest <= most * NEAR;
+    if (!(near ? try_all(grid, sub, shape, most, true, points, scale)
+               : try_all(grid, sub, shape, most, false, points, scale)))
         return false;
     if ((shape->anew || points->moved) && *scale > 0 && !refit(grid, sub, shape, points, scale))
         return false;

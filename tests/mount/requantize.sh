@@ -23,6 +23,12 @@ for type in q4_k_m q5_0 iq4_xs tq2_0 f16; do
     equal "size of $type" "$(size "mnt/small@$type.gguf")" "$(size expected)"
 done
 same mnt/small@q8_0.gguf models/small.gguf
+# What was converted is found again.
+stop
+remount -o allow_requantize
+expected models/small.gguf q4_k_m --allow-requantize
+same mnt/small@q4_k_m.gguf expected
+equal "conversions of what is known" "$(stats conversions)" 0
 # From the same weights as floats come other bytes.
 "$QUANTFS" quantize source.gguf floats Q4_K_M >/dev/null 2>&1
 ! cmp -s mnt/small@q4_k_m.gguf floats || fail "the source was not the quantized one"
