@@ -587,6 +587,52 @@ static void test_layout(uint64_t alignment, uint32_t seed)
     free(keys.file.data);
 }
 
+/* Of the files of a set only the first has the source's keys: the others have no alignment of their
+ * own, and so the plain one. */
+static void test_shards(void)
+{
+    static const struct shape list[] = {
+        {"a", {256, 3, 1, 1}, TYPE_F16, TYPE_Q4_K},
+        {"b", {256, 5, 1, 1}, TYPE_F16, TYPE_Q4_K},
+        {"c", {7, 1, 1, 1}, TYPE_F32, TYPE_F32},
+        {"d", {256, 1, 1, 1}, TYPE_F32, TYPE_F32},
+    };
+    struct keys keys = {0};
+    struct source source;
+    struct source_tensor tensors[4];
+    struct recipe *recipe;
+    struct view *view;
+
+    put(&keys.file, start, sizeof(start));
+    key_u32(&keys, "general.alignment", 4096);
+    source = source_of(&keys, 4096);
+    recipe = recipe_of(list, 4, tensors, 4096);
+    tensors[1].shard = tensors[2].shard = tensors[3].shard = 2;
+    recipe->shard_count = 3;
+    CHECK_EQ(view_make_shard(&source, recipe, 0, &view, NULL), 0);
+    CHECK_EQ(view->extent_count, 1);
+    CHECK_EQ(view->header_size, 4096);
+    CHECK_EQ(view->extents[0].offset, 4096);
+    CHECK_EQ(view->size, 8192);
+    view_free(view);
+    CHECK_EQ(view_make_shard(&source, recipe, 1, &view, NULL), 0);
+    CHECK_EQ(view->extent_count, 0);
+    CHECK_EQ(view->size, view->header_size);
+    CHECK(view->size < 4096 && view->size % 32 == 0);
+    view_free(view);
+    CHECK_EQ(view_make_shard(&source, recipe, 2, &view, NULL), 0);
+    CHECK_EQ(view->extent_count, 3);
+    CHECK(view->header_size < 4096 && view->header_size % 32 == 0);
+    CHECK_STR(view->extents[0].tensor->name, "b");
+    CHECK_EQ(view->extents[0].offset, view->header_size);
+    CHECK_EQ(view->extents[1].offset, view->header_size + 5 * 144 + 16);
+    CHECK_EQ(view->extents[2].offset, view->extents[1].offset + 32);
+    CHECK_EQ(view->size, view->extents[2].offset + 1024);
+    view_free(view);
+    free(recipe);
+    free(keys.file.data);
+}
+
 /* Sizes that a sparse file may well claim, and those that wrap. */
 static void test_giants(void)
 {
@@ -654,6 +700,7 @@ int main(int argc, char **argv)
     test_memory();
     test_giants();
     test_bytes();
+    test_shards();
     for (size_t i = 0; i < sizeof(alignments) / sizeof(alignments[0]); i++)
         test_layout(alignments[i], seed);
     return 0;

@@ -84,6 +84,14 @@ equal "a real directory" "$(ls -A mnt/a@q8_0)" file
 rm -r models/a@q8_0
 until_true 5 present mnt/a@q8_0/Modelfile || fail "the folder has not come back"
 
+# Where a file has the view's name, the folder has the view all the same.
+cp source.gguf models/a@q6_k.gguf
+expected models/a.gguf Q6_K
+until_true 5 cmp -s source.gguf mnt/a@q6_k.gguf || fail "a real file does not win over a variant"
+cmp - expected <mnt/a@q6_k/model.gguf || fail "no variant in the folder of a name that is a file's"
+[ "$(inode mnt/a@q6_k/model.gguf)" != "$(inode mnt/a@q6_k.gguf)" ] || fail "a file's number for a variant"
+rm models/a@q6_k.gguf
+
 # Another version of the model: where somebody stands is stale, and the names lead to the new one; what is open goes on.
 wait_old models/a.gguf
 cat mnt/a@q4_k_m/tensors/token_embd.weight.q4_k >tensor
