@@ -61,10 +61,29 @@ enum { CODEC_RAW = 0, CODEC_LZ4 = 1 };
 #define READ_SIZE ((size_t)64 << 10)
 /* Compressed if that saves an eighth: what saves less costs its reader more than the disk gains. */
 #define SAVING 8
+/* A large payload is tried by so many parts of it. */
+#define SAMPLES ((size_t)8)
+#define SAMPLE_SIZE ((size_t)4 << 10)
 
 static const char magic[8] = {'q', 'f', 's', 'c', 'a', 'c', 'h', 'e'};
 
 /* ---- writing ---- */
+
+/* Whether parts of the payload, spread over it, shrink enough: nearly all chunks are dense weights,
+ * which do not shrink at all, and are not to be compressed whole for finding that out. */
+static bool promises_saving(const char *data, size_t size)
+{
+    char out[SAMPLE_SIZE];
+    size_t stored = 0;
+
+    for (size_t i = 0; i < SAMPLES; i++) {
+        const char *at = data + (size - SAMPLE_SIZE) / (SAMPLES - 1) * i;
+        int count = LZ4_compress_default(at, out, SAMPLE_SIZE, SAMPLE_SIZE - 1);
+
+        stored += count > 0 ? (size_t)count : SAMPLE_SIZE;
+    }
+    return stored <= SAMPLES * SAMPLE_SIZE - SAMPLES * SAMPLE_SIZE / SAVING;
+}
 
 /* The payload as LZ4 if that pays, else NULL. Ends early where it does not pay. */
 static char *compress_payload(const void *data, size_t size, size_t *stored)
@@ -75,6 +94,8 @@ static char *compress_payload(const void *data, size_t size, size_t *stored)
 
     /* Within one page of the file there is nothing to save. */
     if (size <= PAGE - sizeof(struct header))
+        return NULL;
+    if (size > 2 * SAMPLES * SAMPLE_SIZE && !promises_saving(data, size))
         return NULL;
     out = malloc(limit);
     if (!out)

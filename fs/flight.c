@@ -12,9 +12,9 @@
  *                                                   converted and complained about once
  *   DEMANDED -> FAILED            flights_stop()
  *
- * With a cache a flight is `looking` at first: its job is one of the pool's order READY, which
- * looks the chunk up without a byte of the source. Not found, the job goes on to the order AHEAD or
- * DEMANDED.
+ * With a cache that keeps its type a flight is `looking` at first: its job is one of the pool's
+ * order READY, which looks the chunk up without a byte of the source. Not found, the job goes on to
+ * the order AHEAD or DEMANDED.
  *
  * Locks: flights->lock, then the pool's own. No hook, waiter, read, conversion or call of the cache
  * under either.
@@ -226,8 +226,6 @@ static struct flight *flight_new(struct flights *flights, const struct view *vie
 
     if (!flight)
         return NULL;
-    flight->looking = flights->store != NULL;
-    flight->job.run = flight->looking ? flight_look : flight_run;
     flight->flights = flights;
     flight->view = view;
     flight->owner = owner;
@@ -235,6 +233,8 @@ static struct flight *flight_new(struct flights *flights, const struct view *vie
     flight->index = index;
     flight->chunk = view_chunk(view, tensor, index);
     flight->key = hand_key(view, tensor, &flight->chunk);
+    flight->looking = flights->store && store_keeps(flight->key.to);
+    flight->job.run = flight->looking ? flight_look : flight_run;
     flight->waiters_end = &flight->waiters;
     link_init(&flight->order);
     return flight;

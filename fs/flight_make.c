@@ -76,21 +76,21 @@ int flight_make(struct flight *flight, bool *put, struct defect *defect)
     struct flights *flights = flight->flights;
     const struct store_chunk chunk = flight_store_chunk(flight);
     struct buffer weights = {0};
-    bool may_note;
+    bool keep = flights->store && store_keeps(flight->key.to), may_note;
     int r;
 
     *put = false;
     r = buffer_get(flights->buffers, flight->chunk.source_size, &weights);
-    may_note = flights->store && store_may_note(flights->store, &chunk);
+    may_note = keep && store_may_note(flights->store, &chunk);
     if (r == 0)
         r = load(flight, weights.data);
     if (r < 0)
         goto out;
-    r = flights->store ? store_find(flights->store, &chunk, weights.data, may_note, &flight->put,
-                                    &flight->object)
-                       : -ENOENT;
+    r = keep ? store_find(flights->store, &chunk, weights.data, may_note, &flight->put,
+                          &flight->object)
+             : -ENOENT;
     if (r < 0) {
-        *put = flights->store && r == -ENOENT;
+        *put = keep && r == -ENOENT;
         r = convert(flight, weights.data, defect);
     }
     flight->put.cold = is_big(flight);

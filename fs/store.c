@@ -128,6 +128,11 @@ static int open_object(const struct store *store, const struct name *name, size_
     return r;
 }
 
+bool store_keeps(enum type type)
+{
+    return type_info((uint32_t)type)->kept;
+}
+
 struct cache_object *store_recall(struct store *store, const struct store_chunk *chunk)
 {
     struct cache_object *object = NULL;
@@ -146,7 +151,8 @@ uint32_t store_known(struct store *store, const struct view *view, uint32_t tens
     uint32_t count = view->extents[tensor].chunk_count, known;
     struct name manifest;
 
-    if (count == 0 || name_manifest(store, view, tensor, &manifest) < 0)
+    if (count == 0 || !store_keeps(view->extents[tensor].type) ||
+        name_manifest(store, view, tensor, &manifest) < 0)
         return 0;
     known = cache_known(store->config.cache, &manifest);
     return known < count ? known : count;

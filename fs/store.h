@@ -50,6 +50,9 @@ struct store_put {
     struct store_put *next; /* private */
 };
 
+/* Are chunks that become this type worth an object? Nothing is asked or put for the others. */
+bool store_keeps(enum type type);
+
 /* The chunk's object as far as its tensor's manifest knows it: no source byte is read. NULL. */
 struct cache_object *store_recall(struct store *store, const struct store_chunk *chunk);
 

@@ -54,6 +54,7 @@ struct type_info {
     uint32_t block_weights; /* weights per block */
     uint32_t block_size;    /* bytes per block */
     uint32_t chunk_weights; /* unit of conversion, part of the cache's format; 0: never a target */
+    bool kept;              /* converted chunks are worth an object of the cache */
     enum type fallback;     /* for rows that are no multiple of block_weights (recipe.md §4);
                                the type itself: stays as it is; TYPE_NONE: an error */
     bool quantized;         /* blocks, not plain numbers */

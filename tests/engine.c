@@ -845,6 +845,19 @@ static void what_was_converted_is_not_converted_again(void)
     CHECK(conversions() == 0 && atomic_load(&source.loads) == 0);
     end(&bench);
 
+    /* A type whose objects are not worth their room is neither looked for nor put. */
+    source.version.mtime.tv_sec++;
+    extents[0].type = TYPE_BF16;
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(conversions() == CHUNKS);
+    end(&bench);
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(conversions() == CHUNKS);
+    end(&bench);
+    extents[0].type = TYPE_Q4_0;
+
     /* Other bytes under another version. */
     source.version.mtime.tv_sec++;
     source.content = 7;
