@@ -437,18 +437,6 @@ static int lose(struct cache *cache, struct cache_object *object)
     return -ENOENT;
 }
 
-int cache_object_descriptor(struct cache *cache, struct cache_object *object, int *fd,
-                            uint64_t *offset)
-{
-    const struct object *opened = opened_object(object);
-
-    if (!opened_whole(cache->opened, object))
-        return lose(cache, object);
-    *fd = opened->fd;
-    *offset = opened->offset;
-    return 0;
-}
-
 int cache_read(struct cache *cache, struct cache_object *object, uint64_t offset, void *data,
                size_t size)
 {
@@ -457,6 +445,16 @@ int cache_read(struct cache *cache, struct cache_object *object, uint64_t offset
                    !opened_whole(cache->opened, object)
                ? lose(cache, object)
                : 0;
+}
+
+int cache_read_now(const struct cache_object *object, uint64_t offset, void *data, size_t size)
+{
+    return object_read_now(opened_object(object), offset, data, size);
+}
+
+void cache_will_need(const struct cache_object *object)
+{
+    object_will_need(opened_object(object));
 }
 
 /* ---- manifests and records ---- */

@@ -75,15 +75,16 @@ void cache_close(struct cache *cache, struct cache_object *object); /* NULL is f
 uint64_t cache_object_size(const struct cache_object *object); /* bytes of payload */
 /* NULL, or the payload in memory, until cache_close(). */
 const void *cache_object_data(const struct cache_object *object);
-/* Where cache_object_data() is NULL: the payload is in *fd from *offset on. Until cache_close().
- * -ENOENT: the file has been cut or changed since (somebody tampers with it): a miss, as in
- * cache_read(). */
-MUST_USE int cache_object_descriptor(struct cache *cache, struct cache_object *object, int *fd,
-                                     uint64_t *offset);
-/* [disk] `size` bytes of the payload from `offset` on, which must lie within it. -ENOENT: they are
- * gone (see above); *data is not to be used; the next cache_open() does not find this one. */
+/* [disk] `size` bytes of the payload from `offset` on, which must lie within it. -ENOENT: the file
+ * has been cut or changed since (somebody tampers with it): a miss; *data is not to be used; the
+ * next cache_open() does not find this one. */
 MUST_USE int cache_read(struct cache *cache, struct cache_object *object, uint64_t offset,
                         void *data, size_t size);
+/* The same from memory alone: never waits. -EAGAIN: cache_read() can tell. */
+MUST_USE int cache_read_now(const struct cache_object *object, uint64_t offset, void *data,
+                            size_t size);
+/* [disk] It will be read soon: begins to read it into the page cache. */
+void cache_will_need(const struct cache_object *object);
 
 /* [disk] Keeps bytes under a name, replacing what lies there. 0, or -errno: dropped and counted;
  * nobody needs to know. `cold`: it is part of one pass over something big, and shall not stay

@@ -31,7 +31,7 @@
  *       72  P-72  zeros
  *        P     S  the payload as stored; the file ends with it
  *
- * A raw payload of a page or more begins on a page, so that pages can be spliced from it whole.
+ * A raw payload of a page or more begins on a page: a page of it is read from one page of the file.
  */
 struct header {
     char magic[8];
@@ -451,6 +451,30 @@ int object_read(const struct object *object, uint64_t offset, void *data, size_t
     return 0;
 }
 
+void object_will_need(const struct object *object)
+{
+    if (object->fd >= 0)
+        (void)posix_fadvise(object->fd, 0, 0, POSIX_FADV_WILLNEED);
+}
+
+static bool has_size(const struct object *object, struct stat *st)
+{
+    return fstat(object->fd, st) == 0 && (uint64_t)st->st_size == object->offset + object->size;
+}
+
+int object_read_now(const struct object *object, uint64_t offset, void *data, size_t size)
+{
+    struct iovec iov = {.iov_base = data, .iov_len = size};
+    struct stat st;
+
+    if (object->fd < 0)
+        return object_read(object, offset, data, size);
+    assert(offset <= object->size && size <= object->size - offset);
+    if (preadv2(object->fd, &iov, 1, (off_t)(object->offset + offset), RWF_NOWAIT) != (ssize_t)size)
+        return -EAGAIN;
+    return has_size(object, &st) && modified(&st) == atomic_load(&object->modified) ? 0 : -EAGAIN;
+}
+
 bool object_whole(struct key *key, struct object *object)
 {
     struct header header;
@@ -458,7 +482,7 @@ bool object_whole(struct key *key, struct object *object)
 
     if (object->fd < 0)
         return true;
-    if (fstat(object->fd, &st) < 0 || (uint64_t)st.st_size != object->offset + object->size)
+    if (!has_size(object, &st))
         return false;
     if (modified(&st) == atomic_load(&object->modified))
         return true;

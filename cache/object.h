@@ -61,10 +61,15 @@ void object_close(struct object *object);
 
 /* `size` bytes of the payload from `offset` on, within it. -EBADMSG: the file was cut since. */
 MUST_USE int object_read(const struct object *object, uint64_t offset, void *data, size_t size);
+/* The same of bytes that are in memory and known to be as they were verified: never waits. -EAGAIN:
+ * they are not, or that cannot be told at once. */
+MUST_USE int object_read_now(const struct object *object, uint64_t offset, void *data, size_t size);
+/* Begins to read it into the page cache, for who will ask soon. */
+void object_will_need(const struct object *object);
 /*
- * Whether the file still has all its bytes, as they were verified: asked before it is answered as a
- * descriptor, and after object_read(). Costs a look at size and mtime; where that is another, by a
- * write or a touch, the seal is checked again.
+ * Whether the file still has all its bytes, as they were verified: asked after object_read(). Costs
+ * a look at size and mtime; where that is another, by a write or a touch, the seal is checked
+ * again.
  */
 bool object_whole(struct key *key, struct object *object);
 

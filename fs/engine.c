@@ -2,6 +2,8 @@
  * A request takes one of three ways:
  *
  * - at once: every piece is padding, a patch or a chunk at hand; answered on the caller's thread.
+ *   A chunk in a file of the cache counts if the kernel has the bytes in memory, or if few callers
+ *   are waiting for such files.
  * - direct: one chunk is missing and nothing else but padding and patches is asked for; the request
  *   waits for the flight and is answered from the chunk itself.
  * - gathered: the rest (gather.h).
@@ -13,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -34,6 +37,9 @@
 /* Copies and mirrored reads: so many at a time, the pool's limit, of a megabyte each. */
 #define COPIES_SIZE (8 * MIB)
 #define OBJECTS_MAX ((size_t)4096)
+/* Callers that wait for files of the cache: libfuse has ten threads, the others are for those whom
+ * nothing keeps. */
+#define CALLERS_MAX 4
 
 static const uint8_t zeros[4096];
 
@@ -59,6 +65,7 @@ struct engine {
     struct flights *flights;
     struct gathers *gathers;
     struct streams *streams;
+    _Atomic unsigned callers; /* reading files of the cache */
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* protected by lock */
@@ -164,13 +171,15 @@ struct quick {
     size_t count;
     struct piece pieces[PIECES_MAX];
     struct flight *flights[PIECES_MAX];
-    size_t missing; /* chunks */
-    size_t others;  /* chunks at hand */
+    struct buffer buffer; /* of what is read from files */
+    size_t missing;       /* chunks */
+    size_t others;        /* chunks at hand */
 };
 
 /* False: there is something to copy, or too many pieces, or too much padding. */
 static bool quick_map(struct quick *quick, const struct view *view, uint64_t offset, size_t size)
 {
+    quick->buffer = (struct buffer){0};
     quick->count = view_map(view, offset, size, quick->pieces, PIECES_MAX);
     for (size_t i = 0; i < quick->count; i++) {
         const struct piece *piece = &quick->pieces[i];
@@ -207,36 +216,72 @@ static void quick_put(struct quick *quick, struct engine *engine)
             flight_put(engine->flights, quick->flights[i]);
         quick->flights[i] = NULL;
     }
+    buffer_put(engine->buffers, &quick->buffer);
 }
 
-/* The pieces as parts of an answer. False: a chunk has been lost, so nothing can be answered yet.
- */
-static bool quick_parts(const struct quick *quick, struct part parts[PIECES_MAX])
+/* Reads what lies in files into the buffer, whose bytes are those of the pieces from the first of
+ * these on. False: a worker has to. */
+static bool quick_read(struct quick *quick, struct engine *engine)
 {
+    size_t size = 0, done = 0;
+    bool may_wait, whole = true;
+
+    for (size_t i = 0; i < quick->count; i++)
+        if (quick->flights[i] && !flight_data(quick->flights[i], 0))
+            size += quick->pieces[i].size;
+    if (size == 0)
+        return true;
+    if (buffer_get(engine->buffers, size, &quick->buffer) < 0)
+        return false;
+    may_wait = atomic_fetch_add(&engine->callers, 1) < CALLERS_MAX;
+    for (size_t i = 0; i < quick->count && whole; i++) {
+        struct flight *flight = quick->flights[i];
+        const struct piece *piece = &quick->pieces[i];
+        uint8_t *data = quick->buffer.data + done;
+
+        if (!flight || flight_data(flight, 0))
+            continue;
+        whole = may_wait ? flight_copy(flight, piece->chunk.skip, piece->size, data)
+                         : flight_copy_now(flight, piece->chunk.skip, piece->size, data);
+        done += piece->size;
+    }
+    atomic_fetch_sub(&engine->callers, 1);
+    return whole;
+}
+
+/* The pieces as parts of an answer. */
+static void quick_parts(const struct quick *quick, struct part parts[PIECES_MAX])
+{
+    size_t done = 0;
+
     for (size_t i = 0; i < quick->count; i++) {
         const struct piece *piece = &quick->pieces[i];
 
-        parts[i] = (struct part){.fd = -1, .size = piece->size};
-        if (piece->kind == PIECE_ZERO)
-            parts[i].data = zeros;
-        else if (piece->kind == PIECE_PATCH)
+        parts[i] = (struct part){.data = zeros, .size = piece->size};
+        if (piece->kind == PIECE_PATCH)
             parts[i].data = piece->patch;
-        else if (!flight_part(quick->flights[i], piece->chunk.skip, piece->size, &parts[i]))
-            return false;
+        if (piece->kind != PIECE_CHUNK)
+            continue;
+        parts[i].data = flight_data(quick->flights[i], piece->chunk.skip);
+        if (!parts[i].data) {
+            parts[i].data = quick->buffer.data + done;
+            done += piece->size;
+        }
     }
-    return true;
 }
 
-/* All is at hand: answers, and gives the chunks back. False: not answered. *bytes is for leave().
- */
+/* All is at hand: answers, and gives the chunks back. False: not answered, since some of it has to
+ * be read from a disk. *bytes is for leave(). */
 static bool quick_reply(struct quick *quick, const struct request *request, uint64_t *bytes)
 {
     struct engine *engine = request->engine;
     struct part parts[PIECES_MAX];
-    bool whole = quick_parts(quick, parts);
+    bool whole;
     int r;
 
+    whole = quick_read(quick, engine);
     if (whole) {
+        quick_parts(quick, parts);
         r = pieces_unchanged(request->view, quick->pieces, quick->count);
         if (r == -ESTALE)
             tell_stale(engine, request->owner);
@@ -262,7 +307,7 @@ static void request_end(struct request *request, uint64_t bytes)
 static void gathered(struct gather *gather, int r)
 {
     struct request *request = (struct request *)((char *)gather - offsetof(struct request, gather));
-    const struct part part = {.data = gather->buffer.data, .fd = -1, .size = request->size};
+    const struct part part = {.data = gather->buffer.data, .size = request->size};
     uint64_t bytes;
 
     if (r == 0)
@@ -481,7 +526,7 @@ static void file_run(struct pool_job *job)
     struct engine *engine = request->engine;
     size_t have = 0;
     int r = stopping(engine) ? -ENODEV : read_file(request, &have);
-    const struct part part = {.data = request->buffer.data, .fd = -1, .size = have};
+    const struct part part = {.data = request->buffer.data, .size = have};
 
     request_end(request, answer(request, r, &part, have > 0));
 }

@@ -12,8 +12,9 @@
 
 /*
  * The bytes of views: single flight, conversion, chunks at hand, read-ahead. Knows no FUSE.
- * The caller of engine_submit() never waits for a read or a conversion; done() may be called before
- * it returns.
+ * The caller of engine_submit() never waits for a conversion or a model; done() may be called
+ * before it returns. For an open object of the cache that is not in memory a few callers at a time
+ * wait, so that one reader is spared the way to a worker and back; the others do not.
  */
 struct engine;
 

@@ -216,6 +216,37 @@ static void flight_look(struct pool_job *job)
     leave_flight(flights);
 }
 
+/* --- warming ------------------------------------------------------------------------------------
+ */
+
+static void flight_warm(struct pool_job *job)
+{
+    struct flight *flight = (struct flight *)((char *)job - offsetof(struct flight, job));
+    struct flights *flights = flight->flights;
+
+    cache_will_need(flight->object);
+    pthread_mutex_lock(&flights->lock);
+    flight->warming = false;
+    pthread_mutex_unlock(&flights->lock);
+    flight_put(flights, flight);
+    leave_flight(flights);
+}
+
+/* A stream comes to a chunk that is a file: once, so that its bytes are in the page cache by then.
+ * Called with the lock. */
+static void warm(struct flights *flights, struct flight *flight, uint64_t stream)
+{
+    if (flight->state != STATE_READY || flight->charge > 0 || flight->warming ||
+        flight->warmed_for == stream || flights->stop)
+        return;
+    flight->warming = true;
+    flight->warmed_for = stream;
+    flight->references++;
+    flights->busy++;
+    flight->job.run = flight_warm;
+    pool_add(flights->engine->pool, &flight->job, POOL_READY);
+}
+
 /* --- beginning ----------------------------------------------------------------------------------
  */
 
@@ -329,8 +360,11 @@ bool flights_ahead(struct flights *flights, const struct view *view, void *owner
     bool known, more;
 
     pthread_mutex_lock(&flights->lock);
-    known = hand_find(flights, &key) != NULL;
-    if (!known)
+    flight = hand_find(flights, &key);
+    known = flight != NULL;
+    if (known)
+        warm(flights, flight, stream);
+    else
         hand_forgo(flights, chunk.size);
     more = !flights->stop && (known || flights->ahead + chunk.size <= flights->at_hand_max / 2);
     pthread_mutex_unlock(&flights->lock);
@@ -339,7 +373,7 @@ bool flights_ahead(struct flights *flights, const struct view *view, void *owner
     flight = flight_new(flights, view, owner, tensor, index);
     if (!flight)
         return false;
-    flight->stream = stream;
+    flight->stream = flight->warmed_for = stream;
     flights->engine->hold(owner);
     pthread_mutex_lock(&flights->lock);
     if (!flights->stop && !hand_find(flights, &flight->key)) {
@@ -490,21 +524,16 @@ static void flight_lose(struct flight *flight)
     pthread_mutex_unlock(&flights->lock);
 }
 
-bool flight_part(struct flight *flight, size_t skip, size_t size, struct part *part)
+const uint8_t *flight_data(const struct flight *flight, size_t skip)
 {
-    *part = (struct part){.fd = -1, .size = size};
-    if (!flight->object) {
-        part->data = flight->result.data + skip;
-    } else if (cache_object_data(flight->object)) {
-        part->data = (const uint8_t *)cache_object_data(flight->object) + skip;
-    } else if (cache_object_descriptor(flight->flights->engine->cache, flight->object, &part->fd,
-                                       &part->offset) == 0) {
-        part->offset += skip;
-    } else {
-        flight_lose(flight);
-        return false;
-    }
-    return true;
+    const uint8_t *data = flight->object ? cache_object_data(flight->object) : flight->result.data;
+
+    return data ? data + skip : NULL;
+}
+
+bool flight_copy_now(const struct flight *flight, size_t skip, size_t size, void *data)
+{
+    return cache_read_now(flight->object, skip, data, size) == 0;
 }
 
 bool flight_copy(struct flight *flight, size_t skip, size_t size, void *data)

@@ -56,7 +56,8 @@ MUST_USE int flights_join(struct flights *flights, const struct view *view, void
                           uint32_t tensor, uint32_t index, struct flight_waiter *waiter,
                           struct flight **flight);
 
-/* Queues a conversion that nobody waits for. False: there is enough of that, the caller may stop
+/* Queues a conversion that nobody waits for; a chunk that is at hand as a file of the cache is read
+ * into the page cache. False: there is enough of that, the caller may stop
  * asking. */
 bool flights_ahead(struct flights *flights, const struct view *view, void *owner, uint32_t tensor,
                    uint32_t index, uint64_t stream);
@@ -64,13 +65,14 @@ bool flights_ahead(struct flights *flights, const struct view *view, void *owner
 /* The stream goes elsewhere: what it had queued and nobody wants is taken back. */
 void flights_drop(struct flights *flights, uint64_t stream);
 
-/*
- * `size` bytes of a chunk at hand from `skip` on; valid while the reference is held. False: the
- * cache's file was cut. The flight is not found any more then: give it back and ask for the chunk
- * again.
- */
-MUST_USE bool flight_part(struct flight *flight, size_t skip, size_t size, struct part *part);
-/* The same, copied to memory: for workers. */
+/* A chunk at hand from byte `skip` on, valid while the reference is held; NULL: it is in a file of
+ * the cache. */
+const uint8_t *flight_data(const struct flight *flight, size_t skip);
+/* `size` bytes of a chunk that is in a file, if they are in the page cache: never waits. False:
+ * they are not; a worker has to copy them. */
+MUST_USE bool flight_copy_now(const struct flight *flight, size_t skip, size_t size, void *data);
+/* The same of any chunk at hand, for workers. False: the cache's file was cut. The flight is not
+ * found any more then: give it back and ask for the chunk again. */
 MUST_USE bool flight_copy(struct flight *flight, size_t skip, size_t size, void *data);
 void flight_put(struct flights *flights, struct flight *flight);
 

@@ -47,6 +47,8 @@ struct flight {
     bool looking;        /* in the cache; not yet to be converted */
     bool unwanted;       /* dropped while looking */
     bool found;          /* the hash has it */
+    bool warming;        /* READY: its job is to read the object into the page cache */
+    uint64_t warmed_for; /* the last stream for which it was; 0: none */
     int r;               /* FAILED: why */
     uint64_t stream;
     /* written by the worker, constant once READY: one of both */
@@ -76,7 +78,7 @@ struct flights {
     size_t object_count;
     size_t ahead;     /* bytes of flights that are `ahead`, in any state */
     unsigned running; /* conversions */
-    unsigned busy;    /* workers with a flight */
+    unsigned busy;    /* workers with a flight, and flights that are `warming` */
     bool stop;
     uint64_t conversions, conversions_ahead, dropped_ahead, recalled;
 };

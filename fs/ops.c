@@ -327,15 +327,12 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
     const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
                             FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO;
-    const unsigned unwanted =
-        FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_WRITEBACK_CACHE;
-    const struct ops *ops = userdata;
+    const unsigned unwanted = FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+                              FUSE_CAP_WRITEBACK_CACHE;
 
+    (void)userdata;
     conn->want |= wanted & conn->capable;
     conn->want &= ~unwanted;
-    /* Only files of the cache are spliced: a source's bytes are checked in memory. */
-    if (!ops->config.cache)
-        conn->want &= ~(unsigned)FUSE_CAP_SPLICE_WRITE;
     conn->max_background = BACKGROUND_MAX;
     conn->congestion_threshold = BACKGROUND_MAX / 4 * 3;
 }

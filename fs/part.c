@@ -1,24 +1,8 @@
 #include "fs/part.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
-#include <unistd.h>
-
-static int read_all(int fd, uint64_t offset, uint8_t *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = pread(fd, data, size, (off_t)offset);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -EIO;
-        data += n;
-        offset += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
 
 int parts_copy(const struct part *parts, int count, void *data, size_t size)
 {
@@ -29,10 +13,7 @@ int parts_copy(const struct part *parts, int count, void *data, size_t size)
 
         if (part->size > size)
             return -EIO;
-        if (part->data)
-            memcpy(to, part->data, part->size);
-        else if (read_all(part->fd, part->offset, to, part->size) < 0)
-            return -EIO;
+        memcpy(to, part->data, part->size);
         to += part->size;
         size -= part->size;
     }

@@ -2,20 +2,16 @@
 #define FS_PART_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "config.h"
 
-/* A part of an answer: bytes in memory, or in a file of the cache that is whole and verified. */
+/* A part of an answer. */
 struct part {
-    const void *data; /* NULL: in fd */
-    int fd;
-    uint64_t offset; /* in fd */
+    const void *data;
     size_t size;
 };
 
-/* Copies parts of `size` bytes in all to memory. -EIO: they have another size, or a file was cut.
- */
+/* Copies parts of `size` bytes in all to memory. -EIO: they have another size. */
 MUST_USE int parts_copy(const struct part *parts, int count, void *data, size_t size);
 
 #endif

@@ -2,10 +2,12 @@
 #include "fs/engine.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,11 +57,14 @@ static struct extent extents[2];
 static uint8_t header[HEADER];
 static struct view view;
 
+/* As little compressible as weights are: objects of the cache are files, not memory. */
 static uint8_t byte_at(uint64_t n)
 {
     if (n >= HEADER && n < FIRST)
         return 0;
-    return (uint8_t)(n * 2654435761u >> 13);
+    n = n * 0x9e3779b97f4a7c15u;
+    n = (n ^ n >> 32) * 0xd6e8feb86659fd93u;
+    return (uint8_t)(n >> 56);
 }
 
 const struct version *source_version(const struct source *s, unsigned shard)
@@ -937,6 +942,60 @@ static void a_stream_is_read_ahead_from_the_cache(void)
     close_cache();
 }
 
+/* Objects that are wholly in the page cache; `drop`: asks the kernel to forget them first. */
+static unsigned objects_in_memory(bool drop)
+{
+    char pattern[64];
+    unsigned count = 0;
+    glob_t found;
+
+    snprintf(pattern, sizeof(pattern), "%s/[0-9a-f]/*", directory);
+    CHECK(glob(pattern, 0, NULL, &found) == 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        int fd = open(found.gl_pathv[i], O_RDONLY | O_CLOEXEC);
+        unsigned char pages[CHUNK / 4096 + 2] = {0};
+        struct stat st;
+        void *at;
+
+        CHECK(fd >= 0 && fstat(fd, &st) == 0);
+        /* A manifest, or a chunk of half the size, is none of those that are looked for. */
+        if (st.st_size == CHUNK + 4096) {
+            CHECK(!drop || (fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0));
+            at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+            CHECK(at != MAP_FAILED && mincore(at, (size_t)st.st_size, pages) == 0);
+            CHECK(munmap(at, (size_t)st.st_size) == 0);
+            count += memchr(pages, 0, CHUNK / 4096 + 1) == NULL;
+        }
+        close(fd);
+    }
+    globfree(&found);
+    return count;
+}
+
+/* Objects stay open for longer than the kernel keeps their bytes. */
+static void open_objects_are_read_ahead(void)
+{
+    struct bench bench;
+
+    open_cache();
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(objects_in_memory(false) > 2 * CORES);
+    if (objects_in_memory(true) > 0) {
+        fprintf(stderr, "the filesystem of %s keeps all in memory\n", directory);
+    } else {
+        engine_readahead(bench.engine, 8, &view, &source, chunk_place(0, 3), 4096);
+        engine_readahead(bench.engine, 8, &view, &source, chunk_place(0, 3) + 4096, 4096);
+        for (int i = 0; objects_in_memory(false) < 2 * CORES; i++) {
+            CHECK(i < 10000);
+            usleep(1000);
+        }
+        CHECK(objects_in_memory(false) == 2 * CORES);
+    }
+    end(&bench);
+    close_cache();
+}
+
 /* These hold without a cache, and with one that knows nothing. */
 static void (*const tests[])(void) = {
     every_range_has_its_bytes,       many_readers_convert_once,
@@ -984,6 +1043,7 @@ int main(void)
     what_was_converted_is_not_converted_again();
     a_young_version_is_not_noted();
     a_stream_is_read_ahead_from_the_cache();
+    open_objects_are_read_ahead();
     a_cache_that_goes_harms_nobody();
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         open_cache();

@@ -146,8 +146,8 @@ static void answer(const struct request *request, uint8_t *data)
 {
     const struct view *view = request->view;
     struct part parts[2] = {
-        {.data = data, .fd = -1, .size = request->size / 3},
-        {.data = data + request->size / 3, .fd = -1, .size = request->size - request->size / 3}};
+        {.data = data, .size = request->size / 3},
+        {.data = data + request->size / 3, .size = request->size - request->size / 3}};
     struct world *world = world_of(view->extents[0].tensor);
     struct defect defect;
     int r = 0;
