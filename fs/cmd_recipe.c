@@ -1,9 +1,13 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/cmd.h"
 #include "fs/cmd_source.h"
+#include "fs/importance.h"
 #include "fs/log.h"
 #include "fs/recipe_text.h"
 #include "quant/view.h"
@@ -42,9 +46,56 @@ static void print_help(const char *program)
                  "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
                  "tensor in file order its name, shape, source type, type, offset and size.\n"
                  "SOURCE: a GGUF file, or the first file of a split set. VARIANT: as in the\n"
-                 "mount, for example q4_k_m or q4_k_m+pure.\n\n"
+                 "mount, for example q4_k_m or q4_k_m+pure. With +imatrix the importance matrix\n"
+                 "beside SOURCE counts; where one is missing, that is only a warning here.\n\n"
                  "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n",
                  program);
+}
+
+/* The importance matrix beside the model becomes the source's; *found is false if there is none.
+ * -errno with the user told. */
+static int find_imatrix(const struct cmd_source *model, bool *found)
+{
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct imatrix *imatrix = NULL;
+    char name[NAME_MAX + 1], line[2048], text[4096];
+    struct version version;
+    int fd = -1, r;
+
+    for (unsigned i = 0; i < IMPORTANCE_PLACES_BESIDE && fd < 0; i++)
+        if (importance_name(source_shard_name(model->source, 0), i, name))
+            fd = openat(model->directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    *found = fd >= 0;
+    if (fd < 0) {
+        (void)fprintf(stderr, "quantfs recipe: warning: there is no importance matrix\n");
+        return 0;
+    }
+    r = importance_read(fd, name, &imatrix, &version, &defect);
+    if (r == 0)
+        r = imatrix_check(imatrix, &defect);
+    if (r == 0)
+        return source_set_imatrix(model->source, imatrix, &version, fd, false);
+    imatrix_free(imatrix);
+    (void)close(fd);
+    (void)snprintf(line, sizeof(line), "%s: %s", name, defect.text);
+    log_escape(line, text, sizeof(text));
+    (void)fprintf(stderr, "%s\n", text);
+    return r;
+}
+
+static void warn(const struct recipe *recipe, struct variant variant)
+{
+    char name[512], text[VARIANT_TEXT_MAX];
+
+    log_escape(recipe->lacking, name, sizeof(name));
+    (void)fprintf(stderr,
+                  "quantfs recipe: warning: tensor %s cannot do without an importance matrix\n",
+                  name);
+    if (variant.imatrix)
+        return;
+    variant.imatrix = true;
+    variant_format(&variant, text, sizeof(text));
+    (void)fprintf(stderr, "quantfs recipe: the variant with one is %s\n", text);
 }
 
 int cmd_recipe(const char *program, int argc, char **argv)
@@ -54,7 +105,7 @@ int cmd_recipe(const char *program, int argc, char **argv)
     struct recipe *recipe = NULL;
     struct view *view = NULL;
     struct variant variant;
-    bool requantize = false;
+    bool requantize = false, found = false;
     char text[8192];
     int r;
 
@@ -75,6 +126,11 @@ int cmd_recipe(const char *program, int argc, char **argv)
         return 1;
     variant.requantize = requantize;
     r = cmd_source_open(argv[1], &model, &defect);
+    if (r == 0 && variant.imatrix && find_imatrix(&model, &found) < 0) {
+        r = -EINVAL;
+        goto out;
+    }
+    variant.dry_run = !found;
     if (r == 0)
         r = recipe_make(model.source, &model.facts, &variant, &recipe, &defect);
     if (r == 0)
@@ -86,6 +142,8 @@ int cmd_recipe(const char *program, int argc, char **argv)
         (void)fprintf(stderr, "%s\n", text);
         goto out;
     }
+    if (recipe->lacking)
+        warn(recipe, variant);
     r = print_recipe(view);
     if (r < 0)
         (void)fprintf(stderr, "quantfs recipe: standard output: %s\n", strerror(-r));

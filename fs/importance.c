@@ -4,6 +4,30 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fs/shard.h"
+
+/* A split set's stem ends where the numbers begin. */
+static size_t stem_of(const char *model)
+{
+    size_t length = strlen(model), stem;
+    unsigned number, count;
+
+    if (shard_parse(model, &stem, &number, &count))
+        return stem;
+    return length > 5 && strcmp(model + length - 5, ".gguf") == 0 ? length - 5 : length;
+}
+
+bool importance_name(const char *model, unsigned place, char name[NAME_MAX + 1])
+{
+    /* A matrix without a model's name belongs to what it stands beside. */
+    static const char *const names[IMPORTANCE_PLACES] = {
+        ".imatrix.gguf", ".imatrix", "imatrix.gguf", "imatrix.dat", ".imatrix.gguf", ".imatrix"};
+    bool stem = names[place][0] == '.';
+
+    return snprintf(name, NAME_MAX + 1, "%.*s%s", stem ? (int)stem_of(model) : 0, model,
+                    names[place]) <= NAME_MAX;
+}
+
 /* The state of a regular file. */
 static int look(int fd, struct version *version, struct defect *defect)
 {

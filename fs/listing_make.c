@@ -29,7 +29,8 @@ struct making {
     char (*texts)[VARIANT_TEXT_MAX];
     struct listing *listing;
     struct survey survey;
-    size_t no_source; /* number of the source of groups */
+    size_t no_source;   /* number of the source of groups */
+    size_t plain_count; /* variants without an importance matrix: the first ones */
     pthread_mutex_t lock;
     /* protected by lock, as is the listing while slots are at work */
     size_t next; /* model */
@@ -115,7 +116,7 @@ static int add_model(struct making *making, const struct slot *slot)
 
     if (slot->model->place)
         (void)layout_next(slot->model->place, making->config.directory, &part, &length);
-    for (size_t i = 0; i < making->config.variant_count && r == 0; i++) {
+    for (size_t i = 0; i < question->variant_count && r == 0; i++) {
         if (slot->results[i] < 0)
             continue;
         if (length > 0)
@@ -125,7 +126,9 @@ static int add_model(struct making *making, const struct slot *slot)
                                    question->versions, &source);
         have_source = true;
         if (r == 0)
-            r = add_view(making, slot->model, &slot->attrs[i], making->texts[i], source);
+            r = add_view(making, slot->model, &slot->attrs[i],
+                         making->texts[question->variants - making->config.variants + (ptrdiff_t)i],
+                         source);
     }
     return r;
 }
@@ -149,6 +152,22 @@ static const struct survey_model *next_model(struct making *making)
     return NULL;
 }
 
+/* Variants with an importance matrix are those of another version of a model's files, so they are
+ * asked about after the others. False: there are none, or they have been. */
+static bool ask_imatrix(struct slot *slot)
+{
+    struct making *making = slot->making;
+    size_t count = making->config.variant_count;
+
+    if (slot->question.variants != making->config.variants || making->plain_count == 0 ||
+        making->plain_count == count)
+        return false;
+    slot->question.variants += making->plain_count;
+    slot->question.variant_count = count - making->plain_count;
+    models_ask(making->config.models, &slot->question);
+    return true;
+}
+
 /* Asks about the next model, or ends the slot's work, and with the last one's all. */
 static void ask_next(struct slot *slot)
 {
@@ -168,6 +187,9 @@ static void ask_next(struct slot *slot)
                        (int)(model->name > model->path ? model->name - model->path - 1 : 0),
                        model->path);
         slot->question.name = model->name;
+        slot->question.variants = making->config.variants;
+        slot->question.variant_count =
+            making->plain_count > 0 ? making->plain_count : making->config.variant_count;
         models_ask(making->config.models, &slot->question);
     } else if (last) {
         finish(making);
@@ -178,15 +200,17 @@ static void answered(struct models_question *question, int r)
 {
     struct slot *slot = (struct slot *)question;
     struct making *making = slot->making;
+    bool is_model = r == 0;
 
-    if (r == 0) {
+    if (is_model) {
         pthread_mutex_lock(&making->lock);
         r = add_model(making, slot);
         if (r < 0)
             making->r = r;
         pthread_mutex_unlock(&making->lock);
     }
-    ask_next(slot);
+    if (!is_model || !ask_imatrix(slot))
+        ask_next(slot);
 }
 
 /* ---- the outcome ---- */
@@ -251,6 +275,8 @@ static int prepare(struct making *making)
     making->texts = calloc(count + 1, sizeof(*making->texts));
     if (!making->texts || listing_new(&making->listing) < 0)
         return -ENOMEM;
+    while (making->plain_count < count && !making->config.variants[making->plain_count].imatrix)
+        making->plain_count++;
     for (size_t i = 0; i < count; i++)
         variant_format(&making->config.variants[i], making->texts[i], sizeof(making->texts[i]));
     for (size_t i = 0; i < QUESTIONS_MAX; i++) {
@@ -263,8 +289,6 @@ static int prepare(struct making *making)
             return -ENOMEM;
         slot->question = (struct models_question){
             .directory = slot->directory,
-            .variants = making->config.variants,
-            .variant_count = count,
             .answer = answered,
             .results = slot->results,
             .attrs = slot->attrs,

@@ -12,7 +12,7 @@
 struct listing_config {
     const struct root *root;
     struct models *models;
-    const struct variant *variants;
+    const struct variant *variants; /* those with an importance matrix behind the others */
     size_t variant_count;
     enum layout layout;
     bool browse;           /* the variants' folders, too */

@@ -36,6 +36,7 @@ static void print_help(FILE *stream)
                 "  -o cache_size=SIZE  bound of the cache, such as 20G or 10%% (10%%)\n"
                 "  -o layout=LAYOUT    tree, dirs, flat or lmstudio, for who scans folders\n"
                 "  -o browse           list the folders of variants: recipe, tensors, Modelfile\n"
+                "  -o imatrix_dir=DIR  where importance matrices are looked for, too\n"
                 "  -o log=FILE         write the log there instead of to syslog\n"
                 "  -o allow_other      let other users in\n\n"
                 "All options: man quantfs. quantize, recipe, types, cache have a --help.\n");

@@ -21,7 +21,8 @@ static bool has_versions(const struct model_shelf_entry *entry, unsigned count,
     return versions_equal(files->versions, files->count, versions, count);
 }
 
-static struct model_shelf_entry *new_entry(const char *path, struct probe_files *files)
+static struct model_shelf_entry *new_entry(const char *path, bool imatrix,
+                                           struct probe_files *files)
 {
     size_t length = strlen(path);
     struct model_shelf_entry *entry = malloc(sizeof(*entry) + length + 1);
@@ -31,7 +32,7 @@ static struct model_shelf_entry *new_entry(const char *path, struct probe_files 
         probe_files_free(files);
         return NULL;
     }
-    *entry = (struct model_shelf_entry){.record = {.files = *files}};
+    *entry = (struct model_shelf_entry){.record = {.imatrix = imatrix, .files = *files}};
     copy = (char *)(entry + 1);
     memcpy(copy, path, length + 1);
     entry->record.path = copy;
@@ -39,20 +40,20 @@ static struct model_shelf_entry *new_entry(const char *path, struct probe_files 
     return entry;
 }
 
-int model_record_get(struct model_shelf *shelf, const char *path, struct probe_files *files,
-                     struct model_record **record)
+int model_record_get(struct model_shelf *shelf, const char *path, bool imatrix,
+                     struct probe_files *files, struct model_record **record)
 {
     struct model_shelf_trash trash;
     struct model_shelf_entry *entry, *made = NULL;
 
     model_shelf_trash_init(&trash);
     pthread_mutex_lock(&shelf->lock);
-    entry = model_shelf_find(shelf, path);
+    entry = model_shelf_find(shelf, path, imatrix);
     if (entry && !has_versions(entry, files->count, files->versions)) {
         model_shelf_drop(shelf, entry, &trash);
         entry = NULL;
     }
-    if (!entry && (made = new_entry(path, files)) != NULL) {
+    if (!entry && (made = new_entry(path, imatrix, files)) != NULL) {
         struct model_shelf_entry **bucket = model_shelf_bucket(shelf, path);
 
         entry = made;
@@ -87,14 +88,14 @@ void model_record_put(struct model_shelf *shelf, struct model_record *record)
     pthread_mutex_unlock(&shelf->lock);
 }
 
-void model_record_drop(struct model_shelf *shelf, const char *path)
+void model_record_drop(struct model_shelf *shelf, const char *path, bool imatrix)
 {
     struct model_shelf_trash trash;
     struct model_shelf_entry *entry;
 
     model_shelf_trash_init(&trash);
     pthread_mutex_lock(&shelf->lock);
-    entry = model_shelf_find(shelf, path);
+    entry = model_shelf_find(shelf, path, imatrix);
     if (entry)
         model_shelf_drop(shelf, entry, &trash);
     pthread_mutex_unlock(&shelf->lock);
@@ -128,10 +129,12 @@ void model_put(struct model_shelf *shelf, struct model *model)
 /* What a parsed source takes, about: names and numbers of its tensors and keys. */
 static size_t source_memory(const struct source *source)
 {
+    const struct imatrix *imatrix = source_imatrix(source);
     size_t count;
 
     (void)source_tensors(source, &count);
-    return 4096 + count * 320 + source_gguf(source)->key_count * 128;
+    return 4096 + count * 320 + source_gguf(source)->key_count * 128 +
+           (imatrix ? imatrix->memory : 0);
 }
 
 int model_set(struct model_shelf *shelf, struct model_record *record, struct source *source,
@@ -149,7 +152,7 @@ int model_set(struct model_shelf *shelf, struct model_record *record, struct sou
     }
     *model = (struct model){
         .users = 1,
-        .files = source_shard_count(source),
+        .files = source_shard_count(source) + (source_imatrix(source) != NULL),
         .memory = source_memory(source),
         .young = record->young,
         .source = source,
@@ -307,7 +310,7 @@ struct model_view *model_view_find_at(struct model_shelf *shelf, const char *pat
 
     variant_format(variant, text, sizeof(text));
     pthread_mutex_lock(&shelf->lock);
-    entry = model_shelf_find(shelf, path);
+    entry = model_shelf_find(shelf, path, variant->imatrix);
     if (entry && entry->model && has_versions(entry, version_count, versions) &&
         (!entry->model->young || probe_files_young(&entry->record.files)))
         view = find_view(shelf, entry->model, text, facet);

@@ -50,6 +50,7 @@ struct model_reason {
 struct model_record {
     /* constant */
     const char *path; /* of the first file, from the root */
+    bool imatrix; /* the model with its importance matrix, which is a record and model of its own */
     /* but the mode: a directory on the way is opened or closed with no other version of the files
      */
     struct probe_files files;
@@ -77,11 +78,11 @@ void model_shelf_clear(struct model_shelf *shelf);
 
 /* The record of `path` with those files, made if need be, instead of one with others. Takes *files
  * over, also on -ENOMEM. To be put back. */
-MUST_USE int model_record_get(struct model_shelf *shelf, const char *path,
+MUST_USE int model_record_get(struct model_shelf *shelf, const char *path, bool imatrix,
                               struct probe_files *files, struct model_record **record);
 void model_record_put(struct model_shelf *shelf, struct model_record *record);
 /* Nothing stands at `path` any more. */
-void model_record_drop(struct model_shelf *shelf, const char *path);
+void model_record_drop(struct model_shelf *shelf, const char *path, bool imatrix);
 
 /* The record's model, or NULL. To be put back. */
 struct model *model_get(struct model_shelf *shelf, struct model_record *record);

@@ -83,11 +83,12 @@ struct model_shelf_entry **model_shelf_bucket(struct model_shelf *shelf, const c
     return &shelf->buckets[(hash ^ (hash >> 32)) % MODEL_SHELF_BUCKETS];
 }
 
-struct model_shelf_entry *model_shelf_find(struct model_shelf *shelf, const char *path)
+struct model_shelf_entry *model_shelf_find(struct model_shelf *shelf, const char *path,
+                                           bool imatrix)
 {
     struct model_shelf_entry *entry = *model_shelf_bucket(shelf, path);
 
-    while (entry && strcmp(entry->record.path, path) != 0)
+    while (entry && (entry->record.imatrix != imatrix || strcmp(entry->record.path, path) != 0))
         entry = entry->next;
     return entry;
 }

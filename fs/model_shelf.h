@@ -87,7 +87,8 @@ void model_shelf_append(struct model_shelf_link *list, struct model_shelf_link *
 void model_shelf_remove(struct model_shelf_link *link);
 
 struct model_shelf_entry **model_shelf_bucket(struct model_shelf *shelf, const char *path);
-struct model_shelf_entry *model_shelf_find(struct model_shelf *shelf, const char *path);
+struct model_shelf_entry *model_shelf_find(struct model_shelf *shelf, const char *path,
+                                           bool imatrix);
 
 /* What loses its last user becomes idle, or trash if nobody can find it any more. */
 void model_shelf_use_model(struct model_shelf *shelf, struct model *model);

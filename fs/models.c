@@ -35,6 +35,7 @@ struct flight {
     struct flight *prev, *next; /* in models->flights; waiting ones in the order they will run */
     bool running;
     bool urgent;
+    bool imatrix; /* about the model with its importance matrix: part of the key */
     struct models_question *first, *last;
     const char *directory, *name; /* behind the flight, as is the path */
     char path[];                  /* of the first file, from the root: the flight's key */
@@ -88,13 +89,17 @@ void models_free(struct models *models)
     free(models);
 }
 
-void models_log_path(const struct models *models, const char *path, char *out, size_t size)
+static void log_path(const char *root, const char *path, char *out, size_t size)
 {
-    const char *root = models->config.root_path;
     size_t length = strlen(root);
 
     (void)snprintf(out, size, "%s%s%s", root, length > 0 && root[length - 1] == '/' ? "" : "/",
                    path);
+}
+
+void models_log_path(const struct models *models, const char *path, char *out, size_t size)
+{
+    log_path(models->config.root_path, path, out, size);
 }
 
 /* ---- the log ---- */
@@ -134,21 +139,52 @@ static enum log_level level_of(int r)
     return r == -ENODATA || r == -EAGAIN || r == -ENOENT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
-static void log_refused(struct models *models, const struct flight *flight, int r,
-                        enum log_level level, const struct defect *defect)
+static struct probe probe_of(const struct models *models, const struct flight *flight)
 {
-    char file[SHARD_NAME_MAX], path[PATH_MAX + SHARD_NAME_MAX], line[3 * PATH_MAX];
+    return (struct probe){
+        .root = models->config.root,
+        .imatrix_root = models->config.imatrix_root,
+        .directory = flight->directory,
+        .name = flight->name,
+        .trust_stat = models->config.trust_stat,
+        .imatrix = flight->imatrix,
+    };
+}
+
+/* What a defect calls file `number`, and the root that its path begins at. */
+static int name_file(const struct models *models, const struct flight *flight, unsigned number,
+                     int imatrix_place, const char **root_path, char *path, size_t size)
+{
+    const struct probe probe = probe_of(models, flight);
+    char file[SHARD_NAME_MAX];
+    const struct root *root;
+    int r;
+
+    if (number < shard_count(flight->name) || imatrix_place < 0) {
+        shard_name(flight->name, number, file);
+        return root_join(flight->directory, file, path, size);
+    }
+    r = probe_imatrix_path(&probe, (unsigned)imatrix_place, &root, path, size);
+    if (r == 0 && root != models->config.root)
+        *root_path = models->config.imatrix_path;
+    return r;
+}
+
+static void log_refused(struct models *models, const struct flight *flight, int r,
+                        enum log_level level, const struct defect *defect, int imatrix_place)
+{
+    char path[PATH_MAX + SHARD_NAME_MAX], line[3 * PATH_MAX];
     struct defect shown = *defect;
+    const char *root = models->config.root_path;
 
     if (shown.text[0] == '\0')
         (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
-    shard_name(flight->name, shown.shard, file);
-    if (root_join(flight->directory, file, path, sizeof(path)) < 0)
+    if (name_file(models, flight, shown.shard, imatrix_place, &root, path, sizeof(path)) < 0)
         return;
     /* Of such a place there is no record. */
     if (r == -ELOOP && !tell(models, path, shown.text))
         return;
-    models_log_path(models, path, line, sizeof(line));
+    log_path(root, path, line, sizeof(line));
     log_defect(models->config.log, level, line, &shown);
 }
 
@@ -171,8 +207,8 @@ static void log_no_variant(struct models *models, struct model_record *record)
 /* Errors that say something about the files in this version, so that they stay true. */
 static bool is_verdict(int r)
 {
-    return r == 0 || r == -ENOEXEC || r == -EINVAL || r == -ENOTSUP || r == -ENODATA ||
-           r == -EACCES || r == -EPERM;
+    return r == 0 || r == -ENOEXEC || r == -ENOKEY || r == -EINVAL || r == -ENOTSUP ||
+           r == -ENODATA || r == -EACCES || r == -EPERM;
 }
 
 /* Of the verdict, or of the first variant refused. Without memory there is none. */
@@ -196,14 +232,15 @@ static void forget_reason(struct model_record *record)
     record->reason = NULL;
 }
 
-/* Files that are no models are nobody's mistake. */
+/* Files that are no models are nobody's mistake; that there is no importance matrix matters to who
+ * asks for one (tell_no_imatrix()). */
 static void log_verdict(struct models *models, const struct flight *flight,
                         struct model_record *record, const struct defect *defect)
 {
     int r = record->verdict;
 
-    if (!record->told && r < 0 && r != -ENOEXEC)
-        log_refused(models, flight, r, level_of(r), defect);
+    if (!record->told && r < 0 && r != -ENOEXEC && r != -ENOKEY)
+        log_refused(models, flight, r, level_of(r), defect, record->files.imatrix_place);
     record->told = record->judged;
 }
 
@@ -226,6 +263,7 @@ static void note_facts(struct model_record *record, const struct source *source)
 static int parse(struct models *models, const struct flight *flight, struct model_record *record,
                  struct model **model)
 {
+    const struct probe probe = probe_of(models, flight);
     struct source *source = NULL;
     struct arch_facts facts;
     struct defect defect;
@@ -235,12 +273,10 @@ static int parse(struct models *models, const struct flight *flight, struct mode
     models->parses++;
     pthread_mutex_unlock(&models->lock);
     record->young = probe_files_young(&record->files);
-    r = probe_source(models->config.root, flight->directory, flight->name, &record->files, &source,
-                     &facts, &defect);
+    r = probe_source(&probe, &record->files, &source, &facts, &defect);
     if (r == -EMFILE || r == -ENFILE) {
         model_shelf_clear(models->shelf);
-        r = probe_source(models->config.root, flight->directory, flight->name, &record->files,
-                         &source, &facts, &defect);
+        r = probe_source(&probe, &record->files, &source, &facts, &defect);
     }
     record->changed = record->changed || !record->judged || record->verdict != r;
     record->judged = is_verdict(r);
@@ -319,6 +355,34 @@ static uint64_t data_of(const struct view *view)
     return data;
 }
 
+/* A variant that needs an importance matrix is another variant: the one that has it. */
+static void advise(const struct variant *variant, struct defect *defect)
+{
+    struct variant with = *variant;
+    char text[VARIANT_TEXT_MAX];
+    size_t length = strlen(defect->text);
+
+    if (variant->imatrix || strcmp(defect->text, RECIPE_NEEDS_IMATRIX) != 0)
+        return;
+    with.imatrix = true;
+    variant_format(&with, text, sizeof(text));
+    (void)snprintf(defect->text + length, sizeof(defect->text) - length, " Ask for %s", text);
+}
+
+/* The log is told of the first variant that a model has not, and of each that lacks something. */
+static void tell_no_variant(struct models *models, struct model_record *record,
+                            const struct variant *variant, const struct defect *defect)
+{
+    char text[VARIANT_TEXT_MAX];
+
+    variant_format(variant, text, sizeof(text));
+    if (record->reason && record->reason->variant && strcmp(record->reason->variant, text) == 0)
+        log_no_variant(models, record);
+    else if (strstr(defect->text, " Ask for "))
+        models_log_once(models, LOG_LEVEL_INFO, record->path, "no variant %s: %s", text,
+                        defect->text);
+}
+
 static int make_view(struct models *models, struct model_record *record, struct model *model,
                      const struct variant *variant, struct model_view **out)
 {
@@ -338,9 +402,10 @@ static int make_view(struct models *models, struct model_record *record, struct 
         r = view_make(model_source(model), recipe, &view, &defect);
     recipe_free(recipe);
     if (r == -EINVAL || r == -ENOTSUP) {
+        advise(variant, &defect);
         if (!record->reason)
             keep_reason(record, variant, r, &defect);
-        log_no_variant(models, record);
+        tell_no_variant(models, record, variant, &defect);
         return -ENOENT;
     }
     return r < 0 ? r : model_view_new(models->shelf, model, variant, whole, view, out);
@@ -451,6 +516,19 @@ static void fill_answer(struct models *models, struct model_record *record, stru
     }
 }
 
+/* A listing only looks whether there is one. */
+static void tell_no_imatrix(struct models *models, const struct model_record *record,
+                            const struct models_question *question)
+{
+    char text[VARIANT_TEXT_MAX];
+
+    if (!question->urgent || !record->reason)
+        return;
+    variant_format(&question->variants[0], text, sizeof(text));
+    models_log_once(models, LOG_LEVEL_INFO, record->path, "no variant %s: %s", text,
+                    record->reason->text);
+}
+
 /* -EAGAIN: not answered, the files have changed since they were looked at. */
 static int answer(struct models *models, const struct flight *flight, struct model_record *record,
                   struct models_question *question, bool last)
@@ -470,6 +548,8 @@ static int answer(struct models *models, const struct flight *flight, struct mod
     }
     if (r == -EAGAIN && !last)
         return r;
+    if (r == -ENOKEY)
+        tell_no_imatrix(models, record, question);
     if (r == 0)
         fill_answer(models, record, model, question);
     question->answer(question, r);
@@ -484,19 +564,18 @@ static int answer(struct models *models, const struct flight *flight, struct mod
 static struct models_question *answer_some(struct models *models, const struct flight *flight,
                                            struct models_question *questions, bool last)
 {
+    const struct probe probe = probe_of(models, flight);
     struct model_record *record = NULL;
     struct probe_files files;
     struct defect defect;
-    int r;
+    int r = probe_files(&probe, &files, &defect);
 
-    r = probe_files(models->config.root, flight->directory, flight->name, models->config.trust_stat,
-                    &files, &defect);
     if (r < 0)
-        model_record_drop(models->shelf, flight->path);
+        model_record_drop(models->shelf, flight->path, flight->imatrix);
     if (r < 0 && r != -ENOENT)
-        log_refused(models, flight, r, LOG_LEVEL_DEBUG, &defect);
+        log_refused(models, flight, r, LOG_LEVEL_DEBUG, &defect, -1);
     if (r == 0)
-        r = model_record_get(models->shelf, flight->path, &files, &record);
+        r = model_record_get(models->shelf, flight->path, flight->imatrix, &files, &record);
     while (questions) {
         /* The struct is its owner's again once it is answered. */
         struct models_question *next = questions->next;
@@ -565,7 +644,8 @@ static void start_flights(struct models *models)
     }
 }
 
-static struct flight *new_flight(struct models *models, const char *directory, const char *name)
+static struct flight *new_flight(struct models *models, const char *directory, const char *name,
+                                 bool imatrix)
 {
     size_t directory_size = strlen(directory) + 1, name_size = strlen(name) + 1;
     struct flight *flight = malloc(sizeof(*flight) + 2 * (directory_size + name_size));
@@ -574,7 +654,7 @@ static struct flight *new_flight(struct models *models, const char *directory, c
 
     if (!flight)
         return NULL;
-    *flight = (struct flight){.job.run = flight_run, .models = models};
+    *flight = (struct flight){.job.run = flight_run, .models = models, .imatrix = imatrix};
     r = root_join(directory, name, flight->path, directory_size + name_size);
     assert(r == 0);
     (void)r;
@@ -587,15 +667,17 @@ static struct flight *new_flight(struct models *models, const char *directory, c
 }
 
 /* Called with the lock. The flight of that place, made if there is none; NULL without memory. */
-static struct flight *find_flight(struct models *models, const char *directory, const char *name)
+static struct flight *find_flight(struct models *models, const char *directory, const char *name,
+                                  bool imatrix)
 {
     struct flight *flight = models->first;
 
-    while (flight && (strcmp(flight->directory, directory) != 0 || strcmp(flight->name, name) != 0))
+    while (flight && (flight->imatrix != imatrix || strcmp(flight->directory, directory) != 0 ||
+                      strcmp(flight->name, name) != 0))
         flight = flight->next;
     if (flight)
         return flight;
-    flight = new_flight(models, directory, name);
+    flight = new_flight(models, directory, name, imatrix);
     if (!flight)
         return NULL;
     flight->prev = models->last;
@@ -606,11 +688,14 @@ static struct flight *find_flight(struct models *models, const char *directory, 
 
 void models_ask(struct models *models, struct models_question *question)
 {
+    bool imatrix = question->variant_count > 0 && question->variants[0].imatrix;
     struct flight *flight;
 
+    for (size_t i = 1; i < question->variant_count; i++)
+        assert(question->variants[i].imatrix == imatrix);
     question->next = NULL;
     pthread_mutex_lock(&models->lock);
-    flight = find_flight(models, question->directory, question->name);
+    flight = find_flight(models, question->directory, question->name, imatrix);
     if (flight) {
         *(flight->last ? &flight->last->next : &flight->first) = question;
         flight->last = question;

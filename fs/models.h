@@ -24,6 +24,9 @@ struct models;
 struct models_config {
     const struct root *root;
     const char *root_path; /* as the user wrote it, for the log */
+    /* where importance matrices are looked for, besides beside the models; NULL: nowhere else */
+    const struct root *imatrix_root;
+    const char *imatrix_path;
     struct pool *pool;
     struct log *log;
     struct cache *cache; /* keeps what was found out; NULL: none */
@@ -43,7 +46,7 @@ void models_free(struct models *models);
 struct models_question {
     const char *directory;
     const char *name;
-    const struct variant *variants;
+    const struct variant *variants; /* all with an importance matrix, or all without */
     size_t variant_count;
     bool want_view; /* the view of variants[0] itself */
     /* What of the one variant is asked about; attrs[0] and the view are that facet's. No folder. */

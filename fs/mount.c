@@ -36,6 +36,7 @@ struct mount {
     struct log *terminal; /* what whoever started us should see */
     struct log *log;
     char *cache_path; /* where the cache shall be, or NULL: none */
+    int imatrix_dir;  /* O_PATH descriptor of -o imatrix_dir, or -1 */
     struct cache *cache;
     struct pool *pool;
     struct ops *ops;
@@ -240,6 +241,8 @@ static int make_ops(struct mount *mount, unsigned cores)
         .variant_count = options->variant_count,
         .layout = options->layout,
         .browse = options->browse,
+        .imatrix_dir = mount->imatrix_dir,
+        .imatrix_path = options->imatrix_path,
     };
 
     return ops_new(&config, &mount->ops);
@@ -514,6 +517,27 @@ static int choose_cache(struct mount *mount)
     return 0;
 }
 
+/* Before anything is mounted, so that it is what the user meant. */
+static int open_imatrix_dir(struct mount *mount)
+{
+    const char *path = mount->options.imatrix_path;
+    char reason[MOUNTPOINT_REASON_SIZE];
+    int r;
+
+    if (!path)
+        return 0;
+    mount->imatrix_dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (mount->imatrix_dir < 0) {
+        r = -errno;
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "-o imatrix_dir=%s: %s", path, strerror(-r));
+        return r;
+    }
+    r = mountpoint_check_beside(&mount->place, "imatrix_dir", mount->imatrix_dir, path, reason);
+    if (r < 0)
+        log_line(mount->terminal, LOG_LEVEL_ERROR, "%s", reason);
+    return r;
+}
+
 /* Everything that can be refused before anything has been done. */
 static int prepare(struct mount *mount, int argc, char **argv)
 {
@@ -536,7 +560,9 @@ static int prepare(struct mount *mount, int argc, char **argv)
                         &mount->place);
     if (r < 0)
         return r;
-    r = attach_check(mount->terminal);
+    r = open_imatrix_dir(mount);
+    if (r == 0)
+        r = attach_check(mount->terminal);
     if (r < 0)
         return r;
     log.path = mount->options.log_path;
@@ -552,7 +578,7 @@ static int prepare(struct mount *mount, int argc, char **argv)
 int cmd_mount(int argc, char **argv)
 {
     const struct log_options terminal = {.foreground = true};
-    struct mount mount = {.place.models = -1};
+    struct mount mount = {.place.models = -1, .imatrix_dir = -1};
     int r;
 
     (void)signal(SIGCHLD, SIG_DFL); /* or fusermount3 could not be waited for */
@@ -567,6 +593,8 @@ int cmd_mount(int argc, char **argv)
     log_close(mount.log);
     mountpoint_close(&mount.place);
     free(mount.cache_path);
+    if (mount.imatrix_dir >= 0)
+        (void)close(mount.imatrix_dir);
     options_free(&mount.options);
     log_close(mount.terminal);
     return r == 0 ? 0 : 1;

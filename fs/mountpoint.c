@@ -323,6 +323,34 @@ out:
     return r;
 }
 
+int mountpoint_check_beside(const struct mountpoint *mountpoint, const char *what, int fd,
+                            const char *path, char reason[MOUNTPOINT_REASON_SIZE])
+{
+    int place = open(mountpoint->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char *resolved = realpath(path, NULL);
+    struct stat target, st;
+    int r = place < 0 || !resolved ? -errno : 0;
+
+    reason[0] = '\0';
+    if (r == 0 && (fstat(place, &target) != 0 || fstat(fd, &st) != 0))
+        r = -errno;
+    if (r < 0) {
+        (void)snprintf(reason, MOUNTPOINT_REASON_SIZE, "%s '%.200s': %s", what, path, strerror(-r));
+    } else if (lies_in(fd, resolved, &target, mountpoint->path)) {
+        (void)snprintf(reason, MOUNTPOINT_REASON_SIZE, "%s '%.200s' is inside MOUNTPOINT", what,
+                       path);
+        r = -EINVAL;
+    } else if (lies_in(place, mountpoint->path, &st, resolved)) {
+        (void)snprintf(reason, MOUNTPOINT_REASON_SIZE, "MOUNTPOINT is inside %s '%.200s'", what,
+                       path);
+        r = -EINVAL;
+    }
+    if (place >= 0)
+        (void)close(place);
+    free(resolved);
+    return r;
+}
+
 void mountpoint_close(struct mountpoint *mountpoint)
 {
     if (mountpoint->models >= 0)

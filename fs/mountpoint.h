@@ -29,6 +29,11 @@ MUST_USE int mountpoint_open(const char *models, const char *path, struct log *t
 MUST_USE int mountpoint_check_cache(const struct mountpoint *mountpoint, const char *path,
                                     char reason[MOUNTPOINT_REASON_SIZE]);
 
+/* A directory that is only read, open as `fd` at `path`, may lie neither in MOUNTPOINT nor around
+ * it. -EINVAL with *reason, which begins with `what`. */
+MUST_USE int mountpoint_check_beside(const struct mountpoint *mountpoint, const char *what, int fd,
+                                     const char *path, char reason[MOUNTPOINT_REASON_SIZE]);
+
 void mountpoint_close(struct mountpoint *mountpoint);
 
 #endif

@@ -173,6 +173,8 @@ static void release_view(void *owner)
 static void log_failed(void *context, void *owner, int r, const struct defect *defect)
 {
     struct defect shown = {.offset = DEFECT_NOWHERE};
+    const struct view *view = model_view_get(owner);
+    const char *whose = "";
     struct ops *ops = context;
     char path[PATH_MAX], line[2 * PATH_MAX];
 
@@ -180,8 +182,10 @@ static void log_failed(void *context, void *owner, int r, const struct defect *d
         return;
     if (defect)
         shown = *defect;
+    if (r == -ESTALE && view->imatrix && source_imatrix_unchanged(view->source) < 0)
+        whose = "its importance matrix ";
     if (shown.text[0] == '\0')
-        (void)snprintf(shown.text, sizeof(shown.text), "%s",
+        (void)snprintf(shown.text, sizeof(shown.text), "%s%s", whose,
                        r == -ESTALE ? "changed while a variant of it was open; reads of that fail"
                                     : strerror(-r));
     model_view_path(owner, shown.shard, path, sizeof(path));
@@ -214,6 +218,8 @@ static int init_ops(struct ops *ops)
     const struct models_config models = {
         .root = &ops->root,
         .root_path = ops->config.root_path,
+        .imatrix_root = ops->config.imatrix_dir >= 0 ? &ops->imatrix_root : NULL,
+        .imatrix_path = ops->config.imatrix_path,
         .pool = ops->config.pool,
         .log = ops->config.log,
         .cache = ops->config.cache,
@@ -231,6 +237,9 @@ static int init_ops(struct ops *ops)
     ops->root.fd = ops->config.root;
     ops->root.beneath = ops->config.allow_other;
     atomic_init(&ops->root.device, 0);
+    ops->imatrix_root.fd = ops->config.imatrix_dir;
+    ops->imatrix_root.beneath = ops->config.allow_other;
+    atomic_init(&ops->imatrix_root.device, 0);
     atomic_init(&ops->stop, false);
     r = tree_new(&ops->tree);
     if (r == 0)
@@ -284,6 +293,7 @@ void ops_free(struct ops *ops)
 void ops_set_device(struct ops *ops, dev_t device)
 {
     atomic_store(&ops->root.device, device);
+    atomic_store(&ops->imatrix_root.device, device);
 }
 
 /* " hits=N ...", or nothing where there is no cache. */

@@ -32,9 +32,13 @@ struct ops_config {
     uint64_t memory; /* -o memory=, bytes; 0: the default */
     struct kernel_set kernels;
     struct log *log;
-    double ttl;                     /* seconds that the kernel may keep names and attributes */
-    bool allow_other;               /* symlinks are followed beneath the root only */
-    const struct variant *variants; /* those that a listing shows */
+    double ttl;       /* seconds that the kernel may keep names and attributes */
+    bool allow_other; /* symlinks are followed beneath the root only */
+    /* where importance matrices are looked for besides beside the models: a descriptor or -1, and
+     * its path for the log */
+    int imatrix_dir;
+    const char *imatrix_path;
+    const struct variant *variants; /* those that a listing shows; see struct listing_config */
     size_t variant_count;
     enum layout layout;
     bool browse; /* a listing shows the variants' folders, too */

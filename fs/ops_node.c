@@ -5,7 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "fs/importance.h"
 #include "fs/ops_state.h"
+#include "fs/probe.h"
 #include "fs/shard.h"
 
 /* Clients take it for the alignment of O_DIRECT. */
@@ -50,17 +52,52 @@ static bool exists(struct ops *ops, const char *directory, const char *format, c
     return root_stat(&ops->root, path, &st) != -ENOENT;
 }
 
+/* Is the importance matrix of a virtual node still the one that would be found? */
+static bool imatrix_same(struct ops *ops, const struct tree_node *node, const char *directory,
+                         const char *first)
+{
+    const struct probe probe = {.root = &ops->root,
+                                .imatrix_root =
+                                    ops->imatrix_root.fd >= 0 ? &ops->imatrix_root : NULL,
+                                .directory = directory,
+                                .name = first,
+                                .imatrix = true};
+    const struct version *versions = &node->versions[node->version_count - 2];
+    struct version place, now;
+    const struct root *root;
+    char path[PATH_MAX];
+    struct stat st;
+    int r;
+
+    for (unsigned i = 0; i < IMPORTANCE_PLACES; i++) {
+        r = probe_imatrix_path(&probe, i, &root, path, sizeof(path));
+        if (r == 0)
+            r = root_stat(root, path, &st);
+        if (r == -ENOENT || (r == 0 && S_ISDIR(st.st_mode)))
+            continue;
+        if (r < 0 || !S_ISREG(st.st_mode))
+            return false;
+        now = version_of(&st);
+        place = probe_place_version(i);
+        return version_equal(&now, &versions[0]) && version_equal(&place, &versions[1]);
+    }
+    return false;
+}
+
 bool ops_inputs_same(struct ops *ops, const struct tree_node *node)
 {
     char directory[PATH_MAX], name[SHARD_NAME_MAX], path[PATH_MAX];
     size_t stem_length = 0;
-    unsigned number, count;
+    unsigned number, count, files;
     const char *first;
     struct stat st;
 
     if (split_source(node, directory, &first) < 0)
         return false;
-    for (unsigned i = 0; i < node->version_count; i++) {
+    files = shard_count(first);
+    if (node->version_count > files && !imatrix_same(ops, node, directory, first))
+        return false;
+    for (unsigned i = 0; i < node->version_count && i < files; i++) {
         struct version now;
 
         shard_name(first, i, name);

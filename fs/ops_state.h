@@ -37,6 +37,7 @@ struct ops_held {
 struct ops {
     struct ops_config config;
     struct root root;
+    struct root imatrix_root; /* its descriptor is -1 if there is none */
     struct tree *tree;
     struct models *models;
     struct opens *opens;

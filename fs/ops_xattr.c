@@ -264,8 +264,12 @@ static int find_model(struct ops *ops, struct xattr_call *call)
 static int fill_question(struct ops *ops, struct xattr_call *call)
 {
     bool view = call->node->kind == TREE_VIEW;
-    size_t count = view ? 1 : ops->config.variant_count;
+    size_t count = view ? 1 : 0;
 
+    /* Those with an importance matrix are those of other files. */
+    while (!view && count < ops->config.variant_count &&
+           ops->config.variants[count].imatrix == ops->config.variants[0].imatrix)
+        count++;
     call->results = calloc(count + 1, sizeof(*call->results));
     call->attrs = calloc(count + 1, sizeof(*call->attrs));
     if (!call->results || !call->attrs)

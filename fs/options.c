@@ -90,6 +90,21 @@ static int parse_size(const char *text, uint64_t *size)
     return value >= MEMORY_MIN ? 0 : -EINVAL;
 }
 
+/* Those with an importance matrix go behind the others (struct listing_config). */
+static void sort_variants(struct mount_options *options)
+{
+    struct variant *variants = options->variants, moved;
+    size_t plain = 0;
+
+    for (size_t i = 0; i < options->variant_count; i++) {
+        if (variants[i].imatrix)
+            continue;
+        moved = variants[i];
+        memmove(&variants[plain + 1], &variants[plain], (i - plain) * sizeof(*variants));
+        variants[plain++] = moved;
+    }
+}
+
 /* Replaces the list by A:B:...; one that is said twice is listed once. */
 static int parse_variants(const char *text, struct log *terminal, struct mount_options *options)
 {
@@ -119,6 +134,7 @@ static int parse_variants(const char *text, struct log *terminal, struct mount_o
             options->variant_count++;
         at += length;
     }
+    sort_variants(options);
     return 0;
 }
 
@@ -147,8 +163,8 @@ static int add_context(struct mount_options *options, const char *word)
     return 0;
 }
 
-/* The place of the cache, which outlives a change of the directory. */
-static int set_cache(const char *value, struct mount_options *options)
+/* A place that outlives a change of the directory. */
+static int set_place(const char *value, char **place)
 {
     char *directory = *value == '/' ? strdup("") : getcwd(NULL, 0);
     char *path = NULL;
@@ -159,9 +175,8 @@ static int set_cache(const char *value, struct mount_options *options)
     free(directory);
     if (r < 0)
         return r;
-    free(options->cache_path);
-    options->cache_path = path;
-    options->no_cache = false;
+    free(*place);
+    *place = path;
     return 0;
 }
 
@@ -183,8 +198,9 @@ static int refuse(struct log *terminal, const char *word, const char *needs)
 
 static bool needs_value(const char *word)
 {
-    static const char *const names[] = {"variants", "ttl",   "layout",     "memory",
-                                        "log",      "cache", "cache_size", "cache_min_free"};
+    static const char *const names[] = {"variants",   "ttl",   "layout",     "memory",
+                                        "log",        "cache", "cache_size", "cache_min_free",
+                                        "imatrix_dir"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(word, names[i]) == 0)
@@ -201,7 +217,9 @@ static int parse_cache_value(const char *word, struct log *terminal, struct moun
     if (value && *value == '\0')
         return refuse(terminal, word, "a directory is meant, such as cache=/var/cache/quantfs");
     if (value) {
-        r = set_cache(value, options);
+        r = set_place(value, &options->cache_path);
+        if (r == 0)
+            options->no_cache = false;
         return r == 0 || r == -ENOMEM ? r : refuse(terminal, word, strerror(-r));
     }
     value = value_of(word, "cache_size");
@@ -246,6 +264,13 @@ static int parse_value(const char *word, struct log *terminal, struct mount_opti
         return parse_size(value, &options->memory) == 0
                    ? 0
                    : refuse(terminal, word, "a size is meant, such as memory=256M or memory=2G");
+    value = value_of(word, "imatrix_dir");
+    if (value && *value == '\0')
+        return refuse(terminal, word, "a directory is meant, such as imatrix_dir=/srv/imatrix");
+    if (value) {
+        r = set_place(value, &options->imatrix_path);
+        return r == 0 || r == -ENOMEM ? r : refuse(terminal, word, strerror(-r));
+    }
     value = value_of(word, "log");
     if (value)
         return *value ? replace(&options->log_path, value)
@@ -399,6 +424,7 @@ void options_free(struct mount_options *options)
 {
     free(options->log_path);
     free(options->cache_path);
+    free(options->imatrix_path);
     free(options->contexts);
     free(options->variants);
 }

@@ -24,14 +24,15 @@ struct mount_options {
     uint64_t memory; /* bytes; 0: not said */
     char *log_path;  /* or NULL */
     bool no_cache;
-    char *cache_path; /* absolute; NULL: the default place */
+    char *cache_path;   /* absolute; NULL: the default place */
+    char *imatrix_path; /* the directory of importance matrices: absolute, or NULL */
     struct cache_size cache_size;
     struct cache_size cache_min_free;
-    bool trust_stat;       /* network filesystems tell every change of a file, too */
-    bool allow_requantize; /* variants of quantized sources, too */
-    bool xattr;            /* extended attributes */
-    char *contexts;        /* SELinux words for the kernel, separated by commas, or NULL */
-    struct variant *variants;
+    bool trust_stat;          /* network filesystems tell every change of a file, too */
+    bool allow_requantize;    /* variants of quantized sources, too */
+    bool xattr;               /* extended attributes */
+    char *contexts;           /* SELinux words for the kernel, separated by commas, or NULL */
+    struct variant *variants; /* those with an importance matrix behind the others */
     size_t variant_count;
     enum layout layout;
     bool browse; /* listings show the variants' folders, too */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fs/ctime.h"
+#include "fs/importance.h"
 #include "fs/shard.h"
 
 #define INODE_TOP ((uint64_t)1 << 63)
@@ -66,44 +67,104 @@ static int make_room(struct probe_files *files)
     return 0;
 }
 
-int probe_files(const struct root *root, const char *directory, const char *name, bool trust_stat,
-                struct probe_files *files, struct defect *defect)
+/* One file, through symlinks. */
+static int look_at(const struct root *root, const char *path, bool trust_stat,
+                   struct probe_files *files, struct stat *st, mode_t *way)
+{
+    int fd = root_follow(root, path, st);
+
+    if (fd < 0)
+        return fd;
+    files->true_ctime = files->true_ctime && ctime_is_true(fd, trust_stat);
+    (void)close(fd);
+    if (!S_ISREG(st->st_mode))
+        return S_ISDIR(st->st_mode) ? -EISDIR : -ENXIO;
+    return root_way(root, path, st, way);
+}
+
+static int add_shard(const struct probe *probe, unsigned number, struct probe_files *files)
 {
     char file[SHARD_NAME_MAX], path[PATH_MAX];
-    unsigned count = shard_count(name);
     struct stat st;
     mode_t way = 0;
-    int fd, r = 0;
+    int r;
 
-    *files = (struct probe_files){.mode = 0444, .true_ctime = true};
-    for (unsigned i = 0; i < count && r == 0; i++) {
-        shard_name(name, i, file);
-        r = root_join(directory, file, path, sizeof(path));
-        fd = r < 0 ? r : root_follow(root, path, &st);
-        if (fd >= 0) {
-            files->true_ctime = files->true_ctime && ctime_is_true(fd, trust_stat);
-            (void)close(fd);
-        }
-        r = fd < 0 ? fd : 0;
-        if (r == -ENOENT && i > 0)
-            r = -ENODATA;
-        if (r == 0 && !S_ISREG(st.st_mode))
-            r = S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
+    shard_name(probe->name, number, file);
+    r = root_join(probe->directory, file, path, sizeof(path));
+    if (r == 0)
+        r = look_at(probe->root, path, probe->trust_stat, files, &st, &way);
+    if (r == -ENOENT && number > 0)
+        r = -ENODATA;
+    if (r == 0)
+        r = make_room(files);
+    if (r == 0)
+        add_file(files, files->count++, &st, way);
+    return r;
+}
+
+int probe_imatrix_path(const struct probe *probe, unsigned place, const struct root **root,
+                       char *path, size_t size)
+{
+    bool beside = place < IMPORTANCE_PLACES_BESIDE;
+    char name[NAME_MAX + 1];
+
+    *root = beside ? probe->root : probe->imatrix_root;
+    if (!*root || !importance_name(probe->name, place, name))
+        return -ENOENT;
+    return root_join(beside ? probe->directory : "", name, path, size);
+}
+
+struct version probe_place_version(unsigned place)
+{
+    return (struct version){.inode = place + 1};
+}
+
+/* The first that is there; none is no error. What is no regular file is none. */
+static int add_imatrix(const struct probe *probe, struct probe_files *files)
+{
+    const struct root *root;
+    char path[PATH_MAX];
+    struct stat st;
+    mode_t way = 0;
+    int r;
+
+    for (unsigned place = 0; place < IMPORTANCE_PLACES; place++) {
+        r = probe_imatrix_path(probe, place, &root, path, sizeof(path));
         if (r == 0)
-            r = root_way(root, path, &st, &way);
+            r = look_at(root, path, probe->trust_stat, files, &st, &way);
+        if (r == -ENOENT || r == -EISDIR || r == -ENXIO)
+            continue;
         if (r == 0)
             r = make_room(files);
-        if (r == 0) {
-            add_file(files, i, &st, way);
-            files->count++;
-        } else {
-            (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s",
-                             r == -ENODATA ? "missing, as yet" : strerror(-r));
-            defect->shard = i;
-        }
+        if (r < 0)
+            return r;
+        add_file(files, files->count++, &st, way);
+        r = make_room(files);
+        if (r < 0)
+            return r;
+        files->versions[files->count++] = probe_place_version(place);
+        files->imatrix_place = (int)place;
+        return 0;
     }
-    if (r < 0)
+    return 0;
+}
+
+int probe_files(const struct probe *probe, struct probe_files *files, struct defect *defect)
+{
+    unsigned count = shard_count(probe->name);
+    int r = 0;
+
+    *files = (struct probe_files){.mode = 0444, .true_ctime = true, .imatrix_place = -1};
+    for (unsigned i = 0; i < count && r == 0; i++)
+        r = add_shard(probe, i, files);
+    if (r == 0 && probe->imatrix)
+        r = add_imatrix(probe, files);
+    if (r < 0) {
+        (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s",
+                         r == -ENODATA ? "missing, as yet" : strerror(-r));
+        defect->shard = files->count;
         probe_files_free(files);
+    }
     return r;
 }
 
@@ -118,19 +179,14 @@ bool probe_files_young(const struct probe_files *files)
     return versions_young(files->versions, files->count);
 }
 
-struct place {
-    const struct root *root;
-    const char *directory;
-};
-
 static int open_neighbour(void *context, const char *name)
 {
-    const struct place *place = context;
+    const struct probe *probe = context;
     char path[PATH_MAX];
     struct stat st;
-    int r = root_join(place->directory, name, path, sizeof(path));
+    int r = root_join(probe->directory, name, path, sizeof(path));
 
-    return r < 0 ? r : root_open(place->root, path, true, &st);
+    return r < 0 ? r : root_open(probe->root, path, true, &st);
 }
 
 /* Does the file say itself that it is something else than a model? */
@@ -154,22 +210,82 @@ static bool versions_agree(const struct source *source, const struct probe_files
     return true;
 }
 
-int probe_source(const struct root *root, const char *directory, const char *name,
-                 const struct probe_files *files, struct source **out, struct arch_facts *facts,
-                 struct defect *defect)
+/* None is there: where it was looked for. */
+static int no_imatrix(const struct probe *probe, struct defect *defect)
 {
-    struct place place = {.root = root, .directory = directory};
+    char names[IMPORTANCE_PLACES_BESIDE][NAME_MAX + 1];
+
+    for (unsigned i = 0; i < IMPORTANCE_PLACES_BESIDE; i++)
+        if (!importance_name(probe->name, i, names[i]))
+            names[i][0] = '\0';
+    return defect_set(defect, ENOKEY, DEFECT_NOWHERE,
+                      "no importance matrix: no %.100s, %.100s, %s or %s beside it%s", names[0],
+                      names[1], names[2], names[3],
+                      probe->imatrix_root ? ", nor one of the first two in imatrix_dir" : "");
+}
+
+static int read_imatrix(const struct probe *probe, const struct probe_files *files, int fd,
+                        struct imatrix **imatrix, struct defect *defect)
+{
+    const struct version *seen = &files->versions[files->count - 2];
+    char name[NAME_MAX + 1];
+    struct version version;
+    int r;
+
+    (void)importance_name(probe->name, (unsigned)files->imatrix_place, name);
+    r = importance_read(fd, name, imatrix, &version, defect);
+    if (r == 0)
+        r = imatrix_check(*imatrix, defect);
+    if (r == 0 && !version_equal(&version, seen))
+        r = defect_set(defect, EAGAIN, DEFECT_NOWHERE, "it is being written");
+    return r == -ENOKEY ? -EINVAL : r;
+}
+
+/* The source gets the importance matrix that was seen. */
+static int give_imatrix(const struct probe *probe, const struct probe_files *files,
+                        struct source *source, struct defect *defect)
+{
+    struct imatrix *imatrix = NULL;
+    const struct root *root;
+    char path[PATH_MAX];
+    struct stat st;
+    int fd = -1, r;
+
+    if (files->imatrix_place < 0)
+        return no_imatrix(probe, defect);
+    r = probe_imatrix_path(probe, (unsigned)files->imatrix_place, &root, path, sizeof(path));
+    if (r == 0)
+        fd = r = root_open(root, path, true, &st);
+    if (r < 0)
+        (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s", strerror(-r));
+    else
+        r = read_imatrix(probe, files, fd, &imatrix, defect);
+    defect->shard = files->count - 2;
+    if (r == 0)
+        return source_set_imatrix(source, imatrix, &files->versions[files->count - 2], fd, true);
+    imatrix_free(imatrix);
+    if (fd >= 0)
+        (void)close(fd);
+    return r == -ENOENT ? -EAGAIN : r;
+}
+
+int probe_source(const struct probe *probe, const struct probe_files *files, struct source **out,
+                 struct arch_facts *facts, struct defect *defect)
+{
+    struct probe place = *probe;
     struct source *source = NULL;
     int r;
 
     *defect = (struct defect){.offset = DEFECT_NOWHERE};
-    r = source_open(open_neighbour, &place, name, &source, defect);
+    r = source_open(open_neighbour, &place, probe->name, &source, defect);
     if (r == 0 && !versions_agree(source, files))
         r = defect_set(defect, EAGAIN, DEFECT_NOWHERE, "it is being written");
     if (r == 0 && !is_model(source))
         r = defect_set(defect, ENOEXEC, DEFECT_NOWHERE, "no model");
     if (r == 0)
         r = arch_check(source, facts, defect);
+    if (r == 0 && probe->imatrix)
+        r = give_imatrix(probe, files, source, defect);
     if (r < 0) {
         source_close(source);
         return r;

@@ -21,23 +21,43 @@ struct probe_files {
     uid_t uid;       /* of the first */
     gid_t gid;
     struct timespec mtime, ctime; /* the newest */
+    /* Of an importance matrix, as of importance_name(). -1: there is none, or it was not asked for.
+     * Else two versions stand behind those of the model: its file's, and one that is none but holds
+     * the place, as the header tells its name. */
+    int imatrix_place;
 };
 
-/* `trust_stat` as for ctime_is_true(). -ENOENT: no first file; -ENODATA: another one of its set is
- * missing. *defect tells which one. */
-MUST_USE int probe_files(const struct root *root, const char *directory, const char *name,
-                         bool trust_stat, struct probe_files *files, struct defect *defect);
+/* Where to look, and for what. */
+struct probe {
+    const struct root *root;
+    const struct root *imatrix_root; /* NULL: importance matrices are looked for beside only */
+    const char *directory, *name;    /* of the first file */
+    bool trust_stat;                 /* as for ctime_is_true() */
+    bool imatrix;                    /* an importance matrix counts as a file of the model */
+};
+
+/* -ENOENT: no first file; -ENODATA: another one of its set is missing. *defect tells which one. An
+ * importance matrix may be missing: that is found out by probe_source(). */
+MUST_USE int probe_files(const struct probe *probe, struct probe_files *files,
+                         struct defect *defect);
 void probe_files_free(struct probe_files *files);
 bool probe_files_young(const struct probe_files *files);
 
 /*
  * Parses and judges the model whose files were seen so. Errors as of source_open() and
  * arch_check(), and: -EAGAIN the files have changed since; -ENOEXEC also a GGUF that is no model
- * (an imatrix, a projector, an adapter).
+ * (an imatrix, a projector, an adapter). If it is asked for, the source has its importance matrix:
+ * -ENOKEY where there is none, -EINVAL or -ENODATA one that cannot be used.
  */
-MUST_USE int probe_source(const struct root *root, const char *directory, const char *name,
-                          const struct probe_files *files, struct source **source,
-                          struct arch_facts *facts, struct defect *defect);
+MUST_USE int probe_source(const struct probe *probe, const struct probe_files *files,
+                          struct source **source, struct arch_facts *facts, struct defect *defect);
+
+/* The version that holds a place. */
+struct version probe_place_version(unsigned place);
+
+/* The path of the importance matrix at `place`, from its own root, which is *root. */
+MUST_USE int probe_imatrix_path(const struct probe *probe, unsigned place, const struct root **root,
+                                char *path, size_t size);
 
 /* What stat shows of a variant. */
 struct tree_attr probe_attr(const struct probe_files *files, const struct variant *variant,

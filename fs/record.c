@@ -75,7 +75,7 @@ static const uint8_t magic[4] = {'q', 'f', 's', 'r'};
 
 /* By number: those of errno are not the same on every machine. The rest depends on who asks, or on
  * more than the files. */
-static const int outcomes[] = {0, -ENOENT, -ENOEXEC, -EINVAL, -ENOTSUP, -ENODATA};
+static const int outcomes[] = {0, -ENOENT, -ENOEXEC, -EINVAL, -ENOTSUP, -ENODATA, -ENOKEY};
 
 #define OUTCOMES (sizeof(outcomes) / sizeof(outcomes[0]))
 
@@ -101,6 +101,7 @@ static int make_name(struct cache *cache, const char *first, const struct model_
     name_add_number(&digest, RECORD_VERSION);
     name_add(&digest, QUANTFS_VERSION, strlen(QUANTFS_VERSION));
     name_add_number(&digest, record->requantize);
+    name_add_number(&digest, record->imatrix);
     name_add(&digest, first, strlen(first));
     for (unsigned i = 0; i < files->count; i++) {
         const struct version *version = &files->versions[i];

@@ -256,8 +256,7 @@ static int check_imatrix(const struct maker *maker, const struct recipe_entry *e
     if (maker->imatrix || !requires_imatrix(maker, entry))
         return 0;
     if (!maker->variant->dry_run)
-        return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
-                          "this quantization requires an imatrix!");
+        return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE, RECIPE_NEEDS_IMATRIX);
     if (!recipe->lacking)
         recipe->lacking = entry->tensor->name;
     return 0;

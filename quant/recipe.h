@@ -40,6 +40,10 @@ MUST_USE int recipe_make(const struct source *source, const struct arch_facts *f
                          struct defect *defect);
 void recipe_free(struct recipe *recipe);
 
+/* What recipe_make() says where there is no importance matrix at all, and one is needed: the tool's
+ * words. */
+#define RECIPE_NEEDS_IMATRIX "this quantization requires an imatrix!"
+
 /* How much of a text that recipe_make() made is the tool's own message. */
 size_t recipe_message_length(const char *text);
 

@@ -152,6 +152,8 @@ static bool parse_option(const char *text, size_t length, struct variant *varian
     if (equals && !unescape(equals + 1, length - name_length - 1, value, sizeof(value)))
         return false;
     name_length = strlen(name);
+    if (same_word("imatrix", name, name_length))
+        return !equals && parse_flag(&variant->imatrix);
     if (same_word("pure", name, name_length))
         return !equals && parse_flag(&variant->pure);
     if (same_word("leave-output", name, name_length))
@@ -190,8 +192,8 @@ void variant_format(const struct variant *variant, char *text, size_t size)
     const struct type_info *token_embd = type_info((uint32_t)variant->token_embd_type);
 
     /* no word has a character that would have to be escaped */
-    (void)snprintf(text, size, "%s%s%s%s%s%s%s", variant->ftype->name,
-                   variant->leave_output ? "+leave-output" : "", output ? "+output=" : "",
+    (void)snprintf(text, size, "%s%s%s%s%s%s%s%s", variant->ftype->name,
+                   variant->imatrix ? "+imatrix" : "", variant->leave_output ? "+leave-output" : "", output ? "+output=" : "",
                    output ? output->name : "", variant->pure ? "+pure" : "",
                    token_embd ? "+token-embd=" : "", token_embd ? token_embd->name : "");
     for (; *text; text++)

@@ -278,6 +278,14 @@ static void test_cache(void)
         refuse_words(word, no_sizes[i]);
     }
     refuse_words((char[]){"cache="}, "'cache='");
+    take(&options, (char[]){"imatrix_dir=/a\\,b"});
+    CHECK_STR(options.imatrix_path, "/a,b");
+    options_free(&options);
+    take(&options, (char[]){"imatrix_dir=c"});
+    CHECK(options.imatrix_path[0] == '/' && strstr(options.imatrix_path, "/c"));
+    options_free(&options);
+    refuse_words((char[]){"imatrix_dir="}, "'imatrix_dir='");
+    refuse_words((char[]){"imatrix_dir"}, "'imatrix_dir'");
     refuse_words((char[]){"cache"}, "'cache': it needs a value");
     refuse_words((char[]){"nocache=1"}, "unknown option 'nocache=1'");
     refuse_words((char[]){"xattr=1"}, "unknown option 'xattr=1'");
@@ -310,6 +318,9 @@ static void test_variants(void)
                    "q4_k_m+output=q8_0+token-embd=f16");
     check_variants((char[]){"variants=q6_k,variants=q8_0"}, "q8_0");
     check_variants((char[]){"variants="}, "");
+    /* those with an importance matrix behind the others */
+    check_variants((char[]){"variants=q2_k_s+imatrix:q6_k:q4_0+imatrix:q8_0"},
+                   "q6_k:q8_0:q2_k_s+imatrix:q4_0+imatrix");
     refuse_words((char[]){"variants=q4_k_m:q9_9"}, "'q9_9'");
     refuse_words((char[]){"variants=q4_k_m::q8_0"}, "''");
     refuse_words((char[]){"variants=:q8_0"}, "''");

@@ -150,25 +150,32 @@ static void test_other_versions(struct cache *cache)
     /* Who may convert quantized sources finds other variants. */
     found.record.requantize = true;
     CHECK_EQ(record_load(cache, first, &found.record), -ENOENT);
+    /* So does who looks for an importance matrix, also where there is none. */
+    found.record.requantize = false;
+    found.record.imatrix = true;
+    CHECK_EQ(record_load(cache, first, &found.record), -ENOENT);
+    found.record.imatrix = false;
+    CHECK_EQ(record_load(cache, first, &found.record), 0);
+    clear(&found);
     clear(&set);
 }
 
 static void test_verdicts(struct cache *cache)
 {
-    static const int lasting[] = {-ENOEXEC, -EINVAL, -ENOTSUP, -ENODATA};
+    static const int lasting[] = {-ENOEXEC, -EINVAL, -ENOTSUP, -ENODATA, -ENOKEY};
     static const int passing[] = {-EACCES, -EPERM, -EIO, -EAGAIN};
     struct defect defect = {.offset = DEFECT_NOWHERE, .text = "no good"};
     struct set set, found;
 
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 9; i++) {
         describe(&set);
         describe(&found);
         set.versions[0].size = found.versions[0].size = 5000 + i;
-        set.record.verdict = i < 4 ? lasting[i] : passing[i - 4];
+        set.record.verdict = i < 5 ? lasting[i] : passing[i - 5];
         set.record.reason = model_reason_new(NULL, &defect);
         record_save(cache, first, &set.record);
-        CHECK_EQ(record_load(cache, first, &found.record), i < 4 ? 0 : -ENOENT);
-        if (i < 4) {
+        CHECK_EQ(record_load(cache, first, &found.record), i < 5 ? 0 : -ENOENT);
+        if (i < 5) {
             CHECK_EQ(found.record.verdict, lasting[i]);
             CHECK(!found.record.reason->variant);
             CHECK(found.record.reason->offset == DEFECT_NOWHERE);
@@ -189,6 +196,7 @@ static struct name name_of(struct cache *cache, const struct set *set)
     name_add_number(&digest, RECORD_VERSION);
     name_add(&digest, QUANTFS_VERSION, strlen(QUANTFS_VERSION));
     name_add_number(&digest, 0); /* not permitted to convert quantized sources */
+    name_add_number(&digest, 0); /* without its importance matrix */
     name_add(&digest, first, strlen(first));
     for (unsigned i = 0; i < FILES; i++) {
         const struct version *version = &set->versions[i];

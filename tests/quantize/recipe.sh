@@ -58,3 +58,24 @@ refused "missing.gguf: No such file or directory" missing.gguf q4_k_m
 refused "no file type in 'nonsense+pure'" source.gguf nonsense+pure
 refused "no such variant: 'q4_k_m+nonsense'" source.gguf q4_k_m+nonsense
 refused "usage:" source.gguf
+
+# An importance matrix beside the model counts; where there is none, it is only a warning.
+said() { grep -qF -- "$1" err || fail "no '$1' in: $(cat err)"; }
+"$QUANTFS" recipe source.gguf iq2_xs >plain.tsv 2>err || fail "iq2_xs: $(cat err)"
+said "warning: tensor blk.0.attn_k.weight cannot do without an importance matrix"
+said "the variant with one is iq2_xs+imatrix"
+"$QUANTFS" recipe source.gguf q4_0+imatrix >without.tsv 2>err || fail "q4_0+imatrix: $(cat err)"
+said "warning: there is no importance matrix"
+"$QUANTFS" recipe source.gguf q4_0 >plain.tsv 2>err || fail "q4_0: $(cat err)"
+[ ! -s err ] || fail "a warning about nothing: $(cat err)"
+same without.tsv plain.tsv
+"$tests/make-imatrix" "$QUANTFS" source.gguf source.imatrix 1
+"$QUANTFS" recipe source.gguf iq2_xs+imatrix >with.tsv 2>err || fail "iq2_xs+imatrix: $(cat err)"
+[ ! -s err ] || fail "a warning about nothing: $(cat err)"
+"$QUANTFS" quantize --imatrix source.imatrix source.gguf whole.gguf IQ2_XS >out 2>&1 || fail "quantize: $(tail -n 1 out)"
+last=$(tail -n 1 with.tsv | cut -f5,6)
+size=$(stat -c %s whole.gguf)
+[ $((${last%	*} + ${last#*	} + 31)) -ge "$size" ] || fail "the recipe ends at $last, the file at $size"
+echo nothing >source.imatrix
+refuses "$QUANTFS" recipe source.gguf q4_0+imatrix
+said "source.imatrix: failed reading name for entry"
