@@ -28,9 +28,11 @@ struct making {
     struct listing_config config;
     char (*texts)[VARIANT_TEXT_MAX];
     struct listing *listing;
-    struct survey survey;
-    size_t no_source;   /* number of the source of groups */
-    size_t plain_count; /* variants without an importance matrix: the first ones */
+    struct survey own;           /* of the directory */
+    struct survey *shared;       /* of the tree: a reference */
+    const struct survey *survey; /* one of them */
+    size_t no_source;            /* number of the source of groups */
+    size_t plain_count;          /* variants without an importance matrix: the first ones */
     pthread_mutex_t lock;
     /* protected by lock, as is the listing while slots are at work */
     size_t next; /* model */
@@ -144,8 +146,8 @@ static const struct survey_model *next_model(struct making *making)
     const char *part;
     size_t length;
 
-    while (making->next < making->survey.count) {
-        model = &making->survey.models[making->next++];
+    while (making->next < making->survey->count) {
+        model = &making->survey->models[making->next++];
         if (!model->place || layout_next(model->place, making->config.directory, &part, &length))
             return model;
     }
@@ -247,7 +249,8 @@ static void free_making(struct making *making)
         free(making->slots[i].results);
         free(making->slots[i].attrs);
     }
-    survey_free(&making->survey);
+    survey_free(&making->own);
+    surveys_put(making->shared);
     free(making->texts);
     listing_unref(making->listing);
     pthread_mutex_destroy(&making->lock);
@@ -304,13 +307,15 @@ static int read_names(struct making *making)
         .models = making->config.models,
         .stop = making->config.stop,
     };
+    bool fresh;
     int r;
 
     if (!layout_is_arranged(making->config.layout))
-        return survey_directory(&config, making->config.directory, add_real, making,
-                                &making->survey);
+        return survey_directory(&config, making->config.directory, add_real, making, &making->own);
     listing_set_inodes(making->listing, making->config.inode, making->config.parent_inode);
-    r = survey_tree(&config, making->config.layout, &making->survey);
+    r = surveys_get(making->config.surveys, making->config.max_age, &making->shared, &fresh);
+    if (r == 0)
+        making->survey = making->shared;
     return r < 0 ? r : listing_add_source(making->listing, "", 0, NULL, &making->no_source);
 }
 
@@ -324,12 +329,13 @@ void listing_make(const struct listing_config *config)
         return;
     }
     making->config = *config;
+    making->survey = &making->own;
     pthread_mutex_init(&making->lock, NULL);
     r = prepare(making);
     if (r == 0)
         r = read_names(making);
     making->r = r;
-    if (r < 0 || making->survey.count == 0 || config->variant_count == 0) {
+    if (r < 0 || making->survey->count == 0 || config->variant_count == 0) {
         finish(making);
         return;
     }

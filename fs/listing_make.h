@@ -7,6 +7,7 @@
 #include "fs/listing.h"
 #include "fs/models.h"
 #include "fs/root.h"
+#include "fs/survey.h"
 
 /* Everything is the caller's and lives until done() is called. */
 struct listing_config {
@@ -18,6 +19,8 @@ struct listing_config {
     bool browse;           /* the variants' folders, too */
     const char *directory; /* path from the root, of the mount if it is arranged, else on disk */
     /* if it is arranged */
+    struct surveys *surveys;
+    double max_age;               /* as for surveys_get() */
     uint64_t inode, parent_inode; /* as for listing_set_inodes() */
     struct tree_attr group_attr;  /* what stat shows of FACET_GROUP but for the inode number */
     const atomic_bool *stop;      /* nobody wants it any more */

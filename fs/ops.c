@@ -213,6 +213,18 @@ static int make_engine(struct ops *ops)
     return engine_new(&config, &ops->engine);
 }
 
+static int make_surveys(struct ops *ops)
+{
+    const struct survey_config config = {
+        .root = &ops->root,
+        .models = ops->models,
+        .layout = ops->config.layout,
+        .stop = &ops->stop,
+    };
+
+    return surveys_new(&config, &ops->surveys);
+}
+
 static int init_ops(struct ops *ops)
 {
     const struct models_config models = {
@@ -244,6 +256,8 @@ static int init_ops(struct ops *ops)
     r = tree_new(&ops->tree);
     if (r == 0)
         r = models_new(&models, &ops->models);
+    if (r == 0 && layout_is_arranged(ops->config.layout))
+        r = make_surveys(ops);
     if (r == 0)
         r = opens_new(&ops->opens);
     return r == 0 ? make_engine(ops) : r;
@@ -283,6 +297,7 @@ void ops_free(struct ops *ops)
         pthread_cond_wait(&ops->changed, &ops->lock);
     pthread_mutex_unlock(&ops->lock);
     opens_free(ops->opens);
+    surveys_free(ops->surveys);
     models_free(ops->models);
     tree_free(ops->tree);
     pthread_cond_destroy(&ops->changed);

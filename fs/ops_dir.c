@@ -233,7 +233,9 @@ static void fill_arranged(struct ops *ops, const struct list_call *call,
     struct stat st;
 
     ops_group_attr(ops, &config->group_attr);
+    config->surveys = ops->surveys;
     if (call->folder) {
+        config->max_age = ops->config.ttl;
         config->inode = call->folder->attr.inode;
         config->parent_inode = ops_inode_of_parent(ops, call->folder);
     } else if (root_stat(&ops->root, "", &st) == 0) {

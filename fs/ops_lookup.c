@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "fs/ops_state.h"
-#include "fs/survey.h"
 
 /* A virtual name: what it asks for. */
 struct virtual
@@ -33,8 +32,9 @@ struct lookup {
     /* in an arranged mount */
     struct pool_job job;
     bool arranged;
-    bool is_variant; /* the name is one that a variant could have */
-    struct survey survey;
+    bool is_variant;           /* the name is one that a variant could have */
+    struct survey *survey;     /* a reference */
+    bool fresh;                /* it was begun after the lookup */
     size_t next;               /* of the survey's models */
     char place[PATH_MAX];      /* the directory in the mount */
     char typed[NAME_MAX + 1];  /* the name */
@@ -111,7 +111,7 @@ static void end_lookup(struct lookup *lookup, int r, const struct tree_node *nod
     else if (req)
         ops_reply_entry(ops, req, node, NULL);
     ops_let_go(&lookup->held);
-    survey_free(&lookup->survey);
+    surveys_put(lookup->survey);
     free(lookup);
 }
 
@@ -132,8 +132,8 @@ static bool is_candidate(const struct lookup *lookup, const struct survey_model 
 /* The survey is in the order in which they claim the name. */
 static bool ask_candidate(struct lookup *lookup)
 {
-    while (lookup->is_variant && lookup->next < lookup->survey.count) {
-        const struct survey_model *model = &lookup->survey.models[lookup->next++];
+    while (lookup->is_variant && lookup->next < lookup->survey->count) {
+        const struct survey_model *model = &lookup->survey->models[lookup->next++];
         size_t length = (size_t)(model->name - model->path);
 
         if (!is_candidate(lookup, model))
@@ -147,6 +147,23 @@ static bool ask_candidate(struct lookup *lookup)
     return false;
 }
 
+/* That there is no such name is not said by what was true a moment ago. */
+static bool look_again(struct lookup *lookup)
+{
+    struct ops *ops = lookup->held.ops;
+    int r;
+
+    if (lookup->fresh)
+        return false;
+    surveys_put(lookup->survey);
+    lookup->survey = NULL;
+    lookup->next = 0;
+    r = surveys_get(ops->surveys, 0, &lookup->survey, &lookup->fresh);
+    if (r < 0)
+        note_error(lookup, r);
+    return r == 0;
+}
+
 /* The next place where the name may come from; false: there is none. */
 static bool ask_next(struct lookup *lookup)
 {
@@ -154,7 +171,7 @@ static bool ask_next(struct lookup *lookup)
     int r;
 
     if (lookup->arranged)
-        return ask_candidate(lookup);
+        return ask_candidate(lookup) || (look_again(lookup) && ask_candidate(lookup));
     if (lookup->set)
         return false;
     lookup->set = true;
@@ -253,8 +270,8 @@ static bool is_group(const struct lookup *lookup)
     size_t length, typed = strlen(lookup->typed);
     const char *part;
 
-    for (size_t i = 0; i < lookup->survey.count; i++)
-        if (layout_next(lookup->survey.models[i].place, lookup->place, &part, &length) &&
+    for (size_t i = 0; i < lookup->survey->count; i++)
+        if (layout_next(lookup->survey->models[i].place, lookup->place, &part, &length) &&
             length == typed && memcmp(part, lookup->typed, typed) == 0)
             return true;
     return false;
@@ -280,12 +297,16 @@ static void look_around(struct pool_job *job)
 {
     struct lookup *lookup = OPS_OUTER(job, struct lookup, job);
     struct ops *ops = lookup->held.ops;
-    const struct survey_config config = {
-        .root = &ops->root, .models = ops->models, .stop = &ops->stop};
-    int r = survey_tree(&config, ops->config.layout, &lookup->survey);
+    int r = surveys_get(ops->surveys, ops->config.ttl, &lookup->survey, &lookup->fresh);
 
     if (r < 0)
         end_lookup(lookup, ops_lookup_error(r), NULL);
+    else if (is_group(lookup))
+        reply_group(lookup);
+    else if (ask_candidate(lookup))
+        return;
+    else if (!look_again(lookup))
+        end_lookup(lookup, lookup->error, NULL);
     else if (is_group(lookup))
         reply_group(lookup);
     else if (!ask_candidate(lookup))

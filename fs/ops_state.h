@@ -13,6 +13,7 @@
 #include "fs/opens.h"
 #include "fs/ops.h"
 #include "fs/root.h"
+#include "fs/survey.h"
 #include "fs/tree.h"
 
 /* What the files ops*.c share. */
@@ -40,6 +41,7 @@ struct ops {
     struct root imatrix_root; /* its descriptor is -1 if there is none */
     struct tree *tree;
     struct models *models;
+    struct surveys *surveys; /* of an arranged mount, else NULL */
     struct opens *opens;
     struct engine *engine;
     atomic_bool stop; /* nothing new is begun */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,8 +224,7 @@ static int give_places(enum layout layout, const char *directory, struct survey 
     return r;
 }
 
-static int gather_next(const struct survey_config *config, enum layout layout, struct ways *ways,
-                       struct survey *survey)
+static int gather_next(const struct survey_config *config, struct ways *ways, struct survey *survey)
 {
     size_t first = survey->count;
     char *directory = ways->paths[--ways->count];
@@ -234,7 +234,7 @@ static int gather_next(const struct survey_config *config, enum layout layout, s
         .survey = survey,
         .ways = ways,
     };
-    int r = gather(&g), placed = give_places(layout, directory, survey, first);
+    int r = gather(&g), placed = give_places(config->layout, directory, survey, first);
     bool is_root = *directory == '\0';
 
     free(directory);
@@ -243,7 +243,7 @@ static int gather_next(const struct survey_config *config, enum layout layout, s
     return placed;
 }
 
-int survey_tree(const struct survey_config *config, enum layout layout, struct survey *survey)
+static int survey_tree(const struct survey_config *config, struct survey *survey)
 {
     struct ways ways = {0};
     int r = make_room(&ways.paths, 0, &ways.capacity, sizeof(*ways.paths));
@@ -255,7 +255,7 @@ int survey_tree(const struct survey_config *config, enum layout layout, struct s
     else
         r = -ENOMEM;
     while (r == 0 && ways.count > 0)
-        r = atomic_load(config->stop) ? -EINTR : gather_next(config, layout, &ways, survey);
+        r = atomic_load(config->stop) ? -EINTR : gather_next(config, &ways, survey);
     while (ways.count > 0)
         free(ways.paths[--ways.count]);
     free(ways.paths);
@@ -270,8 +270,108 @@ void survey_free(struct survey *survey)
         free(survey->models[i].place);
     }
     free(survey->models);
-    *survey = (struct survey){0};
+    survey->models = NULL;
+    survey->count = survey->capacity = 0;
 }
+
+/* ---- the last one ---- */
+
+struct surveys {
+    struct survey_config config;
+    pthread_mutex_t lock;
+    struct survey *last; /* protected by lock: a reference, or NULL */
+};
+
+int surveys_new(const struct survey_config *config, struct surveys **out)
+{
+    struct surveys *surveys = calloc(1, sizeof(*surveys));
+
+    if (!surveys)
+        return -ENOMEM;
+    surveys->config = *config;
+    pthread_mutex_init(&surveys->lock, NULL);
+    *out = surveys;
+    return 0;
+}
+
+void surveys_free(struct surveys *surveys)
+{
+    if (!surveys)
+        return;
+    surveys_put(surveys->last);
+    pthread_mutex_destroy(&surveys->lock);
+    free(surveys);
+}
+
+void surveys_put(struct survey *survey)
+{
+    if (!survey || atomic_fetch_sub(&survey->users, 1) > 1)
+        return;
+    survey_free(survey);
+    free(survey);
+}
+
+static double age_of(const struct survey *survey)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - survey->begun.tv_sec) +
+           (double)(now.tv_nsec - survey->begun.tv_nsec) / 1e9;
+}
+
+static struct survey *get_last(struct surveys *surveys, double max_age)
+{
+    struct survey *survey;
+
+    pthread_mutex_lock(&surveys->lock);
+    survey = surveys->last && age_of(surveys->last) < max_age ? surveys->last : NULL;
+    if (survey)
+        atomic_fetch_add(&survey->users, 1);
+    pthread_mutex_unlock(&surveys->lock);
+    return survey;
+}
+
+/* Unless another one that was begun later is there already. */
+static void set_last(struct surveys *surveys, struct survey *survey)
+{
+    struct survey *old = NULL;
+
+    pthread_mutex_lock(&surveys->lock);
+    if (!surveys->last || age_of(surveys->last) > age_of(survey)) {
+        old = surveys->last;
+        surveys->last = survey;
+        atomic_fetch_add(&survey->users, 1);
+    }
+    pthread_mutex_unlock(&surveys->lock);
+    surveys_put(old);
+}
+
+int surveys_get(struct surveys *surveys, double max_age, struct survey **out, bool *fresh)
+{
+    struct survey *survey = get_last(surveys, max_age);
+    int r;
+
+    *fresh = !survey;
+    *out = survey;
+    if (survey)
+        return 0;
+    survey = calloc(1, sizeof(*survey));
+    if (!survey)
+        return -ENOMEM;
+    atomic_init(&survey->users, 1);
+    (void)clock_gettime(CLOCK_MONOTONIC, &survey->begun);
+    r = survey_tree(&surveys->config, survey);
+    if (r < 0) {
+        surveys_put(survey);
+        return r;
+    }
+    set_last(surveys, survey);
+    *out = survey;
+    return 0;
+}
+
+/* ---- */
 
 int survey_find_set(const struct root *root, const char *directory, const char *stem,
                     size_t stem_length, char name[NAME_MAX + 1])

@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "fs/layout.h"
 #include "fs/models.h"
@@ -27,6 +29,9 @@ struct survey_model {
 struct survey {
     size_t count, capacity;
     struct survey_model *models;
+    /* private, of one of the tree */
+    atomic_uint users;
+    struct timespec begun; /* CLOCK_MONOTONIC */
 };
 
 /* Of two sets of one stem in one directory the one with fewer files is taken; the log is told of
@@ -34,7 +39,8 @@ struct survey {
 struct survey_config {
     const struct root *root;
     struct models *models;   /* for the log */
-    const atomic_bool *stop; /* a survey of the tree ends early: -EINTR */
+    enum layout layout;      /* of the mount, where the tree is surveyed */
+    const atomic_bool *stop; /* the same ends early: -EINTR */
 };
 
 /* One directory; `entry` is told of each of its entries, and may be NULL. In every case
@@ -42,11 +48,20 @@ struct survey_config {
 MUST_USE int survey_directory(const struct survey_config *config, const char *directory,
                               int (*entry)(void *context, const struct dirent *entry),
                               void *context, struct survey *survey);
-/* All directories but those behind symlinks and those whose names begin with a dot. What cannot be
- * read is left out. */
-MUST_USE int survey_tree(const struct survey_config *config, enum layout layout,
-                         struct survey *survey);
 void survey_free(struct survey *survey);
+
+/* Surveys of the whole tree: all directories but those behind symlinks and those whose names begin
+ * with a dot. What cannot be read is left out. The last one is kept, so that who walks through all
+ * directories of an arranged mount does not have the tree surveyed for each. */
+struct surveys;
+
+/* *config is copied, what it points to outlives the surveys. */
+MUST_USE int surveys_new(const struct survey_config *config, struct surveys **surveys);
+void surveys_free(struct surveys *surveys);
+/* One that was begun less than `max_age` seconds ago, or now: a reference. *fresh: it was now. */
+MUST_USE int surveys_get(struct surveys *surveys, double max_age, struct survey **survey,
+                         bool *fresh);
+void surveys_put(struct survey *survey);
 
 /* The first file of the split set STEM in a directory. -ENOENT: there is none; others: the
  * directory cannot be read. */

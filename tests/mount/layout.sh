@@ -39,6 +39,13 @@ for e in os.scandir("mnt"):
     assert e.inode() == os.lstat(e.path).st_ino, e.name
 PYTHON
 ls -i mnt >before
+# The tree is not surveyed for each name; but a new model, and one that has moved, are found at once.
+cp source.gguf models/one/n.gguf
+[ -f mnt/n@q8_0.gguf ] || fail "a new model is not found at once"
+mv models/one/n.gguf models/many/n.gguf
+[ -f mnt/n@q8_0.gguf ] || fail "a model that was moved is not found at once"
+rm models/many/n.gguf
+[ ! -e mnt/n@q8_0.gguf ] || fail "a model that is gone is found"
 # A model that comes, one that goes, and two of one name: fewer directories go first, then the path.
 make --seed 7 models/many/b.gguf
 until_true 5 eval 'ls -l mnt >/dev/null; [ "$(lines "org/name/b.gguf: many/b.gguf goes first")" = 1 ]' || fail "not told that two have one name"
