@@ -8,22 +8,27 @@ shape=(--width 256 --ff 512 --heads 4 --kv 2 --layers 2 --vocab 300)
 "$tests/make-big-model" "${shape[@]}" --split 10,11,0 models/last.gguf
 "$tests/make-big-model" "${shape[@]}" --split 10,0,11 models/middle.gguf
 
-same_shards() { # STEM-00001-of-0000N TYPE
-    local stem=${1%-00001-of-*} file
-    mkdir "$stem"
-    "$QUANTFS" quantize --keep-split "models/$1.gguf" "$stem/model.gguf" "$2" >/dev/null 2>quantize.err || fail "$(cat quantize.err)"
-    equal "files of $stem" "$(ls "mnt/$stem@$2/shards")" "$(ls "$stem")"
+same_shards() { # STEM-00001-of-0000N TYPE [VARIANT [OPTION...]]
+    local stem=${1%-00001-of-*} type=$2 file folder
+    folder=mnt/$stem@${3:-$type}/shards
+    rm -rf "$stem" && mkdir "$stem"
+    (cd models && "$QUANTFS" quantize --keep-split "${@:4}" "$1.gguf" "$work/$stem/model.gguf" "$type") >/dev/null 2>quantize.err || fail "$(cat quantize.err)"
+    equal "files of $stem" "$(ls "$folder")" "$(ls "$stem")"
     for file in "$stem"/*; do
-        equal "size of $file" "$(size "mnt/$stem@$2/shards/${file##*/}")" "$(size "$file")"
-        same "mnt/$stem@$2/shards/${file##*/}" "$file"
+        equal "size of $file" "$(size "$folder/${file##*/}")" "$(size "$file")"
+        same "$folder/${file##*/}" "$file"
     done
-    diff -r "$stem" "mnt/$stem@$2/shards"
+    diff -r "$stem" "$folder"
 }
 
 start
-same_shards set-00001-of-00003 q4_k_m
 same_shards first-00001-of-00002 q5_k_s
 same_shards last-00001-of-00003 q3_k_l
+"$tests/make-imatrix" "$QUANTFS" models/set-00001-of-00003.gguf models/set.imatrix.gguf 1
+same_shards set-00001-of-00003 iq2_xs iq2_xs+imatrix --imatrix set.imatrix.gguf
+equal "tensors with an importance matrix" "$(cat mnt/set@iq2_xs+imatrix/tensors/* | wc -c)" \
+    "$(awk -F'\t' 'NR > 1 { sum += $6 } END { print sum }' mnt/set@iq2_xs+imatrix/recipe.tsv)"
+same_shards set-00001-of-00003 q4_k_m
 for name in a@q8_0/shards middle@q4_k_m/shards set@q4_k_m/shards/model-00004-of-00003.gguf set@q4_k_m/shards/model-00001-of-00002.gguf set@q4_k_m/shards/x; do
     [ ! -e "mnt/$name" ] || fail "there is $name"
 done
