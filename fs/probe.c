@@ -9,7 +9,11 @@
 
 #include "fs/ctime.h"
 #include "fs/importance.h"
+#include "fs/memory.h"
 #include "fs/shard.h"
+
+/* An importance matrix is kept in memory: one may take so much of it. */
+#define MEMORY_SHARE 4
 
 #define INODE_TOP ((uint64_t)1 << 63)
 
@@ -258,6 +262,10 @@ static int give_imatrix(const struct probe *probe, const struct probe_files *fil
         fd = r = root_open(root, path, true, &st);
     if (r < 0)
         (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s", strerror(-r));
+    else if ((uint64_t)st.st_size > memory_size() / MEMORY_SHARE)
+        r = defect_set(defect, EINVAL, DEFECT_NOWHERE,
+                       "an importance matrix of %llu bytes: more than a quarter of the memory",
+                       (unsigned long long)st.st_size);
     else
         r = read_imatrix(probe, files, fd, &imatrix, defect);
     defect->shard = files->count - 2;

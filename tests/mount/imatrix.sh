@@ -112,6 +112,8 @@ data = open('matrix.1', 'rb').read()
 open('models/x.imatrix.gguf', 'wb').write(data[:-64] + struct.pack('<f', float('nan')) * 8 + data[-32:])
 PYTHON
 misfit "not a number" "models/x.imatrix.gguf: imatrix contains non-finite value nan"
+truncate -s 1T models/x.imatrix.gguf
+misfit "larger than the memory" "models/x.imatrix.gguf: an importance matrix of 1099511627776 bytes: more than a quarter of the memory"
 cp source.gguf models/x.imatrix.gguf
 misfit "a model" "models/x.imatrix.gguf: missing imatrix metadata"
 make_imatrix matrix.part 7 gguf blk.0.attn_q
