@@ -9,12 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/folder.h"
 #include "fs/hash.h"
+#include "fs/models_variant.h"
 #include "fs/probe.h"
 #include "fs/record.h"
 #include "fs/shard.h"
-#include "quant/recipe.h"
 
 /* Fewer than the pool runs jobs that do not convert. */
 #define FLIGHTS_MAX 4
@@ -188,20 +187,6 @@ static void log_refused(struct models *models, const struct flight *flight, int 
     log_defect(models->config.log, level, line, &shown);
 }
 
-/* The reason is that of the first variant refused. */
-static void log_no_variant(struct models *models, struct model_record *record)
-{
-    const struct model_reason *reason = record->reason;
-    char line[2 * PATH_MAX];
-
-    if (record->told_variant || !reason || !reason->variant)
-        return;
-    record->told_variant = true;
-    models_log_path(models, record->path, line, sizeof(line));
-    log_line(models->config.log, LOG_LEVEL_INFO, "%s: no variant %s: %s", line, reason->variant,
-             reason->text);
-}
-
 /* ---- one question ---- */
 
 /* Errors that say something about the files in this version, so that they stay true. */
@@ -209,21 +194,6 @@ static bool is_verdict(int r)
 {
     return r == 0 || r == -ENOEXEC || r == -ENOKEY || r == -EINVAL || r == -ENOTSUP ||
            r == -ENODATA || r == -EACCES || r == -EPERM;
-}
-
-/* Of the verdict, or of the first variant refused. Without memory there is none. */
-static void keep_reason(struct model_record *record, const struct variant *variant, int r,
-                        const struct defect *defect)
-{
-    struct defect shown = *defect;
-    char text[VARIANT_TEXT_MAX];
-
-    if (shown.text[0] == '\0')
-        (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
-    if (variant)
-        variant_format(variant, text, sizeof(text));
-    free(record->reason);
-    record->reason = model_reason_new(variant ? text : NULL, &shown);
 }
 
 static void forget_reason(struct model_record *record)
@@ -282,7 +252,7 @@ static int parse(struct models *models, const struct flight *flight, struct mode
     record->judged = is_verdict(r);
     record->verdict = r;
     if (r < 0) {
-        keep_reason(record, NULL, r, &defect);
+        models_keep_reason(record, NULL, r, &defect);
         log_verdict(models, flight, record, &defect);
         return r;
     }
@@ -344,178 +314,6 @@ static void remember(struct models *models, const struct flight *flight,
     record_save(models->config.cache, flight->name, record);
 }
 
-/* ---- variants ---- */
-
-static uint64_t data_of(const struct view *view)
-{
-    uint64_t data = 0;
-
-    for (size_t i = 0; i < view->extent_count; i++)
-        data += view->extents[i].size;
-    return data;
-}
-
-/* A variant that needs an importance matrix is another variant: the one that has it. */
-static void advise(const struct variant *variant, struct defect *defect)
-{
-    struct variant with = *variant;
-    char text[VARIANT_TEXT_MAX];
-    size_t length = strlen(defect->text);
-
-    if (variant->imatrix || strcmp(defect->text, RECIPE_NEEDS_IMATRIX) != 0)
-        return;
-    with.imatrix = true;
-    variant_format(&with, text, sizeof(text));
-    (void)snprintf(defect->text + length, sizeof(defect->text) - length, " Ask for %s", text);
-}
-
-/* The log is told of the first variant that a model has not, and of each that lacks something. */
-static void tell_no_variant(struct models *models, struct model_record *record,
-                            const struct variant *variant, const struct defect *defect)
-{
-    char text[VARIANT_TEXT_MAX];
-
-    variant_format(variant, text, sizeof(text));
-    if (record->reason && record->reason->variant && strcmp(record->reason->variant, text) == 0)
-        log_no_variant(models, record);
-    else if (strstr(defect->text, " Ask for "))
-        models_log_once(models, LOG_LEVEL_INFO, record->path, "no variant %s: %s", text,
-                        defect->text);
-}
-
-static int make_view(struct models *models, struct model_record *record, struct model *model,
-                     const struct variant *variant, struct model_view **out)
-{
-    const struct facet whole = {.kind = FACET_WHOLE};
-    struct defect defect = {.offset = DEFECT_NOWHERE};
-    struct variant permitted = *variant;
-    struct recipe *recipe = NULL;
-    struct view *view = NULL;
-    int r;
-
-    *out = model_view_find(models->shelf, model, variant, whole);
-    if (*out)
-        return 0;
-    permitted.requantize = models->config.requantize;
-    r = recipe_make(model_source(model), model_facts(model), &permitted, &recipe, &defect);
-    if (r == 0)
-        r = view_make(model_source(model), recipe, &view, &defect);
-    recipe_free(recipe);
-    if (r == -EINVAL || r == -ENOTSUP) {
-        advise(variant, &defect);
-        if (!record->reason)
-            keep_reason(record, variant, r, &defect);
-        tell_no_variant(models, record, variant, &defect);
-        return -ENOENT;
-    }
-    return r < 0 ? r : model_view_new(models->shelf, model, variant, whole, view, out);
-}
-
-/* The size of one variant; its view too, unless `view` is NULL. */
-static int find_out(struct models *models, struct model_record *record, struct model *model,
-                    const struct variant *variant, uint64_t *size, struct model_view **view)
-{
-    const struct model_result *known = model_record_find(record, variant);
-    struct model_view *made = NULL;
-    uint64_t data = 0;
-    int r;
-
-    if (known && (known->r < 0 || !view)) {
-        if (known->r < 0)
-            log_no_variant(models, record);
-        *size = known->size;
-        return known->r;
-    }
-    *size = 0;
-    r = make_view(models, record, model, variant, &made);
-    if (r == 0) {
-        *size = model_view_get(made)->size;
-        data = data_of(model_view_get(made));
-    }
-    if (r == 0 || r == -ENOENT)
-        model_record_keep(record, variant, r, *size, data);
-    if (view)
-        *view = made;
-    else
-        model_view_unref(made);
-    return r;
-}
-
-/* Of a variant whose whole view is there. -ENOENT: there is no such facet. */
-static int make_facet(struct models *models, struct model *model, const struct variant *variant,
-                      const struct model_view *whole, struct facet facet, struct model_view **out)
-{
-    struct variant permitted = *variant;
-    struct view *view = NULL;
-    int r;
-
-    *out = model_view_find(models->shelf, model, variant, facet);
-    if (*out)
-        return 0;
-    permitted.requantize = models->config.requantize;
-    r = folder_view(model_source(model), model_facts(model), &permitted, model_view_get(whole),
-                    facet, &view);
-    return r < 0 ? r : model_view_new(models->shelf, model, variant, facet, view, out);
-}
-
-/* As find_out(), for a facet of the variant. */
-static int find_out_facet(struct models *models, struct model_record *record, struct model *model,
-                          const struct models_question *question, uint64_t *size,
-                          struct model_view **view)
-{
-    struct model_view *whole = NULL, *made = NULL;
-    int r = find_out(models, record, model, &question->variants[0], size, &whole);
-
-    if (r == 0)
-        r = make_facet(models, model, &question->variants[0], whole, question->facet, &made);
-    if (r == 0)
-        *size = model_view_get(made)->size;
-    model_view_unref(whole);
-    if (question->want_view)
-        *view = made;
-    else
-        model_view_unref(made);
-    return r;
-}
-
-/* Can it be answered without a parsed model? */
-static bool is_known(const struct model_record *record, const struct models_question *question)
-{
-    const struct model_result *result;
-
-    if (question->facet.kind != FACET_WHOLE)
-        return false;
-    for (size_t i = 0; i < question->variant_count; i++) {
-        result = model_record_find(record, &question->variants[i]);
-        if (!result || (question->want_view && i == 0 && result->r == 0))
-            return false;
-    }
-    return true;
-}
-
-static void fill_answer(struct models *models, struct model_record *record, struct model *model,
-                        struct models_question *question)
-{
-    const struct variant *variants = question->variants;
-    uint64_t size;
-
-    question->view = NULL;
-    question->version_count = record->files.count;
-    question->versions = record->files.versions;
-    question->young = probe_files_young(&record->files);
-    for (size_t i = 0; i < question->variant_count && question->facet.kind == FACET_WHOLE; i++) {
-        question->results[i] = find_out(models, record, model, &variants[i], &size,
-                                        question->want_view && i == 0 ? &question->view : NULL);
-        question->attrs[i] = probe_attr(&record->files, &variants[i], size);
-    }
-    if (question->facet.kind != FACET_WHOLE) {
-        question->results[0] =
-            find_out_facet(models, record, model, question, &size, &question->view);
-        question->attrs[0] = probe_attr(&record->files, &variants[0], size);
-        folder_attr(&question->attrs[0], question->facet);
-    }
-}
-
 /* A listing only looks whether there is one. */
 static void tell_no_imatrix(struct models *models, const struct model_record *record,
                             const struct models_question *question)
@@ -533,6 +331,12 @@ static void tell_no_imatrix(struct models *models, const struct model_record *re
 static int answer(struct models *models, const struct flight *flight, struct model_record *record,
                   struct models_question *question, bool last)
 {
+    const struct models_variants variants = {
+        .models = models,
+        .log = models->config.log,
+        .shelf = models->shelf,
+        .requantize = models->config.requantize,
+    };
     struct model *model = NULL;
     int r = 0;
 
@@ -541,7 +345,7 @@ static int answer(struct models *models, const struct flight *flight, struct mod
     question->record = record;
     if (record->judged && record->verdict < 0) {
         r = record->verdict;
-    } else if (!record->judged || !is_known(record, question)) {
+    } else if (!record->judged || !models_is_known(record, question)) {
         model = model_get(models->shelf, record);
         if (!model)
             r = parse(models, flight, record, &model);
@@ -551,7 +355,7 @@ static int answer(struct models *models, const struct flight *flight, struct mod
     if (r == -ENOKEY)
         tell_no_imatrix(models, record, question);
     if (r == 0)
-        fill_answer(models, record, model, question);
+        models_fill_answer(&variants, record, model, question);
     question->answer(question, r);
     if (model)
         model_put(models->shelf, model);
