@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fs/cmd.h"
+#include "fs/cmd_rules.h"
 #include "fs/cmd_source.h"
 #include "fs/cores.h"
 #include "fs/importance.h"
@@ -28,6 +29,7 @@ struct quantize {
     char *output;            /* owned; with keep_split what the files' names begin with */
     const char *ftype_shown; /* as the reference tool calls it in its messages */
     struct variant variant;
+    struct rules rules; /* the variant's */
     bool dry_run;
     bool sync;
     bool cached;
@@ -85,14 +87,17 @@ static int usage(const char *program)
         "  --imatrix FILE             importance matrix: which columns matter most\n"
         "  --include-weights PART     of it only entries whose name contains one of these parts\n"
         "  --exclude-weights PART     or no entries whose name contains one of these\n"
+        "  --tensor-type NAME=T       type of all tensors in whose name the expression NAME is\n"
+        "                             found; the first that is found counts\n"
+        "  --tensor-type-file FILE    the same, from words of a file\n"
+        "  --prune-layers N,N...      leave these layers out\n"
+        "  --override-kv KEY=T:VALUE  metadata of the output: T is int, float, bool or str\n"
         "  --keep-split               as many files as SOURCE has: OUT-00001-of-0000N.gguf\n"
         "  --dry-run                  say what would be done and how big it would be\n"
         "  --max-buffer-size MIB      taken; memory is bounded anyway\n"
         "  --sync                     return when the file is on the disk\n"
         "  --cache[=DIR]              keep converted chunks, and take those that are there\n"
         "  --help                     this text\n\n"
-        "Not supported yet by this version: --tensor-type, --tensor-type-file, --prune-layers,\n"
-        "--override-kv.\n\n"
         "TYPE, a name or its number:",
         program, REFERENCE_VERSION);
     print_ftypes();
@@ -148,21 +153,6 @@ static bool parse_type(const char *text, enum type *type)
     return false;
 }
 
-static bool option_is_later(const char *text)
-{
-    static const char *const later[] = {
-        "--tensor-type",
-        "--tensor-type-file",
-        "--prune-layers",
-        "--override-kv",
-    };
-
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-        if (strcmp(text, later[i]) == 0)
-            return true;
-    return false;
-}
-
 enum parsed { PARSED, PARSED_USAGE, PARSED_ERROR };
 
 /* One more part of a name. There are not more of them than words, so a list never grows. */
@@ -182,7 +172,7 @@ static enum parsed add_part(const char ***list, size_t *count, int argc, const c
 static enum parsed parse_valued(struct quantize *quantize, int argc, char **argv, int *at)
 {
     const char *option = argv[*at];
-    int number;
+    int number, r;
 
     if (*at + 1 >= argc)
         return PARSED_USAGE;
@@ -198,6 +188,12 @@ static enum parsed parse_valued(struct quantize *quantize, int argc, char **argv
     if (strcmp(option, "--imatrix") == 0) {
         quantize->imatrix_path = argv[*at];
         return PARSED;
+    }
+    if (cmd_rules_is_option(option)) {
+        r = cmd_rules_parse(&quantize->rules, option, argv[*at]);
+        if (r == -ENOMEM)
+            (void)fprintf(stderr, "llama_quantize: %s\n", strerror(ENOMEM));
+        return r == 0 ? PARSED : r == -ENOMEM ? PARSED_ERROR : PARSED_USAGE;
     }
     if (parse_number(argv[*at], &number) && number > 0)
         return PARSED;
@@ -230,12 +226,10 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
     } else if (strcmp(option, "--output-tensor-type") == 0 ||
                strcmp(option, "--token-embedding-type") == 0 ||
                strcmp(option, "--max-buffer-size") == 0 || strcmp(option, "--imatrix") == 0 ||
-               strcmp(option, "--include-weights") == 0 || strcmp(option, "--exclude-weights") == 0)
+               strcmp(option, "--include-weights") == 0 ||
+               strcmp(option, "--exclude-weights") == 0 || cmd_rules_is_option(option))
         return parse_valued(quantize, argc, argv, at);
-    else if (option_is_later(option)) {
-        (void)fprintf(stderr, "llama_quantize: %s is not supported yet by this version\n", option);
-        return PARSED_ERROR;
-    } else {
+    else {
         char shown[256];
 
         log_escape(option, shown, sizeof(shown));
@@ -357,9 +351,9 @@ static enum parsed parse(struct quantize *quantize, const char *program, int arg
 
 /* ---- what went wrong ---- */
 
-/* The reference tool has two kinds of messages about a file: what its GGUF reader found is printed
- * before and then called "failed to load model"; the others are said as they are: those about the
- * architecture, and those about a split set. */
+/* The reference tool has two kinds of messages about a file: what its GGUF reader found is
+ * printed before and then called "failed to load model"; the others are said as they are: those
+ * about the architecture, and those about a split set. */
 static bool said_as_it_is(const struct cmd_source *model, const char *text)
 {
     static const char *const beginnings[] = {
@@ -535,7 +529,8 @@ static int write_plan(const struct quantize *quantize, const struct cmd_source *
     bool quiet;
     int r;
 
-    /* A reader who leaves is EPIPE, a file beyond the limit EFBIG: they are cleaned up after. */
+    /* A reader who leaves is EPIPE, a file beyond the limit EFBIG: they are cleaned up after.
+     */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
     r = output_open((const char *const *)plan->paths, plan->count, model->source, &output, &failed);
@@ -646,7 +641,7 @@ static int run(struct quantize *quantize)
     if (is_same_file(quantize))
         return same_file(quantize);
     print_start(quantize);
-    r = cmd_source_open(quantize->input, &model, &defect);
+    r = cmd_source_open_as(quantize->input, &quantize->rules, &model, &defect);
     if (r < 0) {
         r = failed_open(quantize, &model, &defect);
         goto out;
@@ -677,6 +672,7 @@ int cmd_quantize(const char *program, int argc, char **argv)
     };
     int r = 1;
 
+    quantize.variant.rules = &quantize.rules;
     switch (parse(&quantize, program, argc, argv)) {
     case PARSED:
         r = run(&quantize);
@@ -693,5 +689,6 @@ int cmd_quantize(const char *program, int argc, char **argv)
     free(quantize.include);
     free(quantize.exclude);
     free(quantize.output);
+    rules_free(&quantize.rules);
     return r;
 }

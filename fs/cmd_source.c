@@ -40,6 +40,12 @@ static int open_beside(void *context, const char *name)
 
 int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect)
 {
+    return cmd_source_open_as(path, NULL, model, defect);
+}
+
+int cmd_source_open_as(const char *path, const struct rules *rules, struct cmd_source *model,
+                       struct defect *defect)
+{
     struct stat st;
     int r = 0;
 
@@ -56,7 +62,7 @@ int cmd_source_open(const char *path, struct cmd_source *model, struct defect *d
                           strerror(-model->directory));
     r = source_open(open_beside, model, name_of(path), &model->source, defect);
     if (r == 0)
-        r = arch_check(model->source, &model->facts, defect);
+        r = arch_check_as(model->source, rules, &model->facts, defect);
     if (r < 0 && defect->text[0] == '\0')
         (void)snprintf(defect->text, sizeof(defect->text), "%s", strerror(-r));
     return r;

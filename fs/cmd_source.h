@@ -17,6 +17,9 @@ struct cmd_source {
  * the files could be read but the architecture was refused. To be closed in any case.
  */
 MUST_USE int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect);
+/* The same with overrides of its keys (arch_check_as()); `rules` may be NULL. */
+MUST_USE int cmd_source_open_as(const char *path, const struct rules *rules,
+                                struct cmd_source *model, struct defect *defect);
 void cmd_source_close(struct cmd_source *model);
 
 /* "PATH: byte OFFSET: TEXT" of a defect, PATH being that of its shard; escaped for a terminal. */

@@ -11,6 +11,7 @@
 
 struct checker {
     const struct source *source;
+    const struct rules *rules; /* whose overrides count; or NULL */
     struct arch_facts *facts;
     struct defect *defect;
 };
@@ -50,24 +51,45 @@ static int read_number(const struct checker *checker, const struct gguf_key *key
     return r;
 }
 
+/* Numbers that may be one for each layer are replaced only where there is a single one. */
+static const struct rules_override *find_override(const struct checker *checker, const char *name)
+{
+    static const char *const of_layers[] = {"block_count", "attention.head_count",
+                                            "attention.head_count_kv", "expert_used_count"};
+    const struct gguf_key *key = find(checker, name);
+    char full[192];
+
+    full_name(checker, &(struct arch_key){.name = name}, full);
+    for (size_t i = 0; i < COUNT(of_layers); i++)
+        if (strcmp(of_layers[i], name) == 0 && (!key || key->type == GGUF_ARRAY))
+            return NULL;
+    return rules_find(checker->rules, full, RULES_INT);
+}
+
 /* The number of the first layer, `fallback` if there is no such key. */
 static int read_first(const struct checker *checker, const char *name, uint32_t fallback,
                       uint32_t *value)
 {
+    const struct rules_override *override = find_override(checker, name);
     const struct gguf_key *key = find(checker, name);
 
-    *value = fallback;
+    *value = override ? (uint32_t) override->number : fallback;
+    if (override)
+        return 0;
     return key && key->count > 0 ? read_number(checker, key, 0, value) : 0;
 }
 
 /* The greatest of all layers. */
 static int read_greatest(const struct checker *checker, const char *name, uint32_t *greatest)
 {
+    const struct rules_override *override = find_override(checker, name);
     const struct gguf_key *key = find(checker, name);
     uint32_t value;
     int r = 0;
 
-    *greatest = 0;
+    *greatest = override ? (uint32_t) override->number : 0;
+    if (override)
+        return 0;
     for (uint64_t i = 0; key && i < key->count && r == 0; i++) {
         r = read_number(checker, key, i, &value);
         *greatest = value > *greatest ? value : *greatest;
@@ -128,6 +150,19 @@ static int fail_missing(const struct checker *checker, const struct arch_key *ke
                       array ? "array " : "", name);
 }
 
+/* A single value that an override gives, so that the loader does not look at the key. */
+static bool is_overridden(const struct checker *checker, const struct arch_key *key,
+                          const char *name)
+{
+    enum rules_kind kind = key->type == GGUF_F32      ? RULES_FLOAT
+                           : key->type == GGUF_BOOL   ? RULES_BOOL
+                           : key->type == GGUF_STRING ? RULES_STRING
+                                                      : RULES_INT;
+
+    return key->form == FORM_SCALAR && strcmp(key->name, "block_count") != 0 &&
+           rules_find(checker->rules, name, kind);
+}
+
 static int check_key(const struct checker *checker, const struct arch_key *key)
 {
     const struct gguf_key *found;
@@ -137,6 +172,8 @@ static int check_key(const struct checker *checker, const struct arch_key *key)
     if (key->experts && checker->facts->expert_count == 0)
         return 0;
     full_name(checker, key, name);
+    if (is_overridden(checker, key, name))
+        return 0;
     found = gguf_find(source_gguf(checker->source), name);
     if (!found)
         return fail_missing(checker, key, name);
@@ -229,11 +266,17 @@ static int check_experts(const struct checker *checker)
 static int check_scaling(const struct checker *checker)
 {
     static const char *const known[] = {"none", "linear", "yarn", "longrope"};
-    char name[192], value[32];
+    const struct rules_override *override;
+    const struct gguf_key *key;
+    char name[192], value[RULES_TEXT_MAX + 1];
     int r;
 
     full_name(checker, &(struct arch_key){.name = "rope.scaling.type"}, name);
-    r = source_key_string(checker->source, name, value, sizeof(value));
+    override = rules_find(checker->rules, name, RULES_STRING);
+    key = gguf_find(source_gguf(checker->source), name);
+    r = override ? 0 : source_key_string(checker->source, name, value, sizeof(value));
+    if (override)
+        memcpy(value, override->text, sizeof(value));
     if (r == -ENOENT)
         return 0;
     if (r < 0 && r != -E2BIG)
@@ -241,7 +284,7 @@ static int check_scaling(const struct checker *checker)
     for (size_t i = 0; r == 0 && i < COUNT(known); i++)
         if (strcmp(value, known[i]) == 0)
             return 0;
-    return defect_set(checker->defect, EINVAL, gguf_find(source_gguf(checker->source), name)->value,
+    return defect_set(checker->defect, EINVAL, key ? key->value : DEFECT_NOWHERE,
                       "key %s says a kind of scaling that is not known", name);
 }
 
@@ -277,11 +320,30 @@ static uint64_t bound(const struct checker *checker, uint64_t limit)
     return limit == ARCH_LAYERS ? checker->facts->block_count : limit;
 }
 
+/* What a limit is about: a number, or how many there are. -ENOENT: there is no such key. */
+static int read_limited(const struct checker *checker, const char *name, bool length,
+                        uint64_t *value)
+{
+    const struct rules_override *override = find_override(checker, name);
+    const struct gguf_key *key = find(checker, name);
+    uint32_t number;
+    int r;
+
+    if (!key && !override)
+        return -ENOENT;
+    if (override || length) {
+        *value = override ? (uint32_t) override->number : key->count;
+        return 0;
+    }
+    r = read_number(checker, key, 0, &number);
+    *value = number;
+    return r;
+}
+
 static int check_limits(const struct checker *checker)
 {
     const struct gguf_key *key;
     uint64_t value;
-    uint32_t number;
     char name[192];
     int r;
 
@@ -290,21 +352,18 @@ static int check_limits(const struct checker *checker)
             continue;
         full_name(checker, &(struct arch_key){.name = arch_limits[i].key}, name);
         key = gguf_find(source_gguf(checker->source), name);
-        if (!key)
+        r = read_limited(checker, arch_limits[i].key, arch_limits[i].length, &value);
+        if (r == -ENOENT)
             continue;
-        value = key->count;
-        if (!arch_limits[i].length) {
-            r = read_number(checker, key, 0, &number);
-            if (r < 0)
-                return r;
-            value = number;
-        }
+        if (r < 0)
+            return r;
         if (value >= bound(checker, arch_limits[i].min) &&
             value <= bound(checker, arch_limits[i].max))
             continue;
         if (arch_limits[i].text)
-            return defect_set(checker->defect, EINVAL, key->offset, "%s", arch_limits[i].text);
-        return defect_set(checker->defect, EINVAL, key->offset,
+            return defect_set(checker->defect, EINVAL, key ? key->offset : DEFECT_NOWHERE, "%s",
+                              arch_limits[i].text);
+        return defect_set(checker->defect, EINVAL, key ? key->offset : DEFECT_NOWHERE,
                           "key %s is %llu, which the architecture does not allow", name,
                           (unsigned long long)value);
     }
@@ -316,9 +375,16 @@ static int check_limits(const struct checker *checker)
 
 static int find_arch(const struct checker *checker, const struct arch **arch)
 {
+    const struct rules_override *override =
+        rules_find(checker->rules, "general.architecture", RULES_STRING);
     const struct gguf_key *key = gguf_find(source_gguf(checker->source), "general.architecture");
     char name[256] = "";
     int r = source_key_string(checker->source, "general.architecture", name, sizeof(name));
+
+    if (override) {
+        (void)snprintf(name, sizeof(name), "%s", override->text);
+        r = 0;
+    }
 
     *arch = NULL;
     if (r == -EINVAL)
@@ -345,7 +411,13 @@ static int find_arch(const struct checker *checker, const struct arch **arch)
 
 int arch_check(const struct source *source, struct arch_facts *facts, struct defect *defect)
 {
-    struct checker checker = {.source = source, .facts = facts, .defect = defect};
+    return arch_check_as(source, NULL, facts, defect);
+}
+
+int arch_check_as(const struct source *source, const struct rules *rules, struct arch_facts *facts,
+                  struct defect *defect)
+{
+    struct checker checker = {.source = source, .rules = rules, .facts = facts, .defect = defect};
     const struct arch *arch;
     int r;
 

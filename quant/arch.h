@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "quant/rules.h"
 #include "quant/source.h"
 
 /* What the rules of a recipe ask of a model's metadata (recipe.md §3.1). */
@@ -23,5 +24,9 @@ struct arch_facts {
  */
 MUST_USE int arch_check(const struct source *source, struct arch_facts *facts,
                         struct defect *defect);
+/* The same with overrides, which the tool's loader takes for what the keys say; `rules` may be
+ * NULL. */
+MUST_USE int arch_check_as(const struct source *source, const struct rules *rules,
+                           struct arch_facts *facts, struct defect *defect);
 
 #endif

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "quant/recipe_patterns.h"
+#include "quant/recipe_prune.h"
 #include "quant/recipe_rules.h"
 
 /*
@@ -18,6 +20,7 @@ struct maker {
     const struct arch_facts *facts;
     const struct variant *variant;
     const struct imatrix *imatrix; /* with at least one entry; NULL: none */
+    struct recipe_patterns patterns;
     struct defect *defect;
     bool tied;      /* no output.weight: the embeddings stand in for it */
     unsigned holds; /* what holds of the model */
@@ -234,9 +237,14 @@ static int decide(struct maker *maker, const struct source_tensor *tensor, enum 
                               : TYPE_NONE;
     if (*type != TYPE_NONE)
         return must_fit(maker, tensor, *type);
-    *type = variant->ftype->type;
-    if (!type_info((uint32_t)*type)->quantized)
+    if (!type_info((uint32_t)variant->ftype->type)->quantized) {
+        *type = variant->ftype->type;
         return 0;
+    }
+    r = recipe_patterns_find(&maker->patterns, tensor->name, type, maker->defect);
+    if (r < 0 || *type != TYPE_NONE)
+        return r < 0 ? r : fall_back(maker, tensor, type);
+    *type = variant->ftype->type;
     if (!variant->pure)
         r = mix(maker, tensor, category, type);
     return r < 0 ? r : fall_back(maker, tensor, type);
@@ -258,7 +266,7 @@ static int check_imatrix(const struct maker *maker, const struct recipe_entry *e
     if (!maker->variant->dry_run)
         return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE, RECIPE_NEEDS_IMATRIX);
     if (!recipe->lacking)
-        recipe->lacking = entry->tensor->name;
+        recipe->lacking = entry->origin->name;
     return 0;
 }
 
@@ -270,7 +278,7 @@ static int lacks_importance(const struct maker *maker, const struct recipe_entry
 
     if (maker->variant->dry_run) {
         if (!recipe->lacking)
-            recipe->lacking = name;
+            recipe->lacking = entry->origin->name;
         return 0;
     }
     if (requires_imatrix(maker, entry))
@@ -291,7 +299,7 @@ static int find_importance(const struct maker *maker, struct recipe_entry *entry
 {
     const struct source_tensor *tensor = entry->tensor;
     const struct imatrix_entry *found =
-        maker->imatrix ? imatrix_find(maker->imatrix, tensor->name) : NULL;
+        maker->imatrix ? imatrix_find(maker->imatrix, entry->origin->name) : NULL;
     uint64_t wanted;
 
     if (entry->type == tensor->type)
@@ -387,12 +395,15 @@ static uint32_t ftype_number(const struct source *source, const struct ftype *ft
 /* --- the face -----------------------------------------------------------------------------------
  */
 
-static void count_model(struct maker *maker, const struct source_tensor *tensors, size_t count)
+static void count_model(struct maker *maker, const struct recipe *recipe)
 {
+    const char *name;
+
     maker->tied = true;
-    for (size_t i = 0; i < count; i++) {
-        maker->v_count += recipe_category(tensors[i].name) == V;
-        if (strcmp(tensors[i].name, "output.weight") == 0)
+    for (size_t i = 0; i < recipe->count; i++) {
+        name = recipe->entries[i].tensor->name;
+        maker->v_count += recipe_category(name) == V;
+        if (strcmp(name, "output.weight") == 0)
             maker->tied = false;
     }
     maker->holds = holds_of_model(maker);
@@ -427,8 +438,8 @@ static int fill(struct maker *maker, struct recipe *recipe)
 /* Of tensors at one place all but the last are empty: they keep the order of the list. */
 static int compare_places(const void *a, const void *b)
 {
-    const struct source_tensor *x = ((const struct recipe_entry *)a)->tensor;
-    const struct source_tensor *y = ((const struct recipe_entry *)b)->tensor;
+    const struct source_tensor *x = ((const struct recipe_entry *)a)->origin;
+    const struct source_tensor *y = ((const struct recipe_entry *)b)->origin;
 
     if (x->shard != y->shard)
         return x->shard < y->shard ? -1 : 1;
@@ -455,19 +466,43 @@ static int keep_shards(const struct maker *maker, struct recipe *recipe)
     return 0;
 }
 
-int recipe_make(const struct source *source, const struct arch_facts *facts,
-                const struct variant *variant, struct recipe **result, struct defect *defect)
+/* Any override of it but a number that is a power of two crashes the tool. */
+static int find_alignment(const struct rules *rules, uint32_t *alignment, struct defect *defect)
 {
-    struct maker maker = {.facts = facts, .variant = variant, .defect = defect};
+    static const char key[] = "general.alignment";
+    uint64_t value;
+
+    *alignment = 0;
+    for (size_t i = 0; rules && i < rules->override_count; i++) {
+        const struct rules_override *override = &rules->overrides[i];
+
+        if (strcmp(override->key, key) != 0)
+            continue;
+        value = override->kind == RULES_INT ? rules_number(override) : 0;
+        if (value == 0 || (value & (value - 1)) != 0)
+            return defect_set(defect, EINVAL, DEFECT_NOWHERE,
+                              "key %s must be an integer that is a power of two", key);
+        *alignment = (uint32_t)value;
+    }
+    return 0;
+}
+
+/* One without entries is none. */
+static const struct imatrix *imatrix_of(const struct source *source, const struct variant *variant)
+{
+    const struct imatrix *imatrix = variant->imatrix ? source_imatrix(source) : NULL;
+
+    return imatrix && imatrix->count > 0 ? imatrix : NULL;
+}
+
+/* All tensors, each to keep its type. */
+static int new_recipe(const struct source *source, const struct variant *variant,
+                      struct recipe **result)
+{
     const struct source_tensor *tensors;
     struct recipe *recipe;
     size_t count, size;
-    int r;
 
-    *result = NULL;
-    maker.imatrix = variant->imatrix ? source_imatrix(source) : NULL;
-    if (maker.imatrix && maker.imatrix->count == 0)
-        maker.imatrix = NULL;
     tensors = source_tensors(source, &count);
     if (__builtin_mul_overflow(count, sizeof(recipe->entries[0]), &size) ||
         __builtin_add_overflow(size, sizeof(*recipe), &size))
@@ -475,27 +510,69 @@ int recipe_make(const struct source *source, const struct arch_facts *facts,
     recipe = malloc(size);
     if (!recipe)
         return -ENOMEM;
-    recipe->ftype_number = ftype_number(source, variant->ftype);
-    recipe->shard_count = 1;
-    recipe->lacking = NULL;
-    recipe->imatrix = maker.imatrix;
-    recipe->count = count;
+    *recipe = (struct recipe){
+        .ftype_number = ftype_number(source, variant->ftype),
+        .shard_count = 1,
+        .imatrix = imatrix_of(source, variant),
+        .rules = variant->rules,
+        .count = count,
+    };
     for (size_t i = 0; i < count; i++)
-        recipe->entries[i] = (struct recipe_entry){.tensor = &tensors[i], .type = tensors[i].type};
-    count_model(&maker, tensors, count);
-    r = variant->keep_split ? keep_shards(&maker, recipe) : 0;
+        recipe->entries[i] = (struct recipe_entry){
+            .tensor = &tensors[i], .origin = &tensors[i], .type = tensors[i].type};
+    *result = recipe;
+    return 0;
+}
+
+static int prune(const struct maker *maker, struct recipe *recipe)
+{
+    recipe->pruned = recipe_prunes(maker->variant);
+    if (!recipe->pruned)
+        return 0;
+    (void)snprintf(recipe->block_count_key, sizeof(recipe->block_count_key), "%s.block_count",
+                   maker->facts->name);
+    return recipe_prune(maker->variant, recipe, maker->defect);
+}
+
+int recipe_make(const struct source *source, const struct arch_facts *facts,
+                const struct variant *variant, struct recipe **result, struct defect *defect)
+{
+    struct maker maker = {.facts = facts, .variant = variant, .defect = defect};
+    struct recipe *recipe = NULL;
+    int r;
+
+    *result = NULL;
+    r = new_recipe(source, variant, &recipe);
+    maker.imatrix = r == 0 ? recipe->imatrix : NULL;
+    if (r == 0)
+        r = find_alignment(variant->rules, &recipe->alignment, defect);
+    if (r == 0)
+        r = recipe_patterns_make(variant, facts->name, recipe->count, &maker.patterns, defect);
+    if (r == 0)
+        r = prune(&maker, recipe);
+    if (r == 0) {
+        count_model(&maker, recipe);
+        r = variant->keep_split ? keep_shards(&maker, recipe) : 0;
+    }
     if (r == 0)
         r = fill(&maker, recipe);
     if (r == 0) {
         *result = recipe;
         recipe = NULL;
     }
+    recipe_patterns_free(&maker.patterns);
     recipe_free(recipe);
     return r;
 }
 
 void recipe_free(struct recipe *recipe)
 {
+    if (!recipe)
+        return;
+    for (size_t i = 0; i < recipe->renamed_count && recipe->renamed_names; i++)
+        free(recipe->renamed_names[i]);
+    free(recipe->renamed_names);
+    free(recipe->renamed);
     free(recipe);
 }
 

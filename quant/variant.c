@@ -1,8 +1,11 @@
 #include "quant/variant.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "quant/pattern.h"
 
 /* clang-format off */
 static const struct ftype ftypes[] = {
@@ -95,8 +98,7 @@ static int digit_of(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Replaces the escapes of a word. False: a broken one, a zero byte, or longer than any that is
- * known. */
+/* Replaces the escapes of a word. False: a broken one, a zero byte, or longer than any variant. */
 static bool unescape(const char *text, size_t length, char *word, size_t size)
 {
     size_t count = 0;
@@ -140,12 +142,86 @@ static bool parse_flag(bool *flag)
     return true;
 }
 
-/* One option, without its '+'. */
+static bool parse_layer(const char **text, unsigned *layer)
+{
+    const char *begin = *text;
+
+    for (*layer = 0; **text >= '0' && **text <= '9' && *layer < VARIANT_LAYERS; (*text)++)
+        *layer = *layer * 10 + (unsigned)(**text - '0');
+    return *text > begin && *layer < VARIANT_LAYERS;
+}
+
+/* 0,1,5-7: at least one layer. */
+static bool parse_pruned(const char *text, struct variant *variant)
+{
+    uint64_t pruned[VARIANT_LAYERS / 64] = {0}, before = 0;
+    unsigned from, to;
+
+    do {
+        if (!parse_layer(&text, &from))
+            return false;
+        to = from;
+        if (*text == '-') {
+            text++;
+            if (!parse_layer(&text, &to) || to < from)
+                return false;
+        }
+        for (unsigned layer = from; layer <= to; layer++)
+            pruned[layer / 64] |= UINT64_C(1) << layer % 64;
+    } while (*text++ == ',');
+    for (size_t i = 0; i < VARIANT_LAYERS / 64; i++)
+        before |= variant->pruned[i];
+    if (text[-1] != '\0' || (before && memcmp(pruned, variant->pruned, sizeof(pruned)) != 0))
+        return false;
+    memcpy(variant->pruned, pruned, sizeof(pruned));
+    return true;
+}
+
+/* Appends to a text of VARIANT_TEXT_MAX bytes; false: it does not fit. */
+static bool append(char *text, const char *tail)
+{
+    size_t length = strlen(text), size = strlen(tail) + 1;
+
+    if (size > VARIANT_TEXT_MAX - length)
+        return false;
+    memcpy(text + length, tail, size);
+    return true;
+}
+
+/* What separates the parts of a name has to be written otherwise inside of one. */
+static bool append_escaped(char *text, char c)
+{
+    char tail[4] = {c, '\0'};
+
+    if (strchr("+=%@/", c))
+        (void)snprintf(tail, sizeof(tail), "%%%02x", (unsigned char)c);
+    return append(text, tail);
+}
+
+/* PATTERN and TYPE: `pattern` is folded, as the tool does. */
+static bool parse_pattern(char *pattern, const char *value, struct variant *variant)
+{
+    enum type type = type_find(value, strlen(value));
+
+    if (*pattern == '\0' || type == TYPE_NONE || type_info((uint32_t)type)->chunk_weights == 0)
+        return false;
+    for (char *c = pattern; *c; c++)
+        *c = lower(*c);
+    if (pattern_check(pattern, strlen(pattern), NULL) < 0 || !append(variant->patterns, "+"))
+        return false;
+    for (const char *c = pattern; *c; c++)
+        if (!append_escaped(variant->patterns, *c))
+            return false;
+    return append(variant->patterns, "=") &&
+           append(variant->patterns, type_info((uint32_t)type)->name);
+}
+
+/* One option, without its '+'. What is no word that is known is a pattern. */
 static bool parse_option(const char *text, size_t length, struct variant *variant)
 {
     const char *equals = memchr(text, '=', length);
     size_t name_length = equals ? (size_t)(equals - text) : length;
-    char name[32], value[32] = "";
+    char name[VARIANT_TEXT_MAX], value[VARIANT_TEXT_MAX] = "";
 
     if (!unescape(text, name_length, name, sizeof(name)))
         return false;
@@ -162,13 +238,98 @@ static bool parse_option(const char *text, size_t length, struct variant *varian
         return equals && parse_type(value, &variant->output_type);
     if (same_word("token-embd", name, name_length))
         return equals && parse_type(value, &variant->token_embd_type);
-    return false;
+    if (same_word("ollama", name, name_length))
+        return !equals && parse_flag(&variant->ollama);
+    if (same_word("prune", name, name_length))
+        return equals && parse_pruned(value, variant);
+    return equals && parse_pattern(name, value, variant);
 }
+
+/* --- the canonical text ----------------------------------------------------------------------- */
+
+static bool is_pruned(const struct variant *variant, unsigned layer)
+{
+    return layer < VARIANT_LAYERS && (variant->pruned[layer / 64] >> layer % 64 & 1);
+}
+
+/* 0,1,5-7: three and more in a row are a range. */
+static bool append_pruned(const struct variant *variant, char *text)
+{
+    const char *before = "+prune=";
+    char part[32];
+    unsigned end;
+
+    for (unsigned layer = 0; layer < VARIANT_LAYERS; layer++) {
+        if (!is_pruned(variant, layer))
+            continue;
+        for (end = layer; is_pruned(variant, end + 1); end++)
+            ;
+        if (end - layer < 2)
+            end = layer;
+        (void)snprintf(part, sizeof(part), end > layer ? "%s%u-%u" : "%s%u", before, layer, end);
+        if (!append(text, part))
+            return false;
+        before = ",";
+        layer = end;
+    }
+    return true;
+}
+
+static bool append_type(char *text, const char *option, enum type type)
+{
+    const struct type_info *info = type_info((uint32_t)type);
+
+    return !info || (append(text, option) && append(text, info->name));
+}
+
+/* False: it is longer than any name can be. */
+static bool write_text(const struct variant *variant, char text[VARIANT_TEXT_MAX])
+{
+    bool fits;
+
+    text[0] = '\0';
+    fits = append(text, variant->ftype->name) && (!variant->imatrix || append(text, "+imatrix")) &&
+           (!variant->leave_output || append(text, "+leave-output")) &&
+           (!variant->ollama || append(text, "+ollama")) &&
+           append_type(text, "+output=", variant->output_type) && append_pruned(variant, text) &&
+           (!variant->pure || append(text, "+pure")) &&
+           append_type(text, "+token-embd=", variant->token_embd_type) &&
+           append(text, variant->patterns);
+    for (char *c = text; *c; c++)
+        *c = lower(*c);
+    return fits;
+}
+
+void variant_format(const struct variant *variant, char *text, size_t size)
+{
+    assert(size >= VARIANT_TEXT_MAX);
+    (void)size;
+    (void)write_text(variant, text);
+}
+
+bool variant_pattern(const struct variant *variant, size_t *at, struct variant_pattern *pattern)
+{
+    const char *text = variant->patterns + *at, *equals, *end;
+
+    if (*text == '\0')
+        return false;
+    text++;
+    equals = strchr(text, '=');
+    end = strchrnul(equals, '+');
+    (void)unescape(text, (size_t)(equals - text), pattern->text, sizeof(pattern->text));
+    pattern->length = strlen(pattern->text);
+    pattern->type = type_find(equals + 1, (size_t)(end - equals - 1));
+    *at = (size_t)(end - variant->patterns);
+    return true;
+}
+
+/* --- the face --------------------------------------------------------------------------------- */
 
 int variant_parse(const char *text, size_t length, struct variant *variant)
 {
     const char *plus = memchr(text, '+', length), *end = text + length;
     size_t word_length = plus ? (size_t)(plus - text) : length;
+    char canonical[VARIANT_TEXT_MAX];
 
     *variant = (struct variant){.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
     variant->ftype = ftype_find(text, word_length);
@@ -181,23 +342,7 @@ int variant_parse(const char *text, size_t length, struct variant *variant)
         if (!parse_option(text, word_length, variant))
             return -ENOENT;
     }
-    return 0;
-}
-
-/* --- the canonical text ----------------------------------------------------------------------- */
-
-void variant_format(const struct variant *variant, char *text, size_t size)
-{
-    const struct type_info *output = type_info((uint32_t)variant->output_type);
-    const struct type_info *token_embd = type_info((uint32_t)variant->token_embd_type);
-
-    /* no word has a character that would have to be escaped */
-    (void)snprintf(text, size, "%s%s%s%s%s%s%s%s", variant->ftype->name,
-                   variant->imatrix ? "+imatrix" : "", variant->leave_output ? "+leave-output" : "", output ? "+output=" : "",
-                   output ? output->name : "", variant->pure ? "+pure" : "",
-                   token_embd ? "+token-embd=" : "", token_embd ? token_embd->name : "");
-    for (; *text; text++)
-        *text = lower(*text);
+    return write_text(variant, canonical) ? 0 : -ENOENT;
 }
 
 bool variant_split_name(const char *name, size_t *stem_length, const char **text,

@@ -21,6 +21,14 @@ const struct ftype *ftype_table(void);
 const struct ftype *ftype_find(const char *name, size_t length);
 const struct ftype *ftype_by_number(uint32_t number);
 
+/* The longest canonical text with its end: it is part of a file's name. */
+#define VARIANT_TEXT_MAX 256
+
+/* Layers that a name can leave out are below this: no model has more. */
+#define VARIANT_LAYERS 512
+
+struct rules;
+
 /* What a user asks for: the same for a name in the mount and for the options of `quantize`. A plain
  * value. */
 struct variant {
@@ -33,22 +41,36 @@ struct variant {
     bool keep_split;       /* as many files as the source has; no name in the mount asks for it */
     bool requantize;       /* a permission, of no name in the mount: from quantized types too */
     enum type output_type; /* TYPE_NONE: by the rules */
-    enum type token_embd_type; /* TYPE_NONE: by the rules */
+    enum type token_embd_type;            /* TYPE_NONE: by the rules */
+    bool ollama;                          /* the types that Ollama asks for, behind all patterns */
+    uint64_t pruned[VARIANT_LAYERS / 64]; /* bits: layers that are left out */
+    char patterns[VARIANT_TEXT_MAX]; /* as they stand in the canonical text: variant_pattern() */
+    /* what no name can hold, before the patterns: not owned, must outlive what is made of it; or
+     * NULL */
+    const struct rules *rules;
 };
 
-/* The longest canonical text with its end: it is part of a file's name. */
-#define VARIANT_TEXT_MAX 256
+/* One +PATTERN=TYPE. */
+struct variant_pattern {
+    char text[VARIANT_TEXT_MAX]; /* lower case, without escapes */
+    size_t length;
+    enum type type;
+};
 
 /*
  * Reads the VARIANT of STEM@VARIANT.gguf: a file type and options, any case, options in any order,
  * escapes %2B. -ENOENT: no such variant (also a type that nothing is converted to, an option said
- * twice with different values).
+ * twice with different values, a pattern that does not pass the gate). Cheap: no pattern is
+ * compiled.
  */
 MUST_USE int variant_parse(const char *text, size_t length, struct variant *variant);
 
-/* The canonical text: lower case, aliases resolved, options sorted. `size` at least
- * VARIANT_TEXT_MAX. */
+/* The canonical text: lower case, aliases resolved, options sorted, then patterns in their order.
+ * `size` at least VARIANT_TEXT_MAX. Nothing of variant->rules. */
 void variant_format(const struct variant *variant, char *text, size_t size);
+
+/* The next pattern from *at on, which begins at 0. False: there is none. */
+bool variant_pattern(const struct variant *variant, size_t *at, struct variant_pattern *pattern);
 
 /*
  * Splits a file name STEM@VARIANT.gguf at its last '@'. False if it has not that form (nothing is

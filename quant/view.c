@@ -107,6 +107,46 @@ static int lay_out(struct view *view, const struct recipe_entry *entries, uint64
 /* --- making a view -----------------------------------------------------------------------------
  */
 
+/* Tensors under another name than the source's become the view's own: who made it may go. */
+static void own_tensor(struct view *view, struct extent *extent, char **at)
+{
+    struct source_tensor *renamed = &view->renamed[view->renamed_count++];
+    size_t size = strlen(extent->tensor->name) + 1;
+
+    *renamed = *extent->tensor;
+    renamed->name = memcpy(*at, extent->tensor->name, size);
+    extent->tensor = renamed;
+    *at += size;
+}
+
+static bool is_renamed(const struct recipe_entry *entry)
+{
+    return entry->origin && entry->tensor != entry->origin;
+}
+
+static int own_tensors(struct view *view, const struct recipe_entry *entries)
+{
+    size_t count = 0, size = 0;
+    char *at;
+
+    for (size_t i = 0; i < view->extent_count; i++)
+        if (is_renamed(&entries[i])) {
+            size += strlen(entries[i].tensor->name) + 1;
+            count++;
+        }
+    if (count == 0)
+        return 0;
+    view->renamed = calloc(count, sizeof(*view->renamed));
+    view->names = at = malloc(size);
+    if (!view->renamed || !view->names)
+        return -ENOMEM;
+    for (size_t i = 0; i < view->extent_count; i++)
+        if (is_renamed(&entries[i]))
+            own_tensor(view, &view->extents[i], &at);
+    view->memory += count * sizeof(*view->renamed) + size;
+    return 0;
+}
+
 int view_make(const struct source *source, const struct recipe *recipe, struct view **result,
               struct defect *defect)
 {
@@ -132,7 +172,10 @@ int view_make_shard(const struct source *source, const struct recipe *recipe, un
     view->extents = calloc(view->extent_count > 0 ? view->extent_count : 1, sizeof(*view->extents));
     if (!view->extents)
         goto out;
-    r = lay_out(view, entries, view_header_alignment(source, shard), &data_size, defect);
+    r = lay_out(view, entries, view_header_alignment(source, recipe, shard), &data_size, defect);
+    if (r < 0)
+        goto out;
+    r = own_tensors(view, entries);
     if (r < 0)
         goto out;
     r = view_header_make(source, recipe, shard, view->extents, view->extent_count, &header, defect);
@@ -142,7 +185,7 @@ int view_make_shard(const struct source *source, const struct recipe *recipe, un
     view->header_count = header.count;
     view->patches = header.patches;
     view->header_size = header.size;
-    view->memory = sizeof(*view) + view->extent_count * sizeof(*view->extents) + header.memory;
+    view->memory += sizeof(*view) + view->extent_count * sizeof(*view->extents) + header.memory;
     if (__builtin_add_overflow(view->header_size, data_size, &view->size) ||
         view->size > INT64_MAX) {
         r = defect_set(defect, EINVAL, DEFECT_NOWHERE, "the tensors are too large together");
@@ -187,11 +230,15 @@ int view_make_extent(const struct view *whole, size_t index, struct view **resul
 {
     struct view *view = calloc(1, sizeof(*view));
     struct extent *extent = malloc(sizeof(*extent));
+    struct source_tensor *renamed = malloc(sizeof(*renamed));
+    char *name = strdup(whole->extents[index].tensor->name), *at = name;
 
     *result = NULL;
-    if (!view || !extent) {
+    if (!view || !extent || !renamed || !name) {
         free(view);
         free(extent);
+        free(renamed);
+        free(name);
         return -ENOMEM;
     }
     *extent = whole->extents[index];
@@ -202,8 +249,11 @@ int view_make_extent(const struct view *whole, size_t index, struct view **resul
         .size = extent->size,
         .extent_count = 1,
         .extents = extent,
-        .memory = sizeof(*view) + sizeof(*extent),
+        .renamed = renamed,
+        .names = name,
+        .memory = sizeof(*view) + sizeof(*extent) + sizeof(*renamed) + strlen(name) + 1,
     };
+    own_tensor(view, extent, &at);
     *result = view;
     return 0;
 }
@@ -215,6 +265,8 @@ void view_free(struct view *view)
     free(view->extents);
     free(view->header);
     free(view->patches);
+    free(view->renamed);
+    free(view->names);
     free(view);
 }
 

@@ -73,6 +73,9 @@ struct view {
     size_t header_count;    /* private: pieces of the header in order */
     struct view_header_piece *header;
     uint8_t *patches;
+    struct source_tensor *renamed; /* private: tensors that the source calls otherwise */
+    size_t renamed_count;
+    char *names;   /* private: theirs */
     size_t memory; /* bytes this struct owns */
 };
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/view_added.h"
+
 /* Bytes of a header that a view would otherwise copy in very short runs become part of a patch: a
  * piece costs more than they do. */
 #define SHORT_RUN 64
@@ -262,71 +264,24 @@ static int emit_mended_key(struct builder *b, struct window *w, const struct ggu
 /* --- the header --------------------------------------------------------------------------------
  */
 
-/* A key of our own; one of that name that the source has goes. */
-struct added_key {
-    const char *name;
-    const char *text; /* NULL: a U32 */
-    uint32_t number;
-};
-
-#define ADDED_MAX 8
-
-struct added_keys {
-    size_t count;
-    struct added_key keys[ADDED_MAX];
-};
-
-static void add_key(struct added_keys *added, const char *name, const char *text, uint32_t number)
+static int emit_added(struct builder *b, const struct view_added_key *key)
 {
-    assert(added->count < ADDED_MAX);
-    added->keys[added->count++] = (struct added_key){name, text, number};
-}
-
-/* In the order in which the tool appends them (recipe.md §6.2). */
-static void list_added(const struct recipe *recipe, struct added_keys *added)
-{
-    const struct imatrix *imatrix = recipe->imatrix;
-
-    added->count = 0;
-    add_key(added, "general.quantization_version", NULL, 2);
-    add_key(added, "general.file_type", NULL, recipe->ftype_number);
-    if (!imatrix)
-        return;
-    add_key(added, "quantize.imatrix.file", imatrix->file, 0);
-    if (imatrix->has_dataset)
-        add_key(added, "quantize.imatrix.dataset", imatrix->dataset, 0);
-    add_key(added, "quantize.imatrix.entries_count", NULL, (uint32_t)imatrix->count);
-    if (imatrix->chunk_count > 0)
-        add_key(added, "quantize.imatrix.chunks_count", NULL, (uint32_t)imatrix->chunk_count);
-}
-
-/* Keys that are not where they were: those of a set, and those that come again at the end. */
-static bool key_moves(const struct added_keys *added, const char *name)
-{
-    static const char *const moved[] = {"split.no", "split.count", "split.tensors.count"};
-
-    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)
-        if (strcmp(name, moved[i]) == 0)
-            return true;
-    for (size_t i = 0; i < added->count; i++)
-        if (strcmp(name, added->keys[i].name) == 0)
-            return true;
-    return false;
-}
-
-static int emit_added(struct builder *b, const struct added_key *key)
-{
+    uint8_t bytes[4];
     int r = emit_string(b, key->name);
 
     if (r == 0)
-        r = emit_u32(b, key->text ? GGUF_STRING : GGUF_U32);
+        r = emit_u32(b, key->type);
     if (r < 0)
         return r;
-    return key->text ? emit_string(b, key->text) : emit_u32(b, key->number);
+    if (key->type == GGUF_STRING)
+        return emit_string(b, key->text);
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (uint8_t)(key->bits >> 8 * i);
+    return emit_patch(b, bytes, gguf_type_size(key->type));
 }
 
 /* The first file's keys: the source's. */
-static int emit_keys(struct builder *b, const struct gguf *gguf, const struct added_keys *added)
+static int emit_keys(struct builder *b, const struct gguf *gguf, const struct view_added *added)
 {
     struct window window = {0};
     const struct gguf_key *key;
@@ -334,7 +289,7 @@ static int emit_keys(struct builder *b, const struct gguf *gguf, const struct ad
 
     for (size_t i = 0; i < gguf->key_count && r == 0; i++) {
         key = &gguf->keys[i];
-        if (key_moves(added, key->name))
+        if (view_added_replaces(added, key->name))
             continue;
         if (key->verbatim) {
             r = emit_copy(b, key->offset, key->end);
@@ -348,44 +303,17 @@ static int emit_keys(struct builder *b, const struct gguf *gguf, const struct ad
         r = emit_mended_key(b, &window, key);
     }
     free(window.data);
-    for (size_t i = 0; i < added->count && r == 0; i++)
-        r = emit_added(b, &added->keys[i]);
     return r;
 }
 
-/* A number of 16 or 32 bits. */
-static int emit_split_key(struct builder *b, const char *name, uint32_t type, uint32_t value)
+static int emit_start(struct builder *b, const struct gguf *gguf, const struct view_added *added,
+                      unsigned shard, uint64_t tensor_count)
 {
-    uint8_t bytes[4];
-    int r = emit_string(b, name);
-
-    for (int i = 0; i < 4; i++)
-        bytes[i] = (uint8_t)(value >> 8 * i);
-    if (r == 0)
-        r = emit_u32(b, type);
-    return r < 0 ? r : emit_patch(b, bytes, type == GGUF_U16 ? 2 : 4);
-}
-
-/* What tells the files of a set apart, at the end of the keys (recipe.md §5.6). */
-static int emit_split_keys(struct builder *b, const struct recipe *recipe, unsigned shard)
-{
-    int r = emit_split_key(b, "split.no", GGUF_U16, shard);
-
-    if (r == 0)
-        r = emit_split_key(b, "split.count", GGUF_U16, recipe->shard_count);
-    if (r == 0)
-        r = emit_split_key(b, "split.tensors.count", GGUF_I32, (uint32_t)recipe->count);
-    return r;
-}
-
-static int emit_start(struct builder *b, const struct gguf *gguf, const struct recipe *recipe,
-                      const struct added_keys *added, unsigned shard, uint64_t tensor_count)
-{
-    uint64_t key_count = (shard == 0 ? added->count : 0) + (recipe->shard_count > 1 ? 3 : 0);
+    uint64_t key_count = added->count;
     int r;
 
     for (size_t i = 0; i < gguf->key_count && shard == 0; i++)
-        key_count += !key_moves(added, gguf->keys[i].name);
+        key_count += !view_added_replaces(added, gguf->keys[i].name);
     r = emit_patch(b, "GGUF", 4);
     if (r == 0)
         r = emit_u32(b, 3);
@@ -417,31 +345,35 @@ bool view_header_pad(uint64_t *offset, uint64_t alignment)
     return !__builtin_add_overflow(*offset, (alignment - *offset % alignment) % alignment, offset);
 }
 
-uint64_t view_header_alignment(const struct source *source, unsigned shard)
+uint64_t view_header_alignment(const struct source *source, const struct recipe *recipe,
+                               unsigned shard)
 {
-    return shard == 0 ? source_gguf(source)->alignment : PLAIN_ALIGNMENT;
+    if (shard > 0)
+        return PLAIN_ALIGNMENT;
+    return recipe->alignment > 0 ? recipe->alignment : source_gguf(source)->alignment;
 }
 
 static int build_header(struct builder *b, const struct recipe *recipe, unsigned shard,
                         const struct extent *extents, size_t extent_count)
 {
     const struct gguf *gguf = source_gguf(b->source);
-    struct added_keys added;
+    struct view_added added;
     uint64_t end;
-    int r;
+    int r = view_added_make(recipe, shard, &added);
 
-    list_added(recipe, &added);
-    r = emit_start(b, gguf, recipe, &added, shard, extent_count);
+    if (r == 0)
+        r = emit_start(b, gguf, &added, shard, extent_count);
     if (r == 0 && shard == 0)
         r = emit_keys(b, gguf, &added);
-    if (r == 0 && recipe->shard_count > 1)
-        r = emit_split_keys(b, recipe, shard);
+    for (size_t i = 0; i < added.count && r == 0; i++)
+        r = emit_added(b, &added.keys[i]);
+    view_added_free(&added);
     for (size_t i = 0; i < extent_count && r == 0; i++)
         r = emit_tensor(b, &extents[i]);
     if (r < 0)
         return r;
     end = b->size;
-    if (!view_header_pad(&end, view_header_alignment(b->source, shard)))
+    if (!view_header_pad(&end, view_header_alignment(b->source, recipe, shard)))
         return defect_set(b->defect, EINVAL, DEFECT_NOWHERE, "the header is too large");
     return emit(b, PIECE_ZERO, 0, end - b->size);
 }

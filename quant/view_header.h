@@ -31,7 +31,8 @@ MUST_USE int view_header_make(const struct source *source, const struct recipe *
 
 /* What the file's tensors, and its header, are padded to. Those without the source's keys have no
  * alignment of their own. */
-uint64_t view_header_alignment(const struct source *source, unsigned shard);
+uint64_t view_header_alignment(const struct source *source, const struct recipe *recipe,
+                               unsigned shard);
 
 /* Rounds up to the alignment; false on overflow. A reader may take any power of two. */
 bool view_header_pad(uint64_t *offset, uint64_t alignment);

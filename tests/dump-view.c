@@ -4,6 +4,8 @@
  *
  *     dump-view [--header] [--pure] [--leave-output-tensor] [--allow-requantize] [--keep-split]
  *               [--imatrix FILE] [--include-weights PART]... [--exclude-weights PART]...
+ *               [--tensor-type NAME=TYPE]... [--tensor-type-file FILE]... [--prune-layers N,N...]
+ *               [--override-kv KEY=TYPE:VALUE]...
  *               [--output-tensor-type TYPE] [--token-embedding-type TYPE] SOURCE FILE-TYPE [FILE]
  *
  * FILE: which one of the files of --keep-split, from 1 on.
@@ -17,11 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/cmd_rules.h"
 #include "quant/convert.h"
 #include "quant/kernel/kernel.h"
 
 struct request {
     struct variant variant;
+    struct rules rules; /* the variant's */
     const char *source;
     unsigned shard;
     bool header;
@@ -72,6 +76,7 @@ static int read_options(int argc, char **argv, struct request *request)
     enum type *type;
     int i = 1;
 
+    variant->rules = &request->rules;
     variant->output_type = variant->token_embd_type = TYPE_NONE;
     for (; i < argc && argv[i][0] == '-' && argv[i][1] == '-'; i++) {
         type = NULL;
@@ -91,7 +96,11 @@ static int read_options(int argc, char **argv, struct request *request)
             variant->requantize = true;
         else if (i + 1 < argc && read_text_option(argv + i, request))
             i++;
-        else
+        else if (cmd_rules_is_option(argv[i]) && i + 1 < argc) {
+            if (cmd_rules_parse(&request->rules, argv[i], argv[i + 1]) < 0)
+                return -EINVAL;
+            i++;
+        } else
             return -EINVAL;
         if (!type)
             continue;
@@ -256,7 +265,7 @@ int main(int argc, char **argv)
     }
     r = source_open(open_file, NULL, request.source, &source, &defect);
     if (r == 0)
-        r = arch_check(source, &facts, &defect);
+        r = arch_check_as(source, &request.rules, &facts, &defect);
     if (r == 0)
         r = read_imatrix(&request, source, &defect);
     if (r == 0)
@@ -278,5 +287,6 @@ int main(int argc, char **argv)
     view_free(view);
     recipe_free(recipe);
     source_close(source);
+    rules_free(&request.rules);
     return r < 0;
 }

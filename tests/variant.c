@@ -41,6 +41,16 @@ static void test_spellings(void)
         {"q4_k_m+output=q8_0+output=Q8_0", "q4_k_m+output=q8_0"},
         {"q4_k_m+output=q4%5fk", "q4_k_m+output=q4_k"},
         {"q4_k_m+output=f32", "q4_k_m+output=f32"},
+        {"Q4_K+ATTN_V=Q6_K", "q4_k_m+attn_v=q6_k"},
+        {"q8_0+ffn=q5_k+pure+ffn_down=q6_k+output=f16",
+         "q8_0+output=f16+pure+ffn=q5_k+ffn_down=q6_k"},
+        {"q8_0+a%2B%3d%25%40%2fz=f16", "q8_0+a%2b%3d%25%40%2fz=f16"},
+        {"q8_0+blk\\.(0|1)\\..*_exps$=f16", "q8_0+blk\\.(0|1)\\..*_exps$=f16"},
+        {"q8_0+\\D=f16", "q8_0+\\d=f16"},
+        {"q4_k_s+ollama", "q4_k_s+ollama"},
+        {"q8_0+prune=5-7,1,0,6", "q8_0+prune=0,1,5-7"},
+        {"q8_0+prune=511", "q8_0+prune=511"},
+        {"q8_0+pure+prune=03-5+Prune=3,4,5+ollama", "q8_0+ollama+prune=3-5+pure"},
     };
     char text[VARIANT_TEXT_MAX], again[VARIANT_TEXT_MAX];
 
@@ -81,10 +91,31 @@ static void test_no_such_variant(void)
         "q4_k_m+token-embd=q8_0+token-embd=f16",
         "q4_k_m+output=q8_1",
         "q4_k_m+output=i32",
-        "q4_k_m+attn_v=q6_k",
         "q8_1",
         "nvfp4",
-        "q4_k_m+a-word-that-is-longer-than-any-option-of-a-variant",
+        "q4_k_m+a-word-that-is-no-option-of-a-variant",
+        "q4_k_m+attn_v",
+        "q4_k_m+attn_v=",
+        "q4_k_m+=q6_k",
+        "q4_k_m+attn_v=q9",
+        "q4_k_m+attn_v=i32",
+        "q4_k_m+attn_v=q6_k=q8_0",
+        "q4_k_m+attn_(=q6_k",
+        "q4_k_m+(a)\\1=q6_k",
+        "q4_k_m+a**=q6_k",
+        "q4_k_m+pure=q6_k",
+        "q4_k_m+ollama=q6_k",
+        "q4_k_m+prune",
+        "q4_k_m+prune=",
+        "q4_k_m+prune=1,",
+        "q4_k_m+prune=,1",
+        "q4_k_m+prune=1-",
+        "q4_k_m+prune=3-1",
+        "q4_k_m+prune=512",
+        "q4_k_m+prune=4294967296",
+        "q4_k_m+prune=-1",
+        "q4_k_m+prune=1+prune=2",
+        "q4_k_m+prune=q6_k",
     };
     char text[VARIANT_TEXT_MAX];
 
@@ -106,7 +137,7 @@ static void test_length(void)
 static void test_longest(void)
 {
     struct variant variant = {.pure = true, .leave_output = true};
-    char text[VARIANT_TEXT_MAX], shorter[VARIANT_TEXT_MAX - 1];
+    char text[VARIANT_TEXT_MAX], again[VARIANT_TEXT_MAX];
 
     for (const struct ftype *ftype = ftype_table(); ftype->name; ftype++)
         for (uint32_t type = 0; type < TYPE_COUNT; type++) {
@@ -115,8 +146,8 @@ static void test_longest(void)
             variant.ftype = ftype;
             variant.output_type = variant.token_embd_type = (enum type)type;
             variant_format(&variant, text, sizeof(text));
-            variant_format(&variant, shorter, sizeof(shorter));
-            CHECK_STR(text, shorter);
+            if (type_info(type)->chunk_weights > 0)
+                CHECK_STR(canonical(text, again), text);
         }
 }
 
@@ -178,12 +209,51 @@ static void test_split_name(void)
     }
 }
 
+static void test_patterns(void)
+{
+    static const char text[] = "q8_0+a%2b=f16+pure+b=q6_k";
+    struct variant_pattern pattern;
+    struct variant variant;
+    size_t at = 0;
+
+    CHECK_EQ(variant_parse(text, strlen(text), &variant), 0);
+    CHECK(variant_pattern(&variant, &at, &pattern));
+    CHECK_STR(pattern.text, "a+");
+    CHECK_EQ(pattern.length, 2);
+    CHECK_EQ(pattern.type, TYPE_F16);
+    CHECK(variant_pattern(&variant, &at, &pattern));
+    CHECK_STR(pattern.text, "b");
+    CHECK_EQ(pattern.type, TYPE_Q6_K);
+    CHECK(!variant_pattern(&variant, &at, &pattern));
+}
+
+/* As long as can be, and one byte more. */
+static void test_too_long(void)
+{
+    char text[2 * VARIANT_TEXT_MAX], result[VARIANT_TEXT_MAX];
+
+    for (size_t length = VARIANT_TEXT_MAX - 1; length <= VARIANT_TEXT_MAX; length++) {
+        memset(text, 'a', length);
+        memcpy(text, "q8_0+", 5);
+        memcpy(text + length - 4, "=f16", 5);
+        CHECK_STR(canonical(text, result), length < VARIANT_TEXT_MAX ? text : "");
+    }
+    /* what is written out is longer than what was typed */
+    strcpy(text, "q4_k+");
+    memset(text + 5, 'a', VARIANT_TEXT_MAX - 10);
+    strcpy(text + VARIANT_TEXT_MAX - 5, "=f16");
+    CHECK_EQ(strlen(text), VARIANT_TEXT_MAX - 1);
+    CHECK_STR(canonical(text, result), "");
+}
+
 int main(void)
 {
     test_spellings();
     test_no_such_variant();
     test_length();
     test_longest();
+    test_patterns();
+    test_too_long();
     test_table();
     test_split_name();
     return 0;
