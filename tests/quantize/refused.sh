@@ -11,8 +11,12 @@ refused() { # WORDS ARGUMENTS...
     equal "OUT after $*" "$(cat out.gguf)" untouched
 }
 
-for option in --tensor-type --tensor-type-file --prune-layers --override-kv; do
-    refused "$option is not supported yet by this version" "$option" value source.gguf out.gguf Q4_K_M
+refused "failed to quantize: '(a)\\1': a back reference in a pattern: not supported" --tensor-type '(a)\1=q8_0' source.gguf out.gguf Q4_K_M
+refused "failed to quantize: the patterns leave too many ways open: not supported" --tensor-type '(.|.)*(.|.)*(.|.)*[xyz]{9}=q8_0' source.gguf out.gguf Q4_K_M
+refused "failed to quantize: key general.alignment must be an integer that is a power of two" --override-kv general.alignment=str:x source.gguf out.gguf Q4_K_M
+for list in 1x ' 1' +1 1.5 0x1 1-3; do
+    refuses "$QUANTFS" quantize --prune-layers "$list" source.gguf out.gguf Q4_K_M
+    grep -qxF "parse_layer_prune: invalid layer id '$list'" out || fail "--prune-layers '$list': $(head -n 3 out)"
 done
 refused "unknown option '--nonsense'" --nonsense source.gguf out.gguf Q4_K_M
 grep -q ^usage: out || fail "no usage for an unknown option"
