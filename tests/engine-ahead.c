@@ -1,0 +1,220 @@
+/* If this failed, a reader in order would wait for each chunk, or read-ahead would keep others
+ * waiting. */
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/engine-case.h"
+
+static void read_sequentially(struct bench *bench, uint64_t stream, uint32_t from, uint32_t to)
+{
+    for (uint64_t offset = chunk_place(0, from); offset < chunk_place(0, to); offset += CHUNK / 2) {
+        engine_readahead(bench->engine, stream, &view, &source, offset, CHUNK / 2);
+        CHECK(read_now(bench, offset, CHUNK / 2) == 0);
+    }
+}
+
+static void wait_for_stats(struct bench *bench, uint64_t total)
+{
+    struct engine_stats stats;
+
+    do {
+        usleep(1000);
+        engine_stats(bench->engine, &stats);
+    } while (stats.conversions < total || stats.converting > 0);
+    CHECK(stats.conversions == total);
+}
+
+static void reading_in_order_converts_ahead(void)
+{
+    struct bench bench;
+    struct engine_stats stats;
+
+    begin(&bench, 0);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0), 4096);
+    CHECK(read_now(&bench, chunk_place(0, 0), 4096) == 0);
+    wait_for_stats(&bench, 1);
+    /* The second in order: the rest of this chunk, and 2 x cores pieces in all. */
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0) + 4096, 4096);
+    wait_for_stats(&bench, 2 * CORES);
+    engine_stats(bench.engine, &stats);
+    CHECK(stats.conversions_ahead == 2 * CORES - 1);
+    read_sequentially(&bench, 8, 0, CHUNKS);
+    CHECK(atomic_load(&source.converted[0][CHUNKS - 1]) == 1);
+    for (unsigned i = 0; i < CHUNKS; i++)
+        CHECK(atomic_load(&source.converted[0][i]) == 1);
+    end(&bench);
+}
+
+static void a_closed_stream_converts_no_more(void)
+{
+    struct bench bench;
+    struct engine_stats stats;
+
+    begin(&bench, 0);
+    gate(true);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0), 4096);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0) + 4096, 4096);
+    wait_for_conversions(CORES);
+    engine_stream_close(bench.engine, 7);
+    engine_stats(bench.engine, &stats);
+    CHECK(stats.dropped_ahead == CORES);
+    gate(false);
+    wait_for_stats(&bench, CORES);
+    end(&bench);
+}
+
+static void a_seek_drops_what_was_ahead(void)
+{
+    struct bench bench;
+    struct engine_stats stats;
+
+    begin(&bench, 0);
+    gate(true);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0), 4096);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0) + 4096, 4096);
+    wait_for_conversions(CORES);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(1, 5), 4096);
+    engine_stats(bench.engine, &stats);
+    CHECK(stats.dropped_ahead == CORES);
+    gate(false);
+    end(&bench);
+}
+
+/* With all cores busy the demanded chunk runs next, though read-ahead was queued before it. */
+static void demand_comes_before_read_ahead(void)
+{
+    struct bench bench;
+    struct asked asked, second;
+
+    begin(&bench, 0);
+    gate(true);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0), 4096);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0) + 4096, 4096);
+    wait_for_conversions(CORES);
+    ask(&bench, &asked, chunk_place(1, 9), 10);
+    ask(&bench, &second, chunk_place(0, CORES + 1),
+        10); /* the last that is queued ahead: demanded now */
+    CHECK(conversions() == CORES);
+    gate(false);
+    CHECK(wait_answer(&asked) == 0);
+    CHECK(wait_answer(&second) == 0);
+    CHECK(atomic_load(&source.converted[0][CORES + 1]) == 1);
+    end(&bench);
+}
+
+/* A reader that has stopped does not keep the read-ahead of others. */
+static void paused_streams_leave_room(void)
+{
+    struct bench bench;
+    struct engine_stats before, after;
+
+    begin(&bench, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        engine_readahead(bench.engine, 100 + i, &view, &source, chunk_place(1, 3 * i), 4096);
+        engine_readahead(bench.engine, 100 + i, &view, &source, chunk_place(1, 3 * i) + 4096, 4096);
+    }
+    do {
+        usleep(1000);
+        engine_stats(bench.engine, &before);
+    } while (before.conversions < 60 || before.converting > 0);
+    read_sequentially(&bench, 7, 0, 20);
+    engine_stats(bench.engine, &after);
+    CHECK(after.conversions_ahead - before.conversions_ahead >= 10);
+    end(&bench);
+}
+
+static void a_stream_is_read_ahead_from_the_cache(void)
+{
+    struct bench bench;
+    struct engine_stats stats;
+
+    open_cache();
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    end(&bench);
+    begin(&bench, 0);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0), 4096);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0) + 4096, 4096);
+    do {
+        usleep(1000);
+        engine_stats(bench.engine, &stats);
+    } while (stats.recalled < 2 * CORES);
+    CHECK(stats.conversions == 0);
+    end(&bench);
+    close_cache();
+}
+
+/* Objects that are wholly in the page cache; `drop`: asks the kernel to forget them first. */
+static unsigned objects_in_memory(bool drop)
+{
+    char pattern[64];
+    unsigned count = 0;
+    glob_t found;
+
+    snprintf(pattern, sizeof(pattern), "%s/[0-9a-f]/*", directory);
+    CHECK(glob(pattern, 0, NULL, &found) == 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        int fd = open(found.gl_pathv[i], O_RDONLY | O_CLOEXEC);
+        unsigned char pages[CHUNK / 4096 + 2] = {0};
+        struct stat st;
+        void *at;
+
+        CHECK(fd >= 0 && fstat(fd, &st) == 0);
+        /* A manifest, or a chunk of half the size, is none of those that are looked for. */
+        if (st.st_size == CHUNK + 4096) {
+            CHECK(!drop || (fsync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0));
+            at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+            CHECK(at != MAP_FAILED && mincore(at, (size_t)st.st_size, pages) == 0);
+            CHECK(munmap(at, (size_t)st.st_size) == 0);
+            count += memchr(pages, 0, CHUNK / 4096 + 1) == NULL;
+        }
+        close(fd);
+    }
+    globfree(&found);
+    return count;
+}
+
+/* Objects stay open for longer than the kernel keeps their bytes. */
+static void open_objects_are_read_ahead(void)
+{
+    struct bench bench;
+
+    open_cache();
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK(objects_in_memory(false) > 2 * CORES);
+    if (objects_in_memory(true) > 0) {
+        fprintf(stderr, "the filesystem of %s keeps all in memory\n", directory);
+    } else {
+        engine_readahead(bench.engine, 8, &view, &source, chunk_place(0, 3), 4096);
+        engine_readahead(bench.engine, 8, &view, &source, chunk_place(0, 3) + 4096, 4096);
+        for (int i = 0; objects_in_memory(false) < 2 * CORES; i++) {
+            CHECK(i < 10000);
+            usleep(1000);
+        }
+        CHECK(objects_in_memory(false) == 2 * CORES);
+    }
+    end(&bench);
+    close_cache();
+}
+
+int main(void)
+{
+    case_begin();
+    reading_in_order_converts_ahead();
+    a_closed_stream_converts_no_more();
+    a_seek_drops_what_was_ahead();
+    demand_comes_before_read_ahead();
+    paused_streams_leave_room();
+
+    make_directory();
+    a_stream_is_read_ahead_from_the_cache();
+    open_objects_are_read_ahead();
+    remove_directory();
+    return 0;
+}
