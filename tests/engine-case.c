@@ -9,12 +9,12 @@ struct source source;
 struct extent extents[2];
 struct view view;
 static struct source_tensor tensors[2];
-static uint8_t header[HEADER];
+static uint8_t header[HEADER_SIZE];
 
 /* As little compressible as weights are: objects of the cache are files, not memory. */
 uint8_t byte_at(uint64_t n)
 {
-    if (n >= HEADER && n < FIRST)
+    if (n >= HEADER_SIZE && n < FIRST)
         return 0;
     n = n * 0x9e3779b97f4a7c15u;
     n = (n ^ n >> 32) * 0xd6e8feb86659fd93u;
@@ -102,7 +102,7 @@ uint64_t chunk_place(uint32_t tensor, uint32_t index)
 size_t view_map(const struct view *v, uint64_t offset, size_t size, struct piece *pieces,
                 size_t max)
 {
-    static const uint64_t ends[] = {HEADER, FIRST, COPY, SECOND, VIEW_SIZE};
+    static const uint64_t ends[] = {HEADER_SIZE, FIRST, COPY, SECOND, VIEW_SIZE};
     size_t count = 0;
 
     (void)v;
@@ -333,7 +333,7 @@ void case_begin(void)
     source.content = 1;
     pthread_mutex_init(&source.lock, NULL);
     pthread_cond_init(&source.cond, NULL);
-    for (unsigned i = 0; i < HEADER; i++)
+    for (unsigned i = 0; i < HEADER_SIZE; i++)
         header[i] = byte_at(i);
     for (int i = 0; i < 2; i++) {
         tensors[i] = (struct source_tensor){

@@ -18,10 +18,10 @@
 #define CORES 2
 #define CHUNK 65536u
 #define CHUNKS 70u
-#define HEADER 1000u
+#define HEADER_SIZE 1000u
 #define PADDING 24u
 #define COPIED 300000u
-#define FIRST (HEADER + PADDING)
+#define FIRST (HEADER_SIZE + PADDING)
 #define COPY (FIRST + CHUNKS * CHUNK)
 #define SECOND (COPY + COPIED)
 #define VIEW_SIZE (SECOND + (CHUNKS - 1) * CHUNK + CHUNK / 2)

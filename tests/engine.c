@@ -12,7 +12,7 @@ static void every_range_has_its_bytes(void)
     uint8_t *whole = malloc(VIEW_SIZE);
 
     begin(&bench, 0);
-    CHECK(read_now(&bench, 0, HEADER + PADDING) == 0);
+    CHECK(read_now(&bench, 0, HEADER_SIZE + PADDING) == 0);
     CHECK(read_now(&bench, VIEW_SIZE, 10) == 0);
     CHECK(read_now(&bench, VIEW_SIZE + 5, 10) == 0);
     CHECK(read_now(&bench, VIEW_SIZE - 5, 10) == 0);
