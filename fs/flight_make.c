@@ -3,6 +3,9 @@
 
 #include "fs/flight_state.h"
 
+/* Bytes of a folio of the page cache, at most. */
+#define FOLIO_MAX ((uint64_t)2 << 20)
+
 struct store_chunk flight_store_chunk(const struct flight *flight)
 {
     return (struct store_chunk){
@@ -60,14 +63,21 @@ static bool is_big(const struct flight *flight)
     return size > flight->flights->big;
 }
 
-/* Rows that were read for a conversion leave the page cache to others. */
+/*
+ * Rows that were read for a conversion leave the page cache to others. The kernel keeps pages in
+ * folios, which it drops whole or not at all; read-ahead makes them as large as a huge page. So the
+ * range begins where the largest folio would that has the first row in it: the rows before it have
+ * been read, and the one with the last row goes with the next chunk.
+ */
 static void forget_rows(const struct flight *flight)
 {
+    uint64_t begin = flight->chunk.source_offset / FOLIO_MAX * FOLIO_MAX;
+    uint64_t end = flight->chunk.source_offset + flight->chunk.source_size;
     const struct view *view = flight->view;
     unsigned shard = view->extents[flight->tensor].tensor->shard;
 
-    (void)posix_fadvise(source_descriptor(view->source, shard), (off_t)flight->chunk.source_offset,
-                        (off_t)flight->chunk.source_size, POSIX_FADV_DONTNEED);
+    (void)posix_fadvise(source_descriptor(view->source, shard), (off_t)begin, (off_t)(end - begin),
+                        POSIX_FADV_DONTNEED);
 }
 
 /* Finds the chunk by its source's bytes, or converts it. *put: it is new to the cache. */
