@@ -285,16 +285,22 @@ static int wait_for(struct fuse_req *req)
     return req->r;
 }
 
-static int try_look_up(const struct bench *bench, const char *name, fuse_ino_t *ino)
+static int try_look_up_in(const struct bench *bench, fuse_ino_t parent, const char *name,
+                          fuse_ino_t *ino)
 {
     struct fuse_req req;
     int r;
 
     begin(bench, &req);
-    bench->table.lookup(&req, FUSE_ROOT_ID, name);
+    bench->table.lookup(&req, parent, name);
     r = wait_for(&req);
     *ino = req.entry.ino;
     return r;
+}
+
+static int try_look_up(const struct bench *bench, const char *name, fuse_ino_t *ino)
+{
+    return try_look_up_in(bench, FUSE_ROOT_ID, name, ino);
 }
 
 static fuse_ino_t look_up(const struct bench *bench, const char *name)
@@ -457,6 +463,37 @@ static void test_handles(const struct bench *bench)
     /* What cannot be read, or is not there. */
     CHECK_EQ(read_node(bench, &req, FUSE_ROOT_ID, 12345), -EINVAL);
     CHECK_EQ(read_node(bench, &req, 999999, 12345), -ESTALE);
+    CHECK(ops_wait_idle(bench->ops, 5));
+}
+
+/* What is in a variant's folder: its nodes alone say what they are, to a process that has given out
+ * none of the handles. */
+static void test_folder(const struct bench *bench)
+{
+    fuse_ino_t view = look_up(bench, "a@q4_k_m.gguf"), folder = look_up(bench, "a@Q4_K");
+    fuse_ino_t tensors, model, recipe, tensor, none;
+    struct fuse_req bytes, req;
+    uint64_t handle;
+
+    CHECK_EQ(try_look_up_in(bench, folder, "tensors", &tensors), 0);
+    CHECK_EQ(try_look_up_in(bench, folder, "model.gguf", &model), 0);
+    CHECK_EQ(try_look_up_in(bench, folder, "recipe.tsv", &recipe), 0);
+    CHECK_EQ(try_look_up_in(bench, tensors, "output_norm.weight.f32", &tensor), 0);
+    CHECK_EQ(model, view); /* pages are kept once */
+    CHECK(recipe != tensor && tensors != folder && folder != view);
+    CHECK_EQ(try_look_up_in(bench, folder, "shards", &none), -ENOENT);
+    CHECK_EQ(try_look_up_in(bench, folder, "a.gguf", &none), -ENOENT);
+    CHECK_EQ(try_look_up_in(bench, tensors, "output_norm.weight.q4_k", &none), -ENOENT);
+    /* A node that is no directory. */
+    CHECK_EQ(try_look_up_in(bench, recipe, "x", &none), -ENOENT);
+    handle = open_node(bench, tensor);
+    CHECK_EQ(read_node(bench, &bytes, tensor, handle), 0);
+    CHECK(bytes.size > 0);
+    release(bench, tensor, handle);
+    check_same(bench, tensor, 12345, &bytes);
+    CHECK_EQ(read_node(bench, &bytes, recipe, 12345), 0);
+    CHECK(memchr(bytes.data, '\t', bytes.size));
+    CHECK_EQ(read_node(bench, &req, folder, 12345), -EINVAL);
     CHECK(ops_wait_idle(bench->ops, 5));
 }
 
@@ -654,6 +691,7 @@ int main(int argc, char **argv)
     CHECK_EQ(argc, 2);
     set_up(&bench, argv[1]);
     test_handles(&bench);
+    test_folder(&bench);
     test_directories(&bench);
     test_replaced(&bench, argv[1]);
     test_list_without_memory(&bench);
