@@ -23,10 +23,11 @@ static int count_step(pcre2_callout_block *block, void *context)
 {
     struct pattern *pattern = context;
 
-    (void)block;
-    if (*pattern->steps == 0)
+    if (*pattern->steps < block->callout_number) {
+        *pattern->steps = 0;
         return PCRE2_ERROR_MATCHLIMIT;
-    --*pattern->steps;
+    }
+    *pattern->steps -= block->callout_number;
     return 0;
 }
 

@@ -34,8 +34,8 @@ void pattern_free(struct pattern *pattern);
 
 /*
  * Is it found in the name? 1 or 0. *steps is what may still be spent: a search takes one, and one
- * for each way that it tries; between two steps there is work for the length of the pattern at
- * most. -E2BIG: they are used up. -ENOMEM.
+ * or more for each way that it tries; between two steps there is work for the length of the
+ * pattern, as it is written, at most. -E2BIG: they are used up. -ENOMEM.
  */
 MUST_USE int pattern_search(struct pattern *pattern, const char *name, size_t length,
                             uint64_t *steps);

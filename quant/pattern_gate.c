@@ -600,7 +600,7 @@ static int read_quantifier(struct gate *gate, size_t *states)
     if (r == 0 && is_quantifier(gate->word))
         return refuse(gate, "a repetition of a repetition");
     *states = (*states + 1) * (max > 0 ? max : 1) + 1;
-    return r < 0 ? r : put_text(gate, "(?C)");
+    return r < 0 ? r : put_text(gate, "(?C1)");
 }
 
 /* Behind the opening of a group. */
@@ -715,10 +715,23 @@ static int read_term(struct gate *gate, size_t *states)
     return r;
 }
 
-/* Alternatives have a group of their own, with the callout that counts them. */
+/* The end of alternatives, with their callout: several of them cost more. What is not within
+ * parentheses is come to once for each of them. */
+static int put_end(struct gate *gate, unsigned alternatives)
+{
+    unsigned cost = 1 + alternatives / 8;
+    char text[16];
+
+    if (gate->depth == 0 && alternatives == 1)
+        return put_text(gate, ")");
+    (void)snprintf(text, sizeof(text), ")(?C%u)", cost < 255 ? cost : 255);
+    return put_text(gate, text);
+}
+
+/* Alternatives have a group of their own. */
 static int read_alternatives(struct gate *gate, size_t *states)
 {
-    bool several = false;
+    unsigned alternatives = 1;
     size_t term;
     int r = put_text(gate, "(?:");
 
@@ -729,7 +742,7 @@ static int read_alternatives(struct gate *gate, size_t *states)
             *states += term;
             r = check_states(gate, *states);
         } else if (r == 0 && gate->word == OR) {
-            several = true;
+            alternatives++;
             *states += 1;
             r = put_text(gate, "|");
             if (r == 0)
@@ -738,9 +751,7 @@ static int read_alternatives(struct gate *gate, size_t *states)
             break;
         }
     }
-    if (r < 0)
-        return r;
-    return put_text(gate, several ? ")(?C)" : ")");
+    return r < 0 ? r : put_end(gate, alternatives);
 }
 
 int pattern_gate(const char *text, size_t length, char **written, struct defect *defect)

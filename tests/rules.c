@@ -196,6 +196,7 @@ static void test_hostile(void)
 {
     static const char *const texts[] = {
         "q8_0+(a|a)*(a|a)*[x-z]=f16",
+        "q8_0+((?%3d.)){500}[x-z]=f16",
         "q8_0+(.*)*(.*)*(.*)*[x-z]=f16",
         "q8_0+(([a-w.]?){30}){3}[x-z]=f16",
         "q8_0+(a*)*(b*)*(c*)*(d*)*(e*)*(f*)*(g*)*(h*)*(i*)*(j*)*(k*)*(l*)*(m*)*[x-z]=f16",
