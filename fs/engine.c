@@ -15,7 +15,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,24 +23,17 @@
 #include "fs/flight.h"
 #include "fs/gather.h"
 #include "fs/memory.h"
+#include "fs/quick.h"
 #include "fs/store.h"
 #include "fs/stream.h"
 
 #define MIB ((uint64_t)1024 * 1024)
-
-/* Pieces of a request that is answered without a buffer; the rest is gathered. */
-#define PIECES_MAX 32
 
 /* Source bytes (float weights) and result of one chunk at most: design.md, "Chunk size". */
 #define ARENA_PER_CORE (5 * MIB)
 /* Copies and mirrored reads: so many at a time, the pool's limit, of a megabyte each. */
 #define COPIES_SIZE (8 * MIB)
 #define OBJECTS_MAX ((size_t)4096)
-/* Callers that wait for files of the cache: libfuse has ten threads, the others are for those whom
- * nothing keeps. */
-#define CALLERS_MAX 4
-
-static const uint8_t zeros[4096];
 
 struct request {
     struct engine *engine;
@@ -65,7 +57,7 @@ struct engine {
     struct flights *flights;
     struct gathers *gathers;
     struct streams *streams;
-    _Atomic unsigned callers; /* reading files of the cache */
+    struct quicks quicks;
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* protected by lock */
@@ -105,11 +97,11 @@ static int pieces_unchanged(const struct view *view, const struct piece *pieces,
 
 static int range_unchanged(const struct view *view, uint64_t offset, size_t size)
 {
-    struct piece pieces[PIECES_MAX];
+    struct piece pieces[QUICK_PIECES];
     int r = 0;
 
     while (size > 0 && r == 0) {
-        size_t count = view_map(view, offset, size, pieces, PIECES_MAX);
+        size_t count = view_map(view, offset, size, pieces, QUICK_PIECES);
 
         for (size_t i = 0; i < count; i++) {
             offset += pieces[i].size;
@@ -166,120 +158,16 @@ static bool enter(struct engine *engine)
 /* --- at once ------------------------------------------------------------------------------------
  */
 
-/* A request that needs no buffer: its pieces, and the chunks of them that are at hand. */
-struct quick {
-    size_t count;
-    struct piece pieces[PIECES_MAX];
-    struct flight *flights[PIECES_MAX];
-    struct buffer buffer; /* of what is read from files */
-    size_t missing;       /* chunks */
-    size_t others;        /* chunks at hand */
-};
-
-/* False: there is something to copy, or too many pieces, or too much padding. */
-static bool quick_map(struct quick *quick, const struct view *view, uint64_t offset, size_t size)
-{
-    quick->buffer = (struct buffer){0};
-    quick->count = view_map(view, offset, size, quick->pieces, PIECES_MAX);
-    for (size_t i = 0; i < quick->count; i++) {
-        const struct piece *piece = &quick->pieces[i];
-
-        if (piece->kind == PIECE_COPY || (piece->kind == PIECE_ZERO && piece->size > sizeof(zeros)))
-            return false;
-        size -= piece->size;
-    }
-    return size == 0;
-}
-
-static void quick_find(struct quick *quick, struct engine *engine, const struct view *view)
-{
-    quick->missing = quick->others = 0;
-    for (size_t i = 0; i < quick->count; i++) {
-        const struct piece *piece = &quick->pieces[i];
-
-        quick->flights[i] = NULL;
-        if (piece->kind != PIECE_CHUNK)
-            continue;
-        quick->flights[i] =
-            flights_find(engine->flights, view, piece->chunk.tensor, piece->chunk.index);
-        if (quick->flights[i])
-            quick->others++;
-        else
-            quick->missing++;
-    }
-}
-
-static void quick_put(struct quick *quick, struct engine *engine)
-{
-    for (size_t i = 0; i < quick->count; i++) {
-        if (quick->flights[i])
-            flight_put(engine->flights, quick->flights[i]);
-        quick->flights[i] = NULL;
-    }
-    buffer_put(engine->buffers, &quick->buffer);
-}
-
-/* Reads what lies in files into the buffer, whose bytes are those of the pieces from the first of
- * these on. False: a worker has to. */
-static bool quick_read(struct quick *quick, struct engine *engine)
-{
-    size_t size = 0, done = 0;
-    bool may_wait, whole = true;
-
-    for (size_t i = 0; i < quick->count; i++)
-        if (quick->flights[i] && !flight_data(quick->flights[i], 0))
-            size += quick->pieces[i].size;
-    if (size == 0)
-        return true;
-    if (buffer_get(engine->buffers, size, &quick->buffer) < 0)
-        return false;
-    may_wait = atomic_fetch_add(&engine->callers, 1) < CALLERS_MAX;
-    for (size_t i = 0; i < quick->count && whole; i++) {
-        struct flight *flight = quick->flights[i];
-        const struct piece *piece = &quick->pieces[i];
-        uint8_t *data = quick->buffer.data + done;
-
-        if (!flight || flight_data(flight, 0))
-            continue;
-        whole = may_wait ? flight_copy(flight, piece->chunk.skip, piece->size, data)
-                         : flight_copy_now(flight, piece->chunk.skip, piece->size, data);
-        done += piece->size;
-    }
-    atomic_fetch_sub(&engine->callers, 1);
-    return whole;
-}
-
-/* The pieces as parts of an answer. */
-static void quick_parts(const struct quick *quick, struct part parts[PIECES_MAX])
-{
-    size_t done = 0;
-
-    for (size_t i = 0; i < quick->count; i++) {
-        const struct piece *piece = &quick->pieces[i];
-
-        parts[i] = (struct part){.data = zeros, .size = piece->size};
-        if (piece->kind == PIECE_PATCH)
-            parts[i].data = piece->patch;
-        if (piece->kind != PIECE_CHUNK)
-            continue;
-        parts[i].data = flight_data(quick->flights[i], piece->chunk.skip);
-        if (!parts[i].data) {
-            parts[i].data = quick->buffer.data + done;
-            done += piece->size;
-        }
-    }
-}
-
 /* All is at hand: answers, and gives the chunks back. False: not answered, since some of it has to
  * be read from a disk. *bytes is for leave(). */
 static bool quick_reply(struct quick *quick, const struct request *request, uint64_t *bytes)
 {
     struct engine *engine = request->engine;
-    struct part parts[PIECES_MAX];
+    struct part parts[QUICK_PIECES];
     bool whole;
     int r;
 
-    whole = quick_read(quick, engine);
+    whole = quick_read(quick, &engine->quicks);
     if (whole) {
         quick_parts(quick, parts);
         r = pieces_unchanged(request->view, quick->pieces, quick->count);
@@ -287,7 +175,7 @@ static bool quick_reply(struct quick *quick, const struct request *request, uint
             tell_stale(engine, request->owner);
         *bytes = answer(request, r, parts, (int)quick->count);
     }
-    quick_put(quick, engine);
+    quick_put(quick, &engine->quicks);
     return whole;
 }
 
@@ -437,7 +325,7 @@ void engine_submit(struct engine *engine, const struct view *view, void *owner, 
         submit_slow(&form, NULL);
         return;
     }
-    quick_find(&quick, engine, view);
+    quick_find(&quick, &engine->quicks, view);
     if (quick.missing == 0) {
         if (quick_reply(&quick, &form, &bytes))
             leave(engine, bytes);
@@ -445,7 +333,7 @@ void engine_submit(struct engine *engine, const struct view *view, void *owner, 
             submit_slow(&form, NULL);
         return;
     }
-    quick_put(&quick, engine);
+    quick_put(&quick, &engine->quicks);
     submit_slow(&form, quick.missing == 1 && quick.others == 0 ? find_chunk(&quick) : NULL);
 }
 
@@ -564,11 +452,11 @@ static void convert_ahead(struct engine *engine, uint64_t id, const struct view 
                           uint64_t offset)
 {
     unsigned left = 2 * engine->config.cores;
-    struct piece pieces[PIECES_MAX];
+    struct piece pieces[QUICK_PIECES];
 
     while (left > 0 && offset < view->size) {
         size_t size = view->size - offset < SIZE_MAX ? (size_t)(view->size - offset) : SIZE_MAX;
-        size_t count = view_map(view, offset, size, pieces, PIECES_MAX);
+        size_t count = view_map(view, offset, size, pieces, QUICK_PIECES);
 
         if (count == 0)
             return;
@@ -675,6 +563,8 @@ int engine_new(const struct engine_config *config, struct engine **out)
     if (r == 0)
         r = gathers_new(config->pool, engine->buffers, engine->flights, gathering,
                         &engine->gathers);
+    engine->quicks.flights = engine->flights;
+    engine->quicks.buffers = engine->buffers;
     if (r == 0)
         r = streams_new(&engine->streams);
     if (r < 0) {
