@@ -1,11 +1,8 @@
 /* The types of three levels whose points come from a code book, eight at a time: IQ1_S, IQ1_M. */
 #include <float.h>
-#include <math.h>
 
-#include "quant/kernel/block.h"
-#include "quant/kernel/fit.h"
-#include "quant/kernel/four.h"
 #include "quant/kernel/grid.h"
+#include "quant/kernel/iq.h"
 #include "quant/kernel/scalar.h"
 
 enum {
@@ -140,18 +137,6 @@ static void split_levels(struct split *split, const uint8_t *order, int count, i
 /* --- what both types begin with ----------------------------------------------------------------
  */
 
-/* Weights of the search: of importance and of how large the weights of a block are, or squares. */
-static void make_weights(const float *x, const float *importance, float weight[BLOCK_SUPER])
-{
-    float mean_square = 0;
-
-    for (int i = 0; i < BLOCK_SUPER && importance; i++)
-        mean_square += x[i] * x[i];
-    mean_square = 2 * mean_square / BLOCK_SUPER;
-    for (int i = 0; i < BLOCK_SUPER; i++)
-        weight[i] = importance ? importance[i] * sqrtf(mean_square + x[i] * x[i]) : x[i] * x[i];
-}
-
 static float largest(const float *x, int count)
 {
     float most = 0;
@@ -159,12 +144,6 @@ static float largest(const float *x, int count)
     for (int i = 0; i < count; i++)
         most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
     return most;
-}
-
-/* The level of a scale, 0 to 7; level l stands for 2 l + 1. */
-static int scale_level(float scale, float d)
-{
-    return (int)fit_clamp(fit_nearest(0.5f * (1 / d * scale - 1)), 0, 7);
 }
 
 /* Sums of weight * x * value and weight * value^2 over the eight weights of a point. */
@@ -280,7 +259,7 @@ static bool quantize_iq1_s(const struct grid *grid, const float *x, const float 
     struct sums sums;
 
     memset(block, 0, sizeof(*block));
-    make_weights(x, importance, weight);
+    iq_weights(x, importance, weight);
     for (int j = 0; j < S_SUBS; j++) {
         const float *sub = x + S_SUB * j, *w = weight + S_SUB * j;
 
@@ -308,7 +287,7 @@ static bool quantize_iq1_s(const struct grid *grid, const float *x, const float 
     }
     half_put(block->d, max_scale / SCALE_TOP * 1.125f);
     for (int j = 0; j < S_SUBS && max_scale != 0; j++)
-        qh[j] = (uint16_t)(qh[j] | scale_level(scale[j], max_scale / SCALE_TOP) << 12 |
+        qh[j] = (uint16_t)(qh[j] | iq_scale_level(scale[j], max_scale / SCALE_TOP, 7) << 12 |
                            (shift[j] == DOWN) << 15);
     memcpy(block->qh, qh, sizeof(qh));
     return true;
@@ -321,10 +300,8 @@ void scalar_iq1_s(void *restrict dst, const float *restrict src, size_t rows, si
 
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
-            if (!importance || !quantize_iq1_s(&grid_iq1, src, importance + i, block)) {
-                memset(block, 0, sizeof(*block));
-                half_put(block->d, NAN);
-            }
+            if (!importance || !quantize_iq1_s(&grid_iq1, src, importance + i, block))
+                iq_refuse(block, sizeof(*block), block->d);
 }
 
 /* --- IQ1_M -------------------------------------------------------------------------------------
@@ -467,7 +444,7 @@ static float fit_scales(const struct grid *grid, const float *x, const float *we
     float d = parts->max_scale / SCALE_TOP, vx = 0, v2 = 0;
 
     for (int j = 0; j < M_SUBS; j++) {
-        level[j] = scale_level(parts->scale[j], d);
+        level[j] = iq_scale_level(parts->scale[j], d, 7);
         for (int k = 0; k < M_POINTS; k++, x += POINT, weight += POINT)
             add_point(grid, parts->point[j][k], x, weight, values[half_shift(parts->shift[j], k)],
                       (float)(2 * level[j] + 1), &vx, &v2);
@@ -483,7 +460,7 @@ static bool quantize_iq1_m(const struct grid *grid, const float *x, const float 
     struct parts parts;
 
     memset(block, 0, sizeof(*block));
-    make_weights(x, importance, weight);
+    iq_weights(x, importance, weight);
     if (!find_parts(grid, x, weight, &parts))
         return false;
     if (parts.max_scale != 0)

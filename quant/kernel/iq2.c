@@ -1,12 +1,9 @@
 /* The types of two bits whose levels come from a code book, eight at a time: IQ2_XXS, IQ2_XS,
  * IQ2_S. */
 #include <float.h>
-#include <math.h>
 
-#include "quant/kernel/block.h"
-#include "quant/kernel/fit.h"
-#include "quant/kernel/four.h"
 #include "quant/kernel/grid.h"
+#include "quant/kernel/iq.h"
 #include "quant/kernel/scalar.h"
 
 enum {
@@ -263,24 +260,11 @@ INLINE bool fit_points(const struct grid *grid, struct sub *sub, const struct sh
         return false;
     if ((shape->anew || points->moved) && *scale > 0 && !refit(grid, sub, shape, points, scale))
         return false;
-    if (*scale < 0) {
-        *scale = -*scale;
-        *negative = ~*negative;
-    }
-    return *scale >= 0;
+    return iq_positive(scale, negative);
 }
 
 /* --- what the types share ----------------------------------------------------------------------
  */
-
-static float sum_squares(const float *x)
-{
-    float sum = 0;
-
-    for (int i = 0; i < BLOCK_SUPER; i++)
-        sum += x[i] * x[i];
-    return sum;
-}
 
 /* Magnitudes, their weights for a mean square, and one bit for each that was negative. */
 INLINE uint32_t start_sub(const float *x, const float *importance, float mean_square,
@@ -297,54 +281,6 @@ INLINE uint32_t start_sub(const float *x, const float *importance, float mean_sq
     return negative;
 }
 
-/*
- * Seven bits for the signs of eight weights: the eighth makes their number even. Where it is odd,
- * the weight that counts least gets the other sign: its magnitude becomes negative.
- */
-INLINE uint32_t even_signs(unsigned count, uint32_t negative, struct sub *sub)
-{
-    float product, least;
-    unsigned where;
-
-    for (unsigned first = 0; first < count; first += OCTET) {
-        if (!__builtin_parity(negative >> first & 0xff))
-            continue;
-        where = first;
-        least = sub->weight[first] * sub->x[first] * sub->x[first];
-        for (unsigned i = first + 1; i < first + OCTET; i++) {
-            product = sub->weight[i] * sub->x[i] * sub->x[i];
-            where = product < least ? i : where;
-            least = product < least ? product : least;
-        }
-        sub->x[where] = -sub->x[where];
-        negative ^= (uint32_t)1 << where;
-    }
-    return negative;
-}
-
-INLINE float highest(unsigned count, const float *x)
-{
-    float most = x[0];
-
-    for (unsigned i = 1; i < count; i++)
-        most = most > x[i] ? most : x[i];
-    return most;
-}
-
-/* Four bits for each scale: level l stands for d * (2 l + 1). */
-static void scale_levels(unsigned count, const float *scale, float d, uint8_t *level)
-{
-    for (unsigned j = 0; j < count; j++)
-        level[j] = (uint8_t)(int)fit_clamp(fit_nearest(0.5f * (1 / d * scale[j] - 1)), 0, 15);
-}
-
-/* A block that cannot be made: its scale says so to whoever checks it. */
-static void refuse(void *block, size_t size, uint8_t d[2])
-{
-    memset(block, 0, size);
-    half_put(d, NAN);
-}
-
 /* --- IQ2_XXS -----------------------------------------------------------------------------------
  */
 
@@ -356,8 +292,7 @@ enum {
 /* Of a sub-block the points in one byte each, then seven bits for the signs of each eight. */
 static void pack_xxs(const struct points *points, uint32_t negative, uint8_t qs[8])
 {
-    uint32_t signs = (negative & 0x7f) | (negative >> 8 & 0x7f) << 7 |
-                     (negative >> 16 & 0x7f) << 14 | (negative >> 24 & 0x7f) << 21;
+    uint32_t signs = iq_pack_signs(negative);
 
     for (int k = 0; k < 4; k++)
         qs[k] = (uint8_t)points->index[k];
@@ -366,8 +301,8 @@ static void pack_xxs(const struct points *points, uint32_t negative, uint8_t qs[
 
 static bool quantize_iq2_xxs(const float *x, const float *importance, struct block_iq2_xxs *block)
 {
-    float mean_square = sum_squares(x) / BLOCK_SUPER, scale[XXS_SUBS], max_scale = 0;
-    uint8_t level[XXS_SUBS], unused[XXS_SUB], *qs = block->qs;
+    float mean_square = iq_sum_squares(x) / BLOCK_SUPER, scale[XXS_SUBS], max_scale = 0;
+    uint8_t unused[XXS_SUB], level, *qs = block->qs;
     struct points points;
     uint32_t negative;
     struct sub sub;
@@ -376,8 +311,8 @@ static bool quantize_iq2_xxs(const float *x, const float *importance, struct blo
     for (int j = 0; j < XXS_SUBS; j++, x += XXS_SUB, importance += XXS_SUB, qs += 8) {
         scale[j] = 0;
         negative = start_sub(x, importance, mean_square, XXS_SUB, &sub);
-        negative = even_signs(XXS_SUB, negative, &sub);
-        if (highest(XXS_SUB, sub.x) < FIT_EPSILON)
+        negative = iq_even_signs(XXS_SUB, sub.x, sub.weight, negative);
+        if (iq_highest(XXS_SUB, sub.x) < FIT_EPSILON)
             continue;
         /* The first guess is made with four levels above 0. */
         scale[j] = fit_positive(XXS_SUB, sub.x, sub.weight, LEVELS + 1, unused);
@@ -396,9 +331,10 @@ static bool quantize_iq2_xxs(const float *x, const float *importance, struct blo
         memset(block->qs, 0, sizeof(block->qs));
         return true;
     }
-    scale_levels(XXS_SUBS, scale, max_scale / SCALE_TOP, level);
-    for (int j = 0; j < XXS_SUBS; j++)
-        block->qs[8 * j + 7] = (uint8_t)(block->qs[8 * j + 7] | level[j] << 4);
+    for (int j = 0; j < XXS_SUBS; j++) {
+        level = iq_scale_level(scale[j], max_scale / SCALE_TOP, 15);
+        block->qs[8 * j + 7] = (uint8_t)(block->qs[8 * j + 7] | level << 4);
+    }
     return true;
 }
 
@@ -410,7 +346,7 @@ void scalar_iq2_xxs(void *restrict dst, const float *restrict src, size_t rows, 
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
             if (!importance || !quantize_iq2_xxs(src, importance + i, block))
-                refuse(block, sizeof(*block), block->d);
+                iq_refuse(block, sizeof(*block), block->d);
 }
 
 /* --- IQ2_XS ------------------------------------------------------------------------------------
@@ -423,9 +359,8 @@ enum {
 
 static bool quantize_iq2_xs(const float *x, const float *importance, struct block_iq2_xs *block)
 {
-    float mean_square = sum_squares(x) / BLOCK_SUPER, scale[XS_SUBS], most, max_scale = 0;
+    float mean_square = iq_sum_squares(x) / BLOCK_SUPER, scale[XS_SUBS], most, max_scale = 0;
     uint16_t word[2 * XS_SUBS] = {0};
-    uint8_t level[XS_SUBS];
     struct points points;
     uint32_t negative;
     struct sub sub;
@@ -434,8 +369,8 @@ static bool quantize_iq2_xs(const float *x, const float *importance, struct bloc
     for (int j = 0; j < XS_SUBS; j++, x += XS_SUB, importance += XS_SUB) {
         scale[j] = 0;
         negative = start_sub(x, importance, mean_square, XS_SUB, &sub);
-        negative = even_signs(XS_SUB, negative, &sub);
-        most = highest(XS_SUB, sub.x);
+        negative = iq_even_signs(XS_SUB, sub.x, sub.weight, negative);
+        most = iq_highest(XS_SUB, sub.x);
         if (most < FIT_EPSILON)
             continue;
         scale[j] = most / TOP;
@@ -449,9 +384,7 @@ static bool quantize_iq2_xs(const float *x, const float *importance, struct bloc
         return true;
     half_put(block->d, max_scale / SCALE_TOP);
     memcpy(block->qs, word, sizeof(word));
-    scale_levels(XS_SUBS, scale, max_scale / SCALE_TOP, level);
-    for (int j = 0; j < XS_SUBS; j += 2)
-        block->scales[j / 2] = (uint8_t)(level[j] | level[j + 1] << 4);
+    iq_put_scales(XS_SUBS, scale, max_scale / SCALE_TOP, block->scales);
     return true;
 }
 
@@ -463,7 +396,7 @@ void scalar_iq2_xs(void *restrict dst, const float *restrict src, size_t rows, s
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
             if (!importance || !quantize_iq2_xs(src, importance + i, block))
-                refuse(block, sizeof(*block), block->d);
+                iq_refuse(block, sizeof(*block), block->d);
 }
 
 /* --- IQ2_S -------------------------------------------------------------------------------------
@@ -473,8 +406,7 @@ void scalar_iq2_xs(void *restrict dst, const float *restrict src, size_t rows, s
 
 static bool quantize_iq2_s(const float *x, const float *importance, struct block_iq2_s *block)
 {
-    float mean_square = 2 * sum_squares(x) / BLOCK_SUPER, scale[XS_SUBS], most, max_scale = 0;
-    uint8_t level[XS_SUBS];
+    float mean_square = 2 * iq_sum_squares(x) / BLOCK_SUPER, scale[XS_SUBS], most, max_scale = 0;
     struct points points;
     uint32_t negative;
     struct sub sub;
@@ -484,7 +416,7 @@ static bool quantize_iq2_s(const float *x, const float *importance, struct block
         scale[j] = 0;
         negative =
             start_sub(x, importance ? importance + XS_SUB * j : NULL, mean_square, XS_SUB, &sub);
-        most = highest(XS_SUB, sub.x);
+        most = iq_highest(XS_SUB, sub.x);
         if (most < S_EPSILON)
             continue;
         scale[j] = most / TOP;
@@ -500,9 +432,7 @@ static bool quantize_iq2_s(const float *x, const float *importance, struct block
     if (max_scale == 0)
         return true;
     half_put(block->d, max_scale / SCALE_TOP * 0.9875f);
-    scale_levels(XS_SUBS, scale, max_scale / SCALE_TOP, level);
-    for (int j = 0; j < XS_SUBS; j += 2)
-        block->scales[j / 2] = (uint8_t)(level[j] | level[j + 1] << 4);
+    iq_put_scales(XS_SUBS, scale, max_scale / SCALE_TOP, block->scales);
     return true;
 }
 
@@ -514,5 +444,5 @@ void scalar_iq2_s(void *restrict dst, const float *restrict src, size_t rows, si
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
             if (!quantize_iq2_s(src, importance ? importance + i : NULL, block))
-                refuse(block, sizeof(*block), block->d);
+                iq_refuse(block, sizeof(*block), block->d);
 }

@@ -1,11 +1,8 @@
 /* The types of three bits whose levels come from a code book, four at a time: IQ3_XXS, IQ3_S. */
 #include <float.h>
-#include <math.h>
 
-#include "quant/kernel/block.h"
-#include "quant/kernel/fit.h"
-#include "quant/kernel/four.h"
 #include "quant/kernel/grid.h"
+#include "quant/kernel/iq.h"
 #include "quant/kernel/scalar.h"
 
 enum {
@@ -15,7 +12,6 @@ enum {
     QUADS = SUB / QUAD,
     LEVELS = 8,
     BITS = 3,      /* of a level in a key */
-    SIGNED = 8,    /* weights whose signs are kept together */
     TOP = 15,      /* what the highest level stands for */
     SCALE_TOP = 31 /* what the highest scale stands for */
 };
@@ -187,21 +183,6 @@ static bool refit(const struct grid *grid, const struct sub *sub, unsigned kept,
     return true;
 }
 
-/* --- what both types begin with ----------------------------------------------------------------
- */
-
-/* Weights of the search: of importance and of how large the weights of a block are, or squares. */
-static void make_weights(const float *x, const float *importance, float weight[BLOCK_SUPER])
-{
-    float mean_square = 0;
-
-    for (int i = 0; i < BLOCK_SUPER && importance; i++)
-        mean_square += x[i] * x[i];
-    mean_square = 2 * mean_square / BLOCK_SUPER;
-    for (int i = 0; i < BLOCK_SUPER; i++)
-        weight[i] = importance ? importance[i] * sqrtf(mean_square + x[i] * x[i]) : x[i] * x[i];
-}
-
 /* Magnitudes, and one bit for each that was negative. Returns the largest. */
 static float start_sub(const float *x, const float *weight, struct sub *sub, uint32_t *negative)
 {
@@ -216,30 +197,6 @@ static float start_sub(const float *x, const float *weight, struct sub *sub, uin
         most = sub->x[i] > most ? sub->x[i] : most;
     }
     return most;
-}
-
-/* A scale is stored without its sign, which goes to the weights instead. False if it is NaN. */
-static bool make_positive(float *scale, uint32_t *negative)
-{
-    if (*scale < 0) {
-        *scale = -*scale;
-        *negative = ~*negative;
-    }
-    return *scale >= 0;
-}
-
-/* Levels of the scales, 0 to 15; level l stands for 2 l + 1. */
-static void scale_levels(const float *scale, float d, uint8_t *level)
-{
-    for (int j = 0; j < SUBS; j++)
-        level[j] = (uint8_t)(int)fit_clamp(fit_nearest(0.5f * (1 / d * scale[j] - 1)), 0, 15);
-}
-
-/* A block that cannot be made: its scale says so to whoever checks it. */
-static void refuse(void *block, size_t size, uint8_t d[2])
-{
-    memset(block, 0, size);
-    half_put(d, NAN);
 }
 
 /* --- IQ3_S -------------------------------------------------------------------------------------
@@ -266,14 +223,14 @@ static bool quantize_iq3_s(const struct grid *grid, const float *x, const float 
                            struct block_iq3_s *block)
 {
     float weight[BLOCK_SUPER], scale[SUBS], most, max_scale = 0;
-    uint8_t level[SUBS], *qs = block->qs, *signs = block->signs;
+    uint8_t *qs = block->qs, *signs = block->signs;
     struct levels levels;
     uint32_t negative;
     struct sub sub;
     unsigned index;
 
     memset(block, 0, sizeof(*block));
-    make_weights(x, importance, weight);
+    iq_weights(x, importance, weight);
     for (int j = 0; j < SUBS; j++) {
         scale[j] = 0;
         most = start_sub(x + SUB * j, weight + SUB * j, &sub, &negative);
@@ -281,7 +238,7 @@ static bool quantize_iq3_s(const struct grid *grid, const float *x, const float 
          * so does the reference. */
         if (most == 0)
             continue;
-        if (!fit_s(grid, &sub, most, &levels, &scale[j]) || !make_positive(&scale[j], &negative))
+        if (!fit_s(grid, &sub, most, &levels, &scale[j]) || !iq_positive(&scale[j], &negative))
             return false;
         for (int k = 0; k < QUADS; k++) {
             index = (unsigned)grid->place[levels.key[k]];
@@ -295,9 +252,7 @@ static bool quantize_iq3_s(const struct grid *grid, const float *x, const float 
     if (max_scale == 0)
         return true;
     half_put(block->d, max_scale / SCALE_TOP * 1.033f);
-    scale_levels(scale, max_scale / SCALE_TOP, level);
-    for (int j = 0; j < SUBS; j += 2)
-        block->scales[j / 2] = (uint8_t)(level[j] | level[j + 1] << 4);
+    iq_put_scales(SUBS, scale, max_scale / SCALE_TOP, block->scales);
     return true;
 }
 
@@ -309,7 +264,7 @@ void scalar_iq3_s(void *restrict dst, const float *restrict src, size_t rows, si
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
             if (!quantize_iq3_s(&grid_iq3_s, src, importance ? importance + i : NULL, block))
-                refuse(block, sizeof(*block), block->d);
+                iq_refuse(block, sizeof(*block), block->d);
 }
 
 /* --- IQ3_XXS -----------------------------------------------------------------------------------
@@ -320,41 +275,6 @@ enum {
 };
 
 #define XXS_EPSILON 1e-8f /* a group of smaller magnitudes counts as zeros */
-
-/*
- * Seven bits for the signs of eight weights: the eighth makes their number even. Where it is odd,
- * the weight that counts least gets the other sign: its magnitude becomes negative.
- */
-static float even_signs(const float *x, struct sub *sub, uint32_t *negative)
-{
-    float product, least, most;
-    int where;
-
-    for (int first = 0; first < SUB; first += SIGNED) {
-        where = first;
-        least = sub->weight[first] * x[first] * x[first];
-        for (int i = first + 1; i < first + SIGNED; i++) {
-            product = sub->weight[i] * x[i] * x[i];
-            where = product < least ? i : where;
-            least = product < least ? product : least;
-        }
-        if (__builtin_parity(*negative >> first & 0xff)) {
-            sub->x[where] = -sub->x[where];
-            *negative ^= (uint32_t)1 << where;
-        }
-    }
-    most = sub->x[0];
-    for (int i = 1; i < SUB; i++)
-        most = sub->x[i] > most ? sub->x[i] : most;
-    return most;
-}
-
-/* Seven bits for each eight signs. */
-static uint32_t pack_signs(uint32_t negative)
-{
-    return (negative & 0x7f) | (negative >> 8 & 0x7f) << 7 | (negative >> 16 & 0x7f) << 14 |
-           (negative >> 24 & 0x7f) << 21;
-}
 
 /* Points and the scale of 32 weights. */
 static bool fit_xxs(const struct grid *grid, const struct sub *sub, float most,
@@ -376,22 +296,22 @@ static bool quantize_iq3_xxs(const struct grid *grid, const float *x, const floa
     float weight[BLOCK_SUPER], scale[SUBS], most, max_scale = 0;
     uint32_t negative, signs[SUBS] = {0};
     struct levels levels;
-    uint8_t level[SUBS];
     struct sub sub;
 
     memset(block, 0, sizeof(*block));
-    make_weights(x, importance, weight);
+    iq_weights(x, importance, weight);
     for (int j = 0; j < SUBS; j++) {
         scale[j] = 0;
         (void)start_sub(x + SUB * j, weight + SUB * j, &sub, &negative);
-        most = even_signs(x + SUB * j, &sub, &negative);
+        negative = iq_even_signs(SUB, sub.x, sub.weight, negative);
+        most = iq_highest(SUB, sub.x);
         if (most < XXS_EPSILON)
             continue;
-        if (!fit_xxs(grid, &sub, most, &levels, &scale[j]) || !make_positive(&scale[j], &negative))
+        if (!fit_xxs(grid, &sub, most, &levels, &scale[j]) || !iq_positive(&scale[j], &negative))
             return false;
         for (int k = 0; k < QUADS; k++)
             block->qs[QUADS * j + k] = (uint8_t)grid->place[levels.key[k]];
-        signs[j] = pack_signs(negative);
+        signs[j] = iq_pack_signs(negative);
         max_scale = scale[j] > max_scale ? scale[j] : max_scale;
     }
     if (max_scale == 0) {
@@ -399,9 +319,8 @@ static bool quantize_iq3_xxs(const struct grid *grid, const float *x, const floa
         return true;
     }
     half_put(block->d, max_scale / SCALE_TOP * 1.0125f);
-    scale_levels(scale, max_scale / SCALE_TOP, level);
     for (int j = 0; j < SUBS; j++)
-        signs[j] |= (uint32_t)level[j] << 28;
+        signs[j] |= (uint32_t)iq_scale_level(scale[j], max_scale / SCALE_TOP, 15) << 28;
     memcpy(block->scales_signs, signs, sizeof(signs));
     return true;
 }
@@ -414,5 +333,5 @@ void scalar_iq3_xxs(void *restrict dst, const float *restrict src, size_t rows, 
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
             if (!quantize_iq3_xxs(&grid_iq3_xxs, src, importance ? importance + i : NULL, block))
-                refuse(block, sizeof(*block), block->d);
+                iq_refuse(block, sizeof(*block), block->d);
 }
