@@ -342,7 +342,7 @@ void case_weights(unsigned kind, uint64_t seed, float *x, size_t count)
  */
 
 static const char *const importances[CASE_IMPORTANCES] = {
-    "none", "ones", "squares", "sparse", "few", "zeros", "tiny", "spread", "steps",
+    "none", "ones", "squares", "sparse", "few", "zeros", "tiny", "spread", "steps", "signed",
 };
 
 const char *case_importance_name(unsigned importance)
@@ -369,6 +369,8 @@ static float importance_one(unsigned importance, size_t group, struct random *ra
         return value * value * 0x1p-100f;
     case 7:
         return fabsf(with_exponent(random, 107, 147));
+    case 9: /* nothing that makes sense, but a file may say so */
+        return value * value * (below(random, 3) ? 1.0f : below(random, 2) ? -0.0f : -1.0f);
     default: /* sub-blocks that count for very different parts */
         return ldexpf(value * value, -(int)(group % 5 * 3));
     }
