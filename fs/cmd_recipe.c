@@ -28,15 +28,17 @@ static int parse_variant(const char *text, struct variant *variant)
 {
     size_t length = strcspn(text, "+");
     const struct ftype *ftype = ftype_find(text, length);
-    char shown[256];
+    struct defect defect;
+    char shown[1024];
 
-    if (variant_parse(text, strlen(text), variant) == 0)
+    if (variant_parse_why(text, strlen(text), variant, &defect) == 0)
         return 0;
     log_escape(text, shown, sizeof(shown));
     if (!ftype)
         (void)fprintf(stderr, "quantfs recipe: no file type in '%s'\n", shown);
     else
-        (void)fprintf(stderr, "quantfs recipe: no such variant: '%s'\n", shown);
+        (void)fprintf(stderr, "quantfs recipe: no such variant: '%s'%s%s\n", shown,
+                      defect.text[0] ? ": " : "", defect.text);
     return -ENOENT;
 }
 

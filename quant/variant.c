@@ -199,7 +199,8 @@ static bool append_escaped(char *text, char c)
 }
 
 /* PATTERN and TYPE: `pattern` is folded, as the tool does. */
-static bool parse_pattern(char *pattern, const char *value, struct variant *variant)
+static bool parse_pattern(char *pattern, const char *value, struct variant *variant,
+                          struct defect *defect)
 {
     enum type type = type_find(value, strlen(value));
 
@@ -207,7 +208,7 @@ static bool parse_pattern(char *pattern, const char *value, struct variant *vari
         return false;
     for (char *c = pattern; *c; c++)
         *c = lower(*c);
-    if (pattern_check(pattern, strlen(pattern), NULL) < 0 || !append(variant->patterns, "+"))
+    if (pattern_check(pattern, strlen(pattern), defect) < 0 || !append(variant->patterns, "+"))
         return false;
     for (const char *c = pattern; *c; c++)
         if (!append_escaped(variant->patterns, *c))
@@ -217,7 +218,8 @@ static bool parse_pattern(char *pattern, const char *value, struct variant *vari
 }
 
 /* One option, without its '+'. What is no word that is known is a pattern. */
-static bool parse_option(const char *text, size_t length, struct variant *variant)
+static bool parse_option(const char *text, size_t length, struct variant *variant,
+                         struct defect *defect)
 {
     const char *equals = memchr(text, '=', length);
     size_t name_length = equals ? (size_t)(equals - text) : length;
@@ -242,7 +244,7 @@ static bool parse_option(const char *text, size_t length, struct variant *varian
         return !equals && parse_flag(&variant->ollama);
     if (same_word("prune", name, name_length))
         return equals && parse_pruned(value, variant);
-    return equals && parse_pattern(name, value, variant);
+    return equals && parse_pattern(name, value, variant, defect);
 }
 
 /* --- the canonical text ----------------------------------------------------------------------- */
@@ -327,10 +329,19 @@ bool variant_pattern(const struct variant *variant, size_t *at, struct variant_p
 
 int variant_parse(const char *text, size_t length, struct variant *variant)
 {
+    struct defect defect;
+
+    return variant_parse_why(text, length, variant, &defect);
+}
+
+int variant_parse_why(const char *text, size_t length, struct variant *variant,
+                      struct defect *defect)
+{
     const char *plus = memchr(text, '+', length), *end = text + length;
     size_t word_length = plus ? (size_t)(plus - text) : length;
     char canonical[VARIANT_TEXT_MAX];
 
+    *defect = (struct defect){.offset = DEFECT_NOWHERE};
     *variant = (struct variant){.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
     variant->ftype = ftype_find(text, word_length);
     if (!variant->ftype)
@@ -339,7 +350,7 @@ int variant_parse(const char *text, size_t length, struct variant *variant)
         text = plus + 1;
         plus = memchr(text, '+', (size_t)(end - text));
         word_length = (size_t)((plus ? plus : end) - text);
-        if (!parse_option(text, word_length, variant))
+        if (!parse_option(text, word_length, variant, defect))
             return -ENOENT;
     }
     return write_text(variant, canonical) ? 0 : -ENOENT;

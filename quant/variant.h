@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quant/defect.h"
 #include "quant/type.h"
 
 /* A file type: the name a user asks for. Rows of one constant table (recipe.md §1). */
@@ -64,6 +65,9 @@ struct variant_pattern {
  * compiled.
  */
 MUST_USE int variant_parse(const char *text, size_t length, struct variant *variant);
+/* The same, and where a pattern is to blame *defect says why; else its text is empty. */
+MUST_USE int variant_parse_why(const char *text, size_t length, struct variant *variant,
+                               struct defect *defect);
 
 /* The canonical text: lower case, aliases resolved, options sorted, then patterns in their order.
  * `size` at least VARIANT_TEXT_MAX. Nothing of variant->rules. */

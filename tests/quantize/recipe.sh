@@ -41,6 +41,7 @@ check q4_k_m source.gguf out.gguf Q4_K_M
 check Q4_K+PURE --pure source.gguf out.gguf Q4_K_M
 check q6_k+token-embd=f16+output=q8_0 --output-tensor-type q8_0 --token-embedding-type f16 source.gguf out.gguf Q6_K
 check f32 source.gguf out.gguf F32
+check 'q4_k_m+prune=1+blk\.0\.=q8_0' --prune-layers 1 --tensor-type 'blk\.0\.=q8_0' source.gguf out.gguf Q4_K_M
 
 refused() { # WORDS ARGUMENTS...
     local words=$1
@@ -57,6 +58,9 @@ refused "old.gguf: byte " old.gguf q4_k_m
 refused "missing.gguf: No such file or directory" missing.gguf q4_k_m
 refused "no file type in 'nonsense+pure'" source.gguf nonsense+pure
 refused "no such variant: 'q4_k_m+nonsense'" source.gguf q4_k_m+nonsense
+refused "no such variant: 'q4_k_m+attn_(=f16': Mismatched '(' and ')' in regular expression" source.gguf 'q4_k_m+attn_(=f16'
+refused "no such variant: 'q4_k_m+pure+(a)\\1=f16': a back reference in a pattern: not supported" source.gguf 'q4_k_m+pure+(a)\1=f16'
+refused "the patterns leave too many ways open: not supported" source.gguf 'q4_k_m+(.|.)*(.|.)*(.|.)*[xyz]{9}=q8_0'
 refused "usage:" source.gguf
 
 # An importance matrix beside the model counts; where there is none, it is only a warning.
