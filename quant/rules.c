@@ -102,6 +102,9 @@ int rules_add_override(struct rules *rules, const char *text, enum rules_mistake
     *mistake = read_value(equals + 1, &override);
     if (*mistake != RULES_GOOD)
         return -EINVAL;
+    rules->overrides_end |= override.key[0] == '\0';
+    if (rules->overrides_end)
+        return 0;
     overrides = grow(rules->overrides, rules->override_count, sizeof(*overrides));
     if (!overrides)
         return -ENOMEM;

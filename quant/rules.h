@@ -36,6 +36,7 @@ struct rules {
     size_t pruned_count;
     struct rules_override *overrides;
     size_t override_count;
+    bool overrides_end; /* those that come now do not count */
 };
 
 void rules_free(struct rules *rules);
@@ -59,8 +60,8 @@ enum rules_mistake {
     RULES_LONG, /* the string */
 };
 
-/* Adds KEY=TYPE:VALUE as the tool reads it: what is no number is 0. -EINVAL with *mistake;
- * -ENOMEM. */
+/* Adds KEY=TYPE:VALUE as the tool reads it: what is no number is 0; an empty KEY ends the list.
+ * -EINVAL with *mistake; -ENOMEM. */
 MUST_USE int rules_add_override(struct rules *rules, const char *text, enum rules_mistake *mistake);
 
 /* The first override of the key, if it is of that kind, or NULL; `rules` may be NULL. */

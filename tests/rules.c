@@ -249,6 +249,11 @@ static void test_overrides(void)
     CHECK_EQ(rules_find(&rules, "e", RULES_BOOL)->number, 1);
     CHECK(!rules_find(&rules, "e", RULES_INT) && !rules_find(&rules, "f", RULES_INT));
     CHECK(!rules_find(NULL, "a", RULES_INT));
+    CHECK_EQ(rules.override_count, 6);
+    CHECK_EQ(rules_add_override(&rules, "=int:1", &mistake), 0); /* the end */
+    CHECK_EQ(rules_add_override(&rules, "g=int:1", &mistake), 0);
+    CHECK_EQ(rules_add_override(&rules, "g=x", &mistake), -EINVAL);
+    CHECK_EQ(rules.override_count, 6);
     rules_free(&rules);
     CHECK_EQ(rules.override_count, 0);
 }

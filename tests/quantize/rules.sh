@@ -1,0 +1,41 @@
+#!/bin/bash
+# If this failed, an override, a pruned layer or a pattern would do something else than in llama-quantize: to the bytes, or to what is said.
+. "$(dirname "$0")/lib.bash"
+need_reference
+
+said() { grep -a 'failed to quantize: ' "$1" | tail -n 1; }
+# Both with the same arguments; where the tool crashes we refuse.
+compare() {
+    local theirs=0 ours=0
+    rm -f tool.gguf out.gguf
+    reference llama-quantize "$@" source.gguf tool.gguf "$type" 1 >/dev/null 2>tool.err || theirs=$?
+    "$QUANTFS" quantize "$@" source.gguf out.gguf "$type" 1 >/dev/null 2>err || ours=$?
+    if [ "$theirs" -eq 0 ]; then
+        equal "exit status of $*: $(said err)" "$ours" 0
+        same out.gguf tool.gguf
+        return
+    fi
+    equal "exit status of $*" "$ours" 1
+    [ ! -e out.gguf ] || fail "a file is left by $*"
+    [ "$theirs" -ne 1 ] || equal "what is said of $*" "$(said err)" "$(said tool.err)"
+}
+
+type=Q4_K_M
+for override in general.architecture=str:nonsense llama.block_count=int:0 llama.block_count=int:2 llama.block_count=str:x llama.expert_count=int:2000 \
+    llama.embedding_length=str:x llama.embedding_length=int:64 general.name=int:5 general.alignment=int:48 =int:1 llama.rope.scaling.type=str:foo \
+    llama.rope.scaling.type=str:yarn llama.attention.layer_norm_rms_epsilon=float:0.5 llama.attention.head_count=int:3 llama.attention.head_count=int:0 \
+    llama.nextn_predict_layers=int:40 general.file_type=str:x general.quantization_version=int:9 llama.rope.dimension_count=int:7 x=bool:true x=str:; do
+    compare --override-kv "$override"
+done
+compare --override-kv x=int:1 --override-kv =int:1 --override-kv y=int:1
+compare --override-kv llama.block_count=str:x --override-kv llama.block_count=int:1
+compare --prune-layers 1 --override-kv llama.block_count=int:1
+compare --prune-layers 0 --tensor-type 'blk\.0\.attn=q8_0' --override-kv x=float:1e30
+for pattern in '(a' 'a)' '*a' 'a{' 'a{2' 'a{2,1}' '[a' '[z-a]' '[[:x:]]' '\' '\1' '(?<a)' 'a{99999999999}'; do
+    compare --tensor-type "$pattern=q8_0"
+done
+for type in F16 COPY; do
+    compare --tensor-type '(a=q8_0'
+    compare --tensor-type attn=q8_0
+    compare --prune-layers 0
+done
