@@ -5,6 +5,7 @@
 
 /* Bytes of a folio of the page cache, at most. */
 #define FOLIO_MAX ((uint64_t)2 << 20)
+#define FOLIOS_BEHIND 8
 
 struct store_chunk flight_store_chunk(const struct flight *flight)
 {
@@ -66,12 +67,14 @@ static bool is_big(const struct flight *flight)
 /*
  * Rows that were read for a conversion leave the page cache to others. The kernel keeps pages in
  * folios, which it drops whole or not at all; read-ahead makes them as large as a huge page. So the
- * range begins where the largest folio would that has the first row in it: the rows before it have
- * been read, and the one with the last row goes with the next chunk.
+ * range begins where the largest folio would that has the first row in it, and some before that:
+ * the rows there have been read, by workers who may have been slower. The one with the last row
+ * goes with the next chunk.
  */
 static void forget_rows(const struct flight *flight)
 {
-    uint64_t begin = flight->chunk.source_offset / FOLIO_MAX * FOLIO_MAX;
+    uint64_t folio = flight->chunk.source_offset / FOLIO_MAX;
+    uint64_t begin = folio > FOLIOS_BEHIND ? (folio - FOLIOS_BEHIND) * FOLIO_MAX : 0;
     uint64_t end = flight->chunk.source_offset + flight->chunk.source_size;
     const struct view *view = flight->view;
     unsigned shard = view->extents[flight->tensor].tensor->shard;
