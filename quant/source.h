@@ -4,36 +4,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "quant/defect.h"
 #include "quant/format/gguf.h"
 #include "quant/format/imatrix.h"
 #include "quant/type.h"
-
-/* What tells one state of an input file from another (design.md, "version"). */
-struct version {
-    uint64_t device;
-    uint64_t inode;
-    uint64_t size;
-    struct timespec mtime;
-    struct timespec ctime;
-};
-
-struct version version_of(const struct stat *st);
-bool version_equal(const struct version *a, const struct version *b);
-/* The same number of them, each equal to its like. */
-bool versions_equal(const struct version *a, unsigned a_count, const struct version *b,
-                    unsigned b_count);
-
-/*
- * Younger than 2 s at `now`, or from the future: such a version cannot be trusted to tell two
- * states apart (design.md, "Young"). `now` is CLOCK_REALTIME.
- */
-bool version_young(const struct version *version, struct timespec now);
-/* Is any of them young now? */
-bool versions_young(const struct version *versions, unsigned count);
+#include "quant/version.h"
 
 /* A tensor of a source, in any of its shards. */
 struct source_tensor {
