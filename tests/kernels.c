@@ -18,6 +18,7 @@
 enum {
     GUARD = 64, /* bytes behind a result */
     RESULT_MAX = CASE_WEIGHTS * 2 + GUARD + 1,
+    MIXED_WEIGHTS = 40 * 256,
 };
 
 struct buffers {
@@ -123,8 +124,9 @@ static void check_same(const struct kernel_case *c, const char *set, uint64_t se
         while (expected[at + first] == result[at + first])
             first++;
         fprintf(stderr, "%s, %s, %s, importance %s, %zu rows of %zu, seed %llu, block %zu: ", set,
-                info->name, case_kind_name(c->kind), case_importance_name(c->importance), c->rows,
-                c->row_len, (unsigned long long)seed, at / info->block_size);
+                info->name, c->kind < CASE_KINDS ? case_kind_name(c->kind) : "mixed",
+                case_importance_name(c->importance), c->rows, c->row_len, (unsigned long long)seed,
+                at / info->block_size);
         fprintf(stderr, "byte %zu differs from scalar\n", first);
         print_block("scalar", expected + at, info->block_size);
         print_block(set, result + at, info->block_size);
@@ -152,6 +154,70 @@ static void test_sets(uint64_t seed, struct buffers *b)
             make_inputs(&c, seed, b);
             run(&scalar, &c, b, b->expected);
             check_same(&c, set.name, seed, b->expected + 1, run(&set, &c, b, b->result));
+        }
+    }
+}
+
+/* A group of 256 of each of random kinds side by side: some lanes of a batch are beyond what is
+ * proven for the fast way, others are not. */
+static void mixed_weights(uint64_t seed, float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i += 256, seed = seed * 6364136223846793005 + 1442695040888963407)
+        case_weights((unsigned)(seed >> 33) % CASE_FINITE, seed, x + i, 256);
+}
+
+/* One shape of one type: every set, the same as scalar. */
+static void check_mixed(enum type type, unsigned importance, size_t rows, size_t row_len,
+                        uint64_t seed)
+{
+    static float x[MIXED_WEIGHTS], w[MIXED_WEIGHTS];
+    static uint8_t expected[MIXED_WEIGHTS * 2 + GUARD], result[MIXED_WEIGHTS * 2 + GUARD];
+    struct kernel_case c = {type, CASE_KINDS, importance, rows, row_len, 0};
+    struct kernel_set scalar = select_set("scalar"), set;
+    uint64_t size;
+
+    CHECK(rows * row_len <= MIXED_WEIGHTS && type_size(type, rows * row_len, &size));
+    c.size = (size_t)size;
+    mixed_weights(seed, x, rows * row_len);
+    case_importance(importance, seed, w, row_len);
+    for (int i = CPU_SCALAR + 1; i < CPU_SET_COUNT; i++) {
+        if (kernel_select(cpu_set_name((enum cpu_set)i), &set) < 0 ||
+            set.quantize[type] == scalar.quantize[type])
+            continue;
+        scalar.quantize[type](expected, x, rows, row_len, importance ? w : NULL);
+        memset(result, 0xa5, sizeof(result));
+        set.quantize[type](result, x, rows, row_len, importance ? w : NULL);
+        check_same(&c, set.name, seed, expected, result);
+        for (size_t at = 0; at < GUARD; at++)
+            CHECK_EQ(result[c.size + at], 0xa5);
+    }
+}
+
+/*
+ * Rows of many lengths, which end within the lanes that are taken at once and go on in the next
+ * row.
+ */
+static void test_mixed(uint64_t seed)
+{
+    static const size_t shapes[][2] = {{1, 1},  {1, 2},  {1, 3},  {1, 15}, {1, 16}, {1, 17},
+                                       {3, 1},  {3, 5},  {7, 3},  {17, 1}, {2, 16}, {2, 17},
+                                       {1, 35}, {11, 3}, {4, 10}, {40, 1}, {1, 40}, {2, 20}};
+    const struct type_info *info;
+
+    for (unsigned type = 0; type < CASE_TYPES; type++) {
+        info = type_info((uint32_t)case_type(type));
+        for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+            /* Blocks of the type, and rows of as many times 256. */
+            for (unsigned n = 0; n < 2 * CASE_IMPORTANCES; n++, seed++) {
+                unsigned importance = n / 2;
+                size_t unit = n % 2 ? info->block_weights : 256;
+
+                if (importance ? !info->quantized : case_needs_importance(type))
+                    continue;
+                if (n % 2 && unit == 256)
+                    continue;
+                check_mixed(case_type(type), importance, shapes[i][0], shapes[i][1] * unit, seed);
+            }
         }
     }
 }
@@ -375,7 +441,8 @@ static void bench(uint64_t seed)
             if (kernel_select(cpu_set_name((enum cpu_set)s), &set) == 0) {
                 double best = best_time(&set, type, x, importance);
 
-                printf("  %s %8.1f (%.2f)", set.name, BENCH_WEIGHTS / best * 1e-6, base / best);
+                printf("  %s %8.1f %6.2f ns (%.2f)", set.name, BENCH_WEIGHTS / best * 1e-6,
+                       best / BENCH_WEIGHTS * 1e9, base / best);
             }
         printf("\n");
     }
@@ -403,6 +470,7 @@ int main(int argc, char **argv)
     test_select();
     test_golden(&buffers);
     test_sets(seed, &buffers);
+    test_mixed(seed);
     test_not_finite(seed, &buffers);
     test_cut(seed, &buffers);
     test_round_away(all);

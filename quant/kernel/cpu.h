@@ -6,6 +6,8 @@
 /* The instruction sets for which there are kernels; each holds what the one before it has. */
 enum cpu_set {
     CPU_SCALAR, /* what every machine of this architecture has */
+    CPU_AVX2,   /* x86-64-v3: with the half floats and bit operations of the same processors */
+    CPU_AVX512, /* x86-64-v4: F, BW, CD, DQ, VL */
     CPU_SET_COUNT,
 };
 

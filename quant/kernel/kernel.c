@@ -2,6 +2,7 @@
 
 #include "quant/kernel/cpu.h"
 #include "quant/kernel/scalar.h"
+#include "quant/kernel/set.h"
 
 static const struct kernel_set scalar = {
     .quantize =
@@ -43,6 +44,10 @@ static const struct kernel_set scalar = {
 /* By enum cpu_set. */
 static const struct kernel_set *const sets[CPU_SET_COUNT] = {
     [CPU_SCALAR] = &scalar,
+#ifdef HAVE_X86_SETS
+    [CPU_AVX2] = &avx2_kernels,
+    [CPU_AVX512] = &avx512_kernels,
+#endif
 };
 
 static void add(struct kernel_set *all, const struct kernel_set *more)

@@ -1,0 +1,291 @@
+/* Q4_K, Q5_K and Q6_K with a sub-block in each lane; built once for each instruction set. */
+#include "quant/kernel/qk.h"
+
+#include "quant/kernel/lanes_batch.h"
+#include "quant/kernel/lanes_range.h"
+#include "quant/kernel/lanes_signed.h"
+#include "quant/kernel/scalar.h"
+#include "quant/kernel/set.h"
+
+/* --- Q4_K and Q5_K -----------------------------------------------------------------------------
+ */
+
+INLINE struct range_kind range_kind(const struct qk_type *type, bool imatrix)
+{
+    return (struct range_kind){QK_SUB, FIT_SQUARE, type->top,
+                               imatrix ? type->imatrix : type->steps};
+}
+
+/* Weights of the search without importance: the mean of a sub-block and the number's size. */
+INLINE void plain_weights(struct rows *rows, int g)
+{
+    vf sum = vf_all(0), x;
+
+    for (int i = 0; i < QK_SUB; i++) {
+        x = vf_load(rows->row[i][g] + ROWS_NUMBER);
+        sum = sum + x * x;
+    }
+    sum = vf_sqrt(sum / vf_all(QK_SUB));
+    for (int i = 0; i < QK_SUB; i++)
+        vf_store(rows->row[i][g] + ROWS_WEIGHT,
+                 sum + vf_abs(vf_load(rows->row[i][g] + ROWS_NUMBER)));
+}
+
+/* Those with importance, which stands in their place; `subs` sub-blocks make a block, lane 0 is
+ * sub-block `first`. */
+INLINE void imatrix_weights(struct rows *rows, int g, int count, int first, int subs,
+                            const float *squares, float factor)
+{
+    float lane[LANES];
+    vf mean, x, w;
+
+    for (int i = 0; i < LANES; i++)
+        lane[i] = factor * squares[(first + i) / subs] / BLOCK_SUPER;
+    mean = vf_load(lane);
+    for (int i = 0; i < count; i++) {
+        x = vf_load(rows->row[i][g] + ROWS_NUMBER);
+        w = vf_load(rows->row[i][g] + ROWS_WEIGHT);
+        vf_store(rows->row[i][g] + ROWS_WEIGHT, w * vf_sqrt(mean + x * x));
+    }
+}
+
+/* The searches of `sets` times LANES sub-blocks from `first` on. */
+INLINE bool search_k(const struct batch *batch, const struct qk_type *type, bool imatrix, int sets,
+                     int first, const float *squares, struct rows *rows, struct range_found *found)
+{
+    const struct range_kind kind = range_kind(type, imatrix);
+
+    for (int g = 0; g < sets; g++) {
+        int sub = first + LANES * g;
+
+        rows_load(rows, g, ROWS_NUMBER, batch->x + QK_SUB * sub, QK_SUB);
+        if (!imatrix) {
+            plain_weights(rows, g);
+            continue;
+        }
+        rows_load(rows, g, ROWS_WEIGHT, batch->importance + QK_SUB * sub, QK_SUB);
+        imatrix_weights(rows, g, QK_SUB, sub, QK_SUBS, squares, 2);
+    }
+    return range_search(rows, &kind, sets, found, first);
+}
+
+INLINE bool search_batch_k(const struct batch *batch, const struct qk_type *type, bool imatrix,
+                           struct range_found *found)
+{
+    const int subs = (int)batch->count * QK_SUBS;
+    float squares[BATCH_BLOCKS];
+    struct rows rows;
+    bool inside = true;
+    int sub = 0;
+
+    if (imatrix)
+        batch_squares(batch, squares);
+    for (; inside && subs - sub > (ROWS_SETS - 1) * LANES; sub += ROWS_SETS * LANES)
+        inside = search_k(batch, type, imatrix, ROWS_SETS, sub, squares, &rows, found);
+    for (; inside && sub < subs; sub += LANES)
+        inside = search_k(batch, type, imatrix, 1, sub, squares, &rows, found);
+    return inside;
+}
+
+/* Scales and minima of a block whose first sub-block is `at`. */
+INLINE void scales_k(const struct qk_type *type, bool imatrix, const struct range_found *found,
+                     int at, struct block_k_head *head)
+{
+    uint8_t scale[QK_SUBS], minimum[QK_SUBS];
+    float negative[QK_SUBS];
+
+    for (int j = 0; j < QK_SUBS; j++)
+        negative[j] = -found->low[at + j];
+    if (imatrix) {
+        half_put(head->d, fit_positive(QK_SUBS, found->scale + at, found->weight + at, 63, scale));
+        half_put(head->dmin, fit_positive(QK_SUBS, negative, found->weight + at, 63, minimum));
+        for (int j = 0; j < QK_SUBS; j++)
+            scale[j] = scale[j] < type->scale_limit ? scale[j] : type->scale_limit;
+    } else {
+        half_put(head->d, qk_scale_six(found->scale + at, scale));
+        half_put(head->dmin, qk_scale_six(negative, minimum));
+    }
+    qk_pack_scales(scale, minimum, head->scales);
+}
+
+/* The levels for the scales as they will be read; where one has become 0 those of the search. */
+INLINE void levels_k(const float *x, const struct qk_type *type, const struct range_found *found,
+                     int at, const struct block_k_head *head, uint8_t *level)
+{
+    uint8_t scale[QK_SUBS], minimum[QK_SUBS];
+    float d, low;
+    vf value;
+
+    qk_unpack_scales(head->scales, scale, minimum);
+    for (int j = 0; j < QK_SUBS; j++) {
+        d = half_get(head->d) * scale[j];
+        low = half_get(head->dmin) * minimum[j];
+        for (int i = 0; i < QK_SUB; i += LANES, x += LANES, level += LANES) {
+            if (d != 0)
+                value = (vf_load(x) + vf_all(low)) / vf_all(d);
+            else
+                value = range_level(vf_all(found->factor[at + j]) *
+                                        (vf_load(x) - vf_all(found->from[at + j])),
+                                    type->top, true, true);
+            vi_store_bytes(level, vi_clamp(vi_nearest(value), 0, (int)type->top));
+        }
+    }
+}
+
+/* Writes the head of block i, and its levels. */
+INLINE void finish_k(const struct batch *batch, int i, const struct qk_type *type, bool imatrix,
+                     const struct range_found *found, struct block_k_head *head, uint8_t *level)
+{
+    scales_k(type, imatrix, found, QK_SUBS * i, head);
+    levels_k(batch->x + BLOCK_SUPER * i, type, found, QK_SUBS * i, head, level);
+}
+
+INLINE void quantize_q4(struct block_q4_k *block, const float *src, size_t rows, size_t row_len,
+                        const float *importance, bool imatrix)
+{
+    size_t blocks = rows * row_len / BLOCK_SUPER, count;
+    uint8_t level[BLOCK_SUPER];
+    struct range_found found;
+    struct batch batch;
+
+    for (size_t first = 0; first < blocks; first += count, block += count) {
+        count = batch_start(&batch, src, first, blocks, row_len, importance);
+        if (!search_batch_k(&batch, &qk_q4, imatrix, &found)) {
+            scalar_q4_k(block, batch.x, 1, count * BLOCK_SUPER, batch.importance);
+            continue;
+        }
+        for (size_t i = 0; i < count; i++) {
+            finish_k(&batch, (int)i, &qk_q4, imatrix, &found, &block[i].head, level);
+            qk_pack_low(level, block[i].qs);
+        }
+    }
+}
+
+INLINE void quantize_q5(struct block_q5_k *block, const float *src, size_t rows, size_t row_len,
+                        const float *importance, bool imatrix)
+{
+    size_t blocks = rows * row_len / BLOCK_SUPER, count;
+    uint8_t level[BLOCK_SUPER];
+    struct range_found found;
+    struct batch batch;
+
+    for (size_t first = 0; first < blocks; first += count, block += count) {
+        count = batch_start(&batch, src, first, blocks, row_len, importance);
+        if (!search_batch_k(&batch, &qk_q5, imatrix, &found)) {
+            scalar_q5_k(block, batch.x, 1, count * BLOCK_SUPER, batch.importance);
+            continue;
+        }
+        for (size_t i = 0; i < count; i++) {
+            finish_k(&batch, (int)i, &qk_q5, imatrix, &found, &block[i].head, level);
+            qk_pack_fifth(level, block[i].qh);
+            qk_pack_low(level, block[i].qs);
+        }
+    }
+}
+
+void SET(q4_k)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    if (importance)
+        quantize_q4(dst, src, rows, row_len, importance, true);
+    else
+        quantize_q4(dst, src, rows, row_len, NULL, false);
+}
+
+void SET(q5_k)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    if (importance)
+        quantize_q5(dst, src, rows, row_len, importance, true);
+    else
+        quantize_q5(dst, src, rows, row_len, NULL, false);
+}
+
+/* --- Q6_K --------------------------------------------------------------------------------------
+ */
+
+enum {
+    LIMIT_6 = 32,
+};
+
+INLINE void search_6(const struct batch *batch, int sets, int first, struct rows *rows,
+                     struct signed_found *found)
+{
+    vf x;
+
+    for (int g = 0; g < sets; g++) {
+        int sub = first + LANES * g;
+
+        rows_load(rows, g, ROWS_NUMBER, batch->x + QK_SUB_6 * sub, QK_SUB_6);
+        if (batch->importance) {
+            rows_load(rows, g, ROWS_WEIGHT, batch->importance + QK_SUB_6 * sub, QK_SUB_6);
+            continue;
+        }
+        for (int i = 0; i < QK_SUB_6; i++) {
+            x = vf_load(rows->row[i][g] + ROWS_NUMBER);
+            vf_store(rows->row[i][g] + ROWS_WEIGHT, x * x);
+        }
+    }
+    signed_search(rows, QK_SUB_6, LIMIT_6, sets, found, first);
+}
+
+static void search_batch_6(const struct batch *batch, struct signed_found *found)
+{
+    const int subs = (int)batch->count * QK_SUBS_6;
+    struct rows rows;
+    int sub = 0;
+
+    for (; subs - sub > (ROWS_SETS - 1) * LANES; sub += ROWS_SETS * LANES)
+        search_6(batch, ROWS_SETS, sub, &rows, found);
+    for (; sub < subs; sub += LANES)
+        search_6(batch, 1, sub, &rows, found);
+}
+
+/* As levels_k(); a sub-block of zeros has the level 0 there, not that of 0. */
+static void levels_6(const float *x, const struct signed_found *found, int at,
+                     const struct block_q6_k *block, uint8_t *level)
+{
+    float d, factor;
+    vf value;
+    vi whole;
+
+    for (int j = 0; j < QK_SUBS_6; j++, x += QK_SUB_6, level += QK_SUB_6) {
+        d = half_get(block->d) * (int8_t)block->scales[j];
+        factor = found->factor[at + j];
+        if (d == 0 && factor == 0) {
+            memset(level, 0, QK_SUB_6);
+            continue;
+        }
+        for (int i = 0; i < QK_SUB_6; i += LANES) {
+            if (d != 0)
+                value = vf_load(x + i) / vf_all(d);
+            else
+                value = vf_load(x + i) * vf_all(factor);
+            whole = vi_clamp(vi_nearest(value), -LIMIT_6, LIMIT_6 - 1);
+            vi_store_bytes(level + i, vi_add(whole, vi_all(LIMIT_6)));
+        }
+    }
+}
+
+void SET(q6_k)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    size_t blocks = rows * row_len / BLOCK_SUPER, count;
+    struct block_q6_k *block = dst;
+    uint8_t level[BLOCK_SUPER];
+    struct signed_found found;
+    struct batch batch;
+
+    for (size_t first = 0; first < blocks; first += count, block += count) {
+        count = batch_start(&batch, src, first, blocks, row_len, importance);
+        search_batch_6(&batch, &found);
+        for (size_t i = 0; i < count; i++) {
+            if (!qk_scale_eight(found.scale + QK_SUBS_6 * i, &block[i])) {
+                memset(&block[i], 0, sizeof(block[i]));
+                continue;
+            }
+            levels_6(batch.x + BLOCK_SUPER * i, &found, (int)(QK_SUBS_6 * i), &block[i], level);
+            qk_pack_q6(level, &block[i]);
+        }
+    }
+}

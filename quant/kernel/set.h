@@ -1,0 +1,30 @@
+#ifndef QUANT_KERNEL_SET_H
+#define QUANT_KERNEL_SET_H
+
+#include "quant/kernel/kernel.h"
+
+/*
+ * The sets of kernels beyond scalar ones. meson.build compiles each *_tmpl.c once per set, with its
+ * instructions and with the set's name as SET_PREFIX; SET(q4_k) is then avx2_q4_k.
+ */
+extern const struct kernel_set avx2_kernels;
+extern const struct kernel_set avx512_kernels;
+
+#ifdef SET_PREFIX
+
+#define SET_JOIN_NOW(prefix, name) prefix##_##name
+#define SET_JOIN(prefix, name) SET_JOIN_NOW(prefix, name)
+#define SET(name) SET_JOIN(SET_PREFIX, name)
+
+#define SET_KERNEL(name)                                                                           \
+    void SET(name)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,     \
+                   const float *restrict importance)
+
+/* qk_tmpl.c */
+SET_KERNEL(q4_k);
+SET_KERNEL(q5_k);
+SET_KERNEL(q6_k);
+
+#endif
+
+#endif
