@@ -26,6 +26,15 @@ same_as 'a@q4_k_m+prune=1+blk\.0\.=q8_0.gguf' --prune-layers 1 --tensor-type 'bl
 same_as a@q4_k_m+prune=0,1,5-7.gguf --prune-layers 0,1,5,6,7
 same_as a@q4_k_m+ollama.gguf # nothing for this architecture
 
+# The folder of a variant has the new names, and each tensor its bytes.
+folder='mnt/a@q4_k_m+prune=0+attn_q=q8_0'
+same "$folder/model.gguf" "$folder.gguf"
+grep -q "^blk.0.attn_q.weight	.*	Q8_0	" "$folder/recipe.tsv" || fail "recipe.tsv: $(cat "$folder/recipe.tsv")"
+! grep -q '^blk.1' "$folder/recipe.tsv" || fail "a pruned layer is in recipe.tsv"
+read -r offset size < <(awk -F'\t' '$1 == "blk.0.attn_q.weight" { print $5, $6 }' "$folder/recipe.tsv")
+head -c $((offset + size)) "$folder.gguf" | tail -c "$size" >tensor
+same "$folder/tensors/blk.0.attn_q.weight.q8_0" tensor
+
 one_inode() {
     local first=$1 other
     [ -f "mnt/$first" ] || fail "not there: $first"
