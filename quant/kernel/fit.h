@@ -60,8 +60,19 @@ static inline float fit_clamp(float value, float low, float high)
  * The number of the largest magnitude; of several the first, which decides the sign. 0 if there are
  * only zeros. Bits of positive floats are ordered as the floats are, and so are
  * magnitudes of negative ones; each sees the others as negative integers. Unlike floats, of which
- * zero has two and NaN is unordered, integers may be compared in any order, so several at once.
+ * zero has two and NaN is unordered, integers may be compared in any order, so several at once:
+ * `above` is the largest of the bits, `below` of those with the sign flipped.
  */
+static inline float fit_extreme_of(unsigned count, const float *x, int32_t above, int32_t below)
+{
+    if (above != below)
+        return above > below ? bits_float(above) : -bits_float(below);
+    for (unsigned i = 0; i < count && above > 0; i++)
+        if (x[i] == bits_float(above) || x[i] == -bits_float(above))
+            return x[i];
+    return 0;
+}
+
 static inline float fit_extreme(unsigned count, const float *x)
 {
     int32_t bits, flipped, above = 0, below = 0;
@@ -72,12 +83,7 @@ static inline float fit_extreme(unsigned count, const float *x)
         above = bits > above ? bits : above;
         below = flipped > below ? flipped : below;
     }
-    if (above != below)
-        return above > below ? bits_float(above) : -bits_float(below);
-    for (unsigned i = 0; i < count && above > 0; i++)
-        if (x[i] == bits_float(above) || x[i] == -bits_float(above))
-            return x[i];
-    return 0;
+    return fit_extreme_of(count, x, above, below);
 }
 
 /*

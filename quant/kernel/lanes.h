@@ -16,7 +16,9 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Before a loop over groups of lanes: they lie in registers only if it is unrolled. */
-#ifdef __clang__
+#if defined(__SANITIZE_ADDRESS__)
+#define UNROLL /* what gcc adds to each access would be compiled for minutes */
+#elif defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #else
 #define UNROLL _Pragma("GCC unroll 4")
@@ -142,6 +144,59 @@ INLINE vi vi_max(vi a, vi b)
 INLINE vi vi_bits(vf a)
 {
     return _mm512_castps_si512(a);
+}
+
+INLINE vi vi_or(vi a, vi b)
+{
+    return _mm512_or_si512(a, b);
+}
+
+INLINE vi vi_xor(vi a, vi b)
+{
+    return _mm512_xor_si512(a, b);
+}
+
+INLINE vi vi_shift_left(vi a, unsigned bits)
+{
+    return _mm512_slli_epi32(a, bits);
+}
+
+INLINE vf vi_floats(vi a)
+{
+    return _mm512_castsi512_ps(a);
+}
+
+/* A bit for each lane: is `bit`, a power of two, set there? */
+INLINE uint32_t vi_test(vi a, int32_t bit)
+{
+    return _mm512_test_epi32_mask(a, _mm512_set1_epi32(bit));
+}
+
+INLINE int32_t vi_largest(vi a)
+{
+    return _mm512_reduce_max_epi32(a);
+}
+
+/* Of lanes without NaN; which zero is not said. */
+INLINE float vf_least(vf a)
+{
+    return _mm512_reduce_min_ps(a);
+}
+
+INLINE float vf_largest(vf a)
+{
+    return _mm512_reduce_max_ps(a);
+}
+
+INLINE vf vf_from(vi a)
+{
+    return _mm512_cvtepi32_ps(a);
+}
+
+/* Towards zero; INT32_MIN where it is no 32-bit integer. */
+INLINE vi vi_cut(vf a)
+{
+    return _mm512_cvttps_epi32(a);
 }
 
 /* The low byte of each lane. */
@@ -300,6 +355,71 @@ INLINE vi vi_bits(vf a)
     return _mm256_castps_si256(a);
 }
 
+INLINE vi vi_or(vi a, vi b)
+{
+    return _mm256_or_si256(a, b);
+}
+
+INLINE vi vi_xor(vi a, vi b)
+{
+    return _mm256_xor_si256(a, b);
+}
+
+INLINE vi vi_shift_left(vi a, unsigned bits)
+{
+    return _mm256_slli_epi32(a, (int)bits);
+}
+
+INLINE vf vi_floats(vi a)
+{
+    return _mm256_castsi256_ps(a);
+}
+
+INLINE uint32_t vi_test(vi a, int32_t bit)
+{
+    const vi none =
+        _mm256_cmpeq_epi32(_mm256_and_si256(a, _mm256_set1_epi32(bit)), _mm256_setzero_si256());
+
+    return ~(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(none)) & 0xff;
+}
+
+INLINE int32_t vi_largest(vi a)
+{
+    __m128i b = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+
+    b = _mm_max_epi32(b, _mm_shuffle_epi32(b, 0x4e));
+    b = _mm_max_epi32(b, _mm_shuffle_epi32(b, 0xb1));
+    return _mm_cvtsi128_si32(b);
+}
+
+INLINE float vf_least(vf a)
+{
+    __m128 b = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+
+    b = _mm_min_ps(b, _mm_movehl_ps(b, b));
+    b = _mm_min_ss(b, _mm_movehdup_ps(b));
+    return _mm_cvtss_f32(b);
+}
+
+INLINE float vf_largest(vf a)
+{
+    __m128 b = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+
+    b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+    b = _mm_max_ss(b, _mm_movehdup_ps(b));
+    return _mm_cvtss_f32(b);
+}
+
+INLINE vf vf_from(vi a)
+{
+    return _mm256_cvtepi32_ps(a);
+}
+
+INLINE vi vi_cut(vf a)
+{
+    return _mm256_cvttps_epi32(a);
+}
+
 INLINE void vi_store_bytes(uint8_t *to, vi a)
 {
     const __m256i low = _mm256_set1_epi64x(0x0c080400); /* of the bytes of each half */
@@ -342,6 +462,11 @@ INLINE vf lanes_second(vf a, vf b)
 INLINE vm vm_not_and(vm a, vm b)
 {
     return vm_and(vm_not(a), b);
+}
+
+INLINE vf vf_copysign(vf magnitude, vf sign)
+{
+    return vi_floats(vi_or(vi_bits(vf_abs(magnitude)), vi_and(vi_bits(sign), vi_all(INT32_MIN))));
 }
 
 /* All lanes of `mask` are in `bound`? */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "quant/kernel/block.h"
-#include "quant/kernel/lanes.h"
+#include "quant/kernel/lanes_rows.h"
 
 /*
  * What is taken at once of a type with blocks of 256: up to 16 blocks, also of several rows, so
@@ -80,6 +80,32 @@ static inline void batch_squares(const struct batch *batch, float sum[BATCH_BLOC
             }
         }
         vf_store(sum + block, total);
+    }
+}
+
+/* factor * the sum of squares / 256 */
+static inline void batch_means(const struct batch *batch, float factor, float mean[BATCH_BLOCKS])
+{
+    batch_squares(batch, mean);
+    for (int i = 0; i < BATCH_BLOCKS; i++)
+        mean[i] = factor * mean[i] / BLOCK_SUPER;
+}
+
+/* Makes weights of the importance that stands in their place. `subs` sub-blocks of `count` weights
+ * make a block; lane 0 is sub-block `first`. */
+INLINE void batch_weights(struct rows *rows, int g, int count, int first, int subs,
+                          const float *means)
+{
+    float lane[LANES];
+    vf mean, x, w;
+
+    for (int i = 0; i < LANES; i++)
+        lane[i] = means[(first + i) / subs];
+    mean = vf_load(lane);
+    for (int i = 0; i < count; i++) {
+        x = vf_load(rows->row[i][g] + ROWS_NUMBER);
+        w = vf_load(rows->row[i][g] + ROWS_WEIGHT);
+        vf_store(rows->row[i][g] + ROWS_WEIGHT, w * vf_sqrt(mean + x * x));
     }
 }
 

@@ -1,8 +1,8 @@
 /* The types with blocks of 32: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0. */
+#include "quant/kernel/q0.h"
+
 #include <math.h>
 
-#include "quant/kernel/block.h"
-#include "quant/kernel/fit.h"
 #include "quant/kernel/four.h"
 #include "quant/kernel/scalar.h"
 
@@ -53,15 +53,6 @@ static void row_weights(const float *x, const float *importance, float mean_squa
         weight[i] = importance[i] * sqrtf(mean_square + x[i] * x[i]);
 }
 
-static float row_mean_square(const float *x, size_t length)
-{
-    float sum = 0;
-
-    for (size_t i = 0; i < length; i++)
-        sum += x[i] * x[i];
-    return sum / (float)length;
-}
-
 /* --- packing -----------------------------------------------------------------------------------
  */
 
@@ -99,7 +90,7 @@ void scalar_q4_0(void *restrict dst, const float *restrict src, size_t rows, siz
 
     for (size_t row = 0; row < rows; row++) {
         if (importance)
-            mean_square = row_mean_square(src, row_len);
+            mean_square = q0_mean_square(src, row_len);
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
                 row_weights(src, importance + i, mean_square, weight);
@@ -122,7 +113,7 @@ void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, siz
 
     for (size_t row = 0; row < rows; row++) {
         if (importance)
-            mean_square = row_mean_square(src, row_len);
+            mean_square = q0_mean_square(src, row_len);
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
                 row_weights(src, importance + i, mean_square, weight);
@@ -138,8 +129,7 @@ void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, siz
 }
 
 /*
- * The least and the largest number, of four places side by side first. Only zeros depend on the
- * order, since the two are equal as floats: the first of them counts.
+ * The least and the largest number, of four places side by side first.
  */
 static void ends(const float *x, float *low, float *high)
 {
@@ -157,13 +147,9 @@ static void ends(const float *x, float *low, float *high)
         first = least[t] < first ? least[t] : first;
         last = most[t] > last ? most[t] : last;
     }
-    if (first == 0) {
-        for (int i = BLOCK_SMALL - 1; i >= 0; i--)
-            first = x[i] == 0 ? x[i] : first;
-        last = last == 0 ? first : last;
-    }
     *low = first;
     *high = last;
+    q0_end_zeros(x, low, high);
 }
 
 /*
@@ -184,8 +170,6 @@ static float range_levels(const float *x, float top, uint8_t *level, float *low)
     return d;
 }
 
-static const struct fit_steps steps = {-0.9f, 0.05f, 36, true};
-
 void scalar_q4_1(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance)
 {
@@ -195,11 +179,11 @@ void scalar_q4_1(void *restrict dst, const float *restrict src, size_t rows, siz
 
     for (size_t row = 0; row < rows; row++) {
         if (importance)
-            mean_square = row_mean_square(src, row_len);
+            mean_square = q0_mean_square(src, row_len);
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
                 row_weights(src, importance + i, mean_square, weight);
-                d = fit_range(BLOCK_SMALL, src, weight, FIT_SQUARE, 15, &steps, level, &low);
+                d = fit_range(BLOCK_SMALL, src, weight, FIT_SQUARE, 15, &q0_steps, level, &low);
             } else {
                 d = range_levels(src, 15, level, &low);
             }
@@ -219,11 +203,11 @@ void scalar_q5_1(void *restrict dst, const float *restrict src, size_t rows, siz
 
     for (size_t row = 0; row < rows; row++) {
         if (importance)
-            mean_square = row_mean_square(src, row_len);
+            mean_square = q0_mean_square(src, row_len);
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
                 row_weights(src, importance + i, mean_square, weight);
-                d = fit_range(BLOCK_SMALL, src, weight, FIT_SQUARE, 31, &steps, level, &low);
+                d = fit_range(BLOCK_SMALL, src, weight, FIT_SQUARE, 31, &q0_steps, level, &low);
             } else {
                 d = range_levels(src, 31, level, &low);
             }

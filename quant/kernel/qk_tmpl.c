@@ -31,27 +31,9 @@ INLINE void plain_weights(struct rows *rows, int g)
                  sum + vf_abs(vf_load(rows->row[i][g] + ROWS_NUMBER)));
 }
 
-/* Those with importance, which stands in their place; `subs` sub-blocks make a block, lane 0 is
- * sub-block `first`. */
-INLINE void imatrix_weights(struct rows *rows, int g, int count, int first, int subs,
-                            const float *squares, float factor)
-{
-    float lane[LANES];
-    vf mean, x, w;
-
-    for (int i = 0; i < LANES; i++)
-        lane[i] = factor * squares[(first + i) / subs] / BLOCK_SUPER;
-    mean = vf_load(lane);
-    for (int i = 0; i < count; i++) {
-        x = vf_load(rows->row[i][g] + ROWS_NUMBER);
-        w = vf_load(rows->row[i][g] + ROWS_WEIGHT);
-        vf_store(rows->row[i][g] + ROWS_WEIGHT, w * vf_sqrt(mean + x * x));
-    }
-}
-
 /* The searches of `sets` times LANES sub-blocks from `first` on. */
 INLINE bool search_k(const struct batch *batch, const struct qk_type *type, bool imatrix, int sets,
-                     int first, const float *squares, struct rows *rows, struct range_found *found)
+                     int first, const float *means, struct rows *rows, struct range_found *found)
 {
     const struct range_kind kind = range_kind(type, imatrix);
 
@@ -64,7 +46,7 @@ INLINE bool search_k(const struct batch *batch, const struct qk_type *type, bool
             continue;
         }
         rows_load(rows, g, ROWS_WEIGHT, batch->importance + QK_SUB * sub, QK_SUB);
-        imatrix_weights(rows, g, QK_SUB, sub, QK_SUBS, squares, 2);
+        batch_weights(rows, g, QK_SUB, sub, QK_SUBS, means);
     }
     return range_search(rows, &kind, sets, found, first);
 }
@@ -73,17 +55,17 @@ INLINE bool search_batch_k(const struct batch *batch, const struct qk_type *type
                            struct range_found *found)
 {
     const int subs = (int)batch->count * QK_SUBS;
-    float squares[BATCH_BLOCKS];
+    float means[BATCH_BLOCKS];
     struct rows rows;
     bool inside = true;
     int sub = 0;
 
     if (imatrix)
-        batch_squares(batch, squares);
+        batch_means(batch, 2, means);
     for (; inside && subs - sub > (ROWS_SETS - 1) * LANES; sub += ROWS_SETS * LANES)
-        inside = search_k(batch, type, imatrix, ROWS_SETS, sub, squares, &rows, found);
+        inside = search_k(batch, type, imatrix, ROWS_SETS, sub, means, &rows, found);
     for (; inside && sub < subs; sub += LANES)
-        inside = search_k(batch, type, imatrix, 1, sub, squares, &rows, found);
+        inside = search_k(batch, type, imatrix, 1, sub, means, &rows, found);
     return inside;
 }
 

@@ -20,6 +20,17 @@ extern const struct kernel_set avx512_kernels;
     void SET(name)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,     \
                    const float *restrict importance)
 
+/* q0_tmpl.c */
+SET_KERNEL(q4_0);
+SET_KERNEL(q4_1);
+SET_KERNEL(q5_0);
+SET_KERNEL(q5_1);
+SET_KERNEL(q8_0);
+
+/* qk_low_tmpl.c */
+SET_KERNEL(q2_k);
+SET_KERNEL(q3_k);
+
 /* qk_tmpl.c */
 SET_KERNEL(q4_k);
 SET_KERNEL(q5_k);

@@ -4,6 +4,13 @@
 const struct kernel_set SET(kernels) = {
     .quantize =
         {
+            [TYPE_Q4_0] = SET(q4_0),
+            [TYPE_Q4_1] = SET(q4_1),
+            [TYPE_Q5_0] = SET(q5_0),
+            [TYPE_Q5_1] = SET(q5_1),
+            [TYPE_Q8_0] = SET(q8_0),
+            [TYPE_Q2_K] = SET(q2_k),
+            [TYPE_Q3_K] = SET(q3_k),
             [TYPE_Q4_K] = SET(q4_k),
             [TYPE_Q5_K] = SET(q5_k),
             [TYPE_Q6_K] = SET(q6_k),

@@ -1,0 +1,35 @@
+#ifndef QUANT_KERNEL_Q0_H
+#define QUANT_KERNEL_Q0_H
+
+#include "quant/kernel/block.h"
+#include "quant/kernel/fit.h"
+
+/* What all sets do alike to a block of 32 weights. */
+
+/* With importance, of Q4_1 and Q5_1. */
+static const struct fit_steps q0_steps = {-0.9f, 0.05f, 36, true};
+
+/* Of a row, with importance. */
+static inline float q0_mean_square(const float *x, size_t length)
+{
+    float sum = 0;
+
+    for (size_t i = 0; i < length; i++)
+        sum += x[i] * x[i];
+    return sum / (float)length;
+}
+
+/*
+ * The ends of 32 numbers as if they had been found in order, which only zeros depend on, since the
+ * two are equal as floats: the first of them counts.
+ */
+static inline void q0_end_zeros(const float *x, float *low, float *high)
+{
+    if (*low != 0)
+        return;
+    for (int i = BLOCK_SMALL - 1; i >= 0; i--)
+        *low = x[i] == 0 ? x[i] : *low;
+    *high = *high == 0 ? *low : *high;
+}
+
+#endif

@@ -1,0 +1,364 @@
+/*
+ * Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0; built once for each instruction set. With importance a block is
+ * in each lane, without it the weights of a block side by side.
+ */
+#include "quant/kernel/q0.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "quant/kernel/block.h"
+#include "quant/kernel/fit.h"
+#include "quant/kernel/lanes_range.h"
+#include "quant/kernel/lanes_signed.h"
+#include "quant/kernel/scalar.h"
+#include "quant/kernel/set.h"
+
+enum {
+    VECTORS = BLOCK_SMALL / LANES, /* of a block */
+};
+
+/* Levels of a block, weight i in lane i % LANES of vector i / LANES. */
+struct levels {
+    vi level[VECTORS];
+};
+
+/* --- packing -----------------------------------------------------------------------------------
+ */
+
+INLINE void pack_low(const struct levels *levels, uint8_t *qs)
+{
+    UNROLL
+    for (int v = 0; v < VECTORS / 2; v++)
+        vi_store_bytes(qs + LANES * v, vi_or(vi_and(levels->level[v], vi_all(15)),
+                                             vi_shift_left(levels->level[v + VECTORS / 2], 4)));
+}
+
+INLINE void pack_fifth(const struct levels *levels, uint8_t *qh)
+{
+    uint32_t bits = 0;
+
+    UNROLL
+    for (int v = 0; v < VECTORS; v++)
+        bits |= vi_test(levels->level[v], 16) << LANES * v;
+    memcpy(qh, &bits, sizeof(bits));
+}
+
+/* --- without importance ------------------------------------------------------------------------
+ */
+
+/* As fit_extreme(). */
+INLINE float extreme(const float *x)
+{
+    vi above = vi_all(0), below = vi_all(0), bits;
+
+    UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+        bits = vi_bits(vf_load(x + LANES * v));
+        above = vi_max(above, bits);
+        below = vi_max(below, vi_xor(bits, vi_all(INT32_MIN)));
+    }
+    return fit_extreme_of(BLOCK_SMALL, x, vi_largest(above), vi_largest(below));
+}
+
+/*
+ * The reference cuts the sum to 32 bits and takes the low byte, of which `top` is the most. Where
+ * the inverse is finite the sum is of [0, 2 * limit + 1); else it is infinite or NaN, which
+ * becomes INT32_MIN, and its low byte 0.
+ */
+INLINE float signed_block(const float *x, float limit, struct levels *levels)
+{
+    float d = extreme(x) / -limit, inverse = d != 0 ? 1 / d : 0;
+    vf sum;
+
+    UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+        sum = vf_load(x + LANES * v) * vf_all(inverse) + vf_all(limit + 0.5f);
+        levels->level[v] = vi_min(vi_and(vi_cut(sum), vi_all(255)), vi_all((int)(2 * limit) - 1));
+    }
+    return d;
+}
+
+/* As range_levels() of q0.c. */
+INLINE float range_block(const float *x, float top, struct levels *levels, float *low)
+{
+    vf least = vf_load(x), most = least, sum;
+    float high, d, inverse;
+
+    UNROLL
+    for (int v = 1; v < VECTORS; v++) {
+        least = vf_min(vf_load(x + LANES * v), least);
+        most = vf_max(vf_load(x + LANES * v), most);
+    }
+    *low = vf_least(least);
+    high = vf_largest(most);
+    q0_end_zeros(x, low, &high);
+    d = (high - *low) / top;
+    inverse = d != 0 ? 1 / d : 0;
+    UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+        sum = (vf_load(x + LANES * v) - vf_all(*low)) * vf_all(inverse) + vf_all(0.5f);
+        sum = vf_select(vf_less(sum, vf_all(top + 1)), sum, vf_all(0));
+        levels->level[v] = vi_cut(sum);
+    }
+    return d;
+}
+
+void SET(q8_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    struct block_q8_0 *block = dst;
+    float d, inverse;
+    vi most;
+    vf x;
+
+    (void)importance;
+    for (size_t i = 0; i < rows * row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
+        most = vi_all(0);
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            most = vi_max(most, vi_bits(vf_abs(vf_load(src + LANES * v))));
+        d = bits_float((uint32_t)vi_largest(most)) / 127;
+        inverse = d != 0 ? 1 / d : 0;
+        half_put(block->d, d);
+        /* round_away() of q0.c, which says why this is roundf(). (test_round_away) */
+        UNROLL
+        for (int v = 0; v < VECTORS; v++) {
+            x = vf_load(src + LANES * v) * vf_all(inverse);
+            vi_store_bytes(block->qs + LANES * v,
+                           vi_cut(x + vf_copysign(vf_all(0x1.fffffep-2f), x)));
+        }
+    }
+}
+
+/* --- with importance ---------------------------------------------------------------------------
+ */
+
+enum {
+    GROUP = ROWS_SETS * LANES, /* blocks that are searched at once */
+};
+
+/* Blocks, also of several rows; behind the last one zeros. */
+struct group {
+    size_t count;
+    const float *x;
+    float mean; /* of the squares of the row that the last block is in */
+    float means[GROUP];
+    _Alignas(64) float room[GROUP * BLOCK_SMALL];
+    _Alignas(64) float importance[GROUP * BLOCK_SMALL];
+};
+
+static void group_start(struct group *group, const float *src, size_t first, size_t blocks,
+                        size_t row_len, const float *importance)
+{
+    size_t at = first * BLOCK_SMALL % row_len, weights;
+
+    group->count = blocks - first < GROUP ? blocks - first : GROUP;
+    group->x = src + first * BLOCK_SMALL;
+    memset(group->means, 0, sizeof(group->means));
+    for (size_t i = 0; i < group->count; i++) {
+        if (at == 0)
+            group->mean = q0_mean_square(group->x + BLOCK_SMALL * i, row_len);
+        group->means[i] = group->mean;
+        memcpy(group->importance + BLOCK_SMALL * i, importance + at, BLOCK_SMALL * sizeof(float));
+        at = at + BLOCK_SMALL < row_len ? at + BLOCK_SMALL : 0;
+    }
+    if (group->count == GROUP)
+        return;
+    weights = group->count * BLOCK_SMALL;
+    memcpy(group->room, group->x, weights * sizeof(float));
+    memset(group->room + weights, 0, sizeof(group->room) - weights * sizeof(float));
+    memset(group->importance + weights, 0, sizeof(group->room) - weights * sizeof(float));
+    group->x = group->room;
+}
+
+/* Numbers and weights of the blocks from `first` on. */
+INLINE void group_rows(const struct group *group, int sets, int first, struct rows *rows)
+{
+    vf mean, x, w;
+    int block;
+
+    for (int g = 0; g < sets; g++) {
+        block = first + LANES * g;
+        rows_load(rows, g, ROWS_NUMBER, group->x + BLOCK_SMALL * block, BLOCK_SMALL);
+        rows_load(rows, g, ROWS_WEIGHT, group->importance + BLOCK_SMALL * block, BLOCK_SMALL);
+        mean = vf_load(group->means + block);
+        for (int i = 0; i < BLOCK_SMALL; i++) {
+            x = vf_load(rows->row[i][g] + ROWS_NUMBER);
+            w = vf_load(rows->row[i][g] + ROWS_WEIGHT);
+            vf_store(rows->row[i][g] + ROWS_WEIGHT, w * vf_sqrt(mean + x * x));
+        }
+    }
+}
+
+INLINE void signed_group(const struct group *group, float limit, struct signed_found *found)
+{
+    struct rows rows;
+
+    if ((int)group->count > (ROWS_SETS - 1) * LANES) {
+        group_rows(group, ROWS_SETS, 0, &rows);
+        signed_search(&rows, BLOCK_SMALL, limit, ROWS_SETS, found, 0);
+        return;
+    }
+    for (int i = 0; i < (int)group->count; i += LANES) {
+        group_rows(group, 1, i, &rows);
+        signed_search(&rows, BLOCK_SMALL, limit, 1, found, i);
+    }
+}
+
+INLINE bool range_group(const struct group *group, float top, struct range_found *found)
+{
+    const struct range_kind kind = {BLOCK_SMALL, FIT_SQUARE, top, q0_steps};
+    struct rows rows;
+    bool inside = true;
+
+    if ((int)group->count > (ROWS_SETS - 1) * LANES) {
+        group_rows(group, ROWS_SETS, 0, &rows);
+        return range_search(&rows, &kind, ROWS_SETS, found, 0);
+    }
+    for (int i = 0; inside && i < (int)group->count; i += LANES) {
+        group_rows(group, 1, i, &rows);
+        inside = range_search(&rows, &kind, 1, found, i);
+    }
+    return inside;
+}
+
+/* The levels of the search: none but 0 where there is no factor. */
+INLINE void signed_levels(const float *x, float factor, float limit, struct levels *levels)
+{
+    vi level, shift = vi_all(factor != 0 ? (int)limit : 0);
+
+    UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+        level = vi_nearest(vf_all(factor) * vf_load(x + LANES * v));
+        levels->level[v] = vi_add(vi_clamp(level, (int)-limit, (int)limit - 1), shift);
+    }
+}
+
+INLINE void range_levels(const float *x, float factor, float from, float top, struct levels *levels)
+{
+    vf value;
+
+    UNROLL
+    for (int v = 0; v < VECTORS; v++) {
+        value = vf_all(factor) * (vf_load(x + LANES * v) - vf_all(from));
+        levels->level[v] = vi_nearest(range_level(value, top, true, true));
+    }
+}
+
+/* --- the kernels -------------------------------------------------------------------------------
+ */
+
+void SET(q4_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    size_t blocks = rows * row_len / BLOCK_SMALL;
+    struct block_q4_0 *block = dst;
+    struct signed_found found;
+    struct levels levels;
+    struct group group;
+
+    for (size_t i = 0; i < blocks && !importance; i++) {
+        half_put(block[i].d, signed_block(src + BLOCK_SMALL * i, 8, &levels));
+        pack_low(&levels, block[i].qs);
+    }
+    for (size_t first = 0; first < blocks && importance; first += GROUP, block += GROUP) {
+        group_start(&group, src, first, blocks, row_len, importance);
+        signed_group(&group, 8, &found);
+        for (size_t i = 0; i < group.count; i++) {
+            half_put(block[i].d, found.scale[i]);
+            signed_levels(group.x + BLOCK_SMALL * i, found.factor[i], 8, &levels);
+            pack_low(&levels, block[i].qs);
+        }
+    }
+}
+
+void SET(q5_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    size_t blocks = rows * row_len / BLOCK_SMALL;
+    struct block_q5_0 *block = dst;
+    struct signed_found found;
+    struct levels levels;
+    struct group group;
+
+    for (size_t i = 0; i < blocks && !importance; i++) {
+        half_put(block[i].d, signed_block(src + BLOCK_SMALL * i, 16, &levels));
+        pack_fifth(&levels, block[i].qh);
+        pack_low(&levels, block[i].qs);
+    }
+    for (size_t first = 0; first < blocks && importance; first += GROUP, block += GROUP) {
+        group_start(&group, src, first, blocks, row_len, importance);
+        signed_group(&group, 16, &found);
+        for (size_t i = 0; i < group.count; i++) {
+            half_put(block[i].d, found.scale[i]);
+            signed_levels(group.x + BLOCK_SMALL * i, found.factor[i], 16, &levels);
+            pack_fifth(&levels, block[i].qh);
+            pack_low(&levels, block[i].qs);
+        }
+    }
+}
+
+/* Where a lane was beyond what is proven all is done anew, since the scalar kernel wants whole rows
+ * with importance. */
+void SET(q4_1)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    size_t blocks = rows * row_len / BLOCK_SMALL;
+    struct block_q4_1 *block = dst;
+    struct range_found found;
+    struct levels levels;
+    struct group group;
+    float low;
+
+    for (size_t i = 0; i < blocks && !importance; i++) {
+        half_put(block[i].d, range_block(src + BLOCK_SMALL * i, 15, &levels, &low));
+        half_put(block[i].m, low);
+        pack_low(&levels, block[i].qs);
+    }
+    for (size_t first = 0; first < blocks && importance; first += GROUP, block += GROUP) {
+        group_start(&group, src, first, blocks, row_len, importance);
+        if (!range_group(&group, 15, &found)) {
+            scalar_q4_1(dst, src, rows, row_len, importance);
+            return;
+        }
+        for (size_t i = 0; i < group.count; i++) {
+            half_put(block[i].d, found.scale[i]);
+            half_put(block[i].m, found.low[i]);
+            range_levels(group.x + BLOCK_SMALL * i, found.factor[i], found.from[i], 15, &levels);
+            pack_low(&levels, block[i].qs);
+        }
+    }
+}
+
+void SET(q5_1)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    size_t blocks = rows * row_len / BLOCK_SMALL;
+    struct block_q5_1 *block = dst;
+    struct range_found found;
+    struct levels levels;
+    struct group group;
+    float low;
+
+    for (size_t i = 0; i < blocks && !importance; i++) {
+        half_put(block[i].d, range_block(src + BLOCK_SMALL * i, 31, &levels, &low));
+        half_put(block[i].m, low);
+        pack_fifth(&levels, block[i].qh);
+        pack_low(&levels, block[i].qs);
+    }
+    for (size_t first = 0; first < blocks && importance; first += GROUP, block += GROUP) {
+        group_start(&group, src, first, blocks, row_len, importance);
+        if (!range_group(&group, 31, &found)) {
+            scalar_q5_1(dst, src, rows, row_len, importance);
+            return;
+        }
+        for (size_t i = 0; i < group.count; i++) {
+            half_put(block[i].d, found.scale[i]);
+            half_put(block[i].m, found.low[i]);
+            range_levels(group.x + BLOCK_SMALL * i, found.factor[i], found.from[i], 31, &levels);
+            pack_fifth(&levels, block[i].qh);
+            pack_low(&levels, block[i].qs);
+        }
+    }
+}
