@@ -5,8 +5,9 @@
  *
  * LIBRARY: libggml-base.so.0, to be loaded (tests/kernels-reference starts this program so that it
  * can). --type: only this one. --seeds: so many runs, each with the next seed (one takes more than
- * a million weights of each type that knows importance). --bench: times of the library by ours, one
- * thread, instead. --golden: tests/kernels-golden.h instead, of what the library makes.
+ * a million weights of each type that knows importance). --bench: speed of the library and of each
+ * set up to QUANTFS_CPU, one thread, instead. --golden: tests/kernels-golden.h instead, of what the
+ * library makes.
  */
 #include <dlfcn.h>
 #include <setjmp.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "kernel-case.h"
+#include "quant/kernel/cpu.h"
 #include "quant/kernel/kernel.h"
 
 struct library {
@@ -266,10 +268,42 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static void bench_type(const struct library *library, const struct kernel_set *set, enum type type,
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), ascending);
+    return values[count / 2];
+}
+
+/* The sets of this machine that the wish allows, from the narrowest up. */
+struct sets {
+    struct kernel_set set[CPU_SET_COUNT];
+    int count;
+};
+
+static double time_set(const struct kernel_set *set, enum type type, uint64_t tile_size,
                        const float *importance, const float *x, uint8_t *out)
 {
-    double start, ours = 1e9, theirs = 1e9, took;
+    double start = now();
+
+    for (size_t i = 0; i < BENCH_WEIGHTS / BENCH_TILE; i++)
+        set->quantize[type](out + i * tile_size, x + i * BENCH_TILE, 1, BENCH_TILE, importance);
+    return now() - start;
+}
+
+/* Each round takes the library and all sets one after the other; medians of times and of the
+ * rounds' ratios, since others use the machine, too. */
+static void bench_type(const struct library *library, const struct sets *sets, enum type type,
+                       const float *importance, const float *x, uint8_t *out)
+{
+    double start, theirs[BENCH_ROUNDS], ours[CPU_SET_COUNT][BENCH_ROUNDS];
+    double ratio[CPU_SET_COUNT][BENCH_ROUNDS];
     uint64_t tile_size;
 
     if (!type_size(type, BENCH_TILE, &tile_size))
@@ -277,17 +311,18 @@ static void bench_type(const struct library *library, const struct kernel_set *s
     for (int round = 0; round < BENCH_ROUNDS; round++) {
         start = now();
         library->quantize((int)type, x, out, 0, BENCH_WEIGHTS / BENCH_TILE, BENCH_TILE, importance);
-        took = now() - start;
-        theirs = took < theirs ? took : theirs;
-        start = now();
-        for (size_t i = 0; i < BENCH_WEIGHTS / BENCH_TILE; i++)
-            set->quantize[type](out + i * tile_size, x + i * BENCH_TILE, 1, BENCH_TILE, importance);
-        took = now() - start;
-        ours = took < ours ? took : ours;
+        theirs[round] = now() - start;
+        for (int i = 0; i < sets->count; i++) {
+            ours[i][round] = time_set(&sets->set[i], type, tile_size, importance, x, out);
+            ratio[i][round] = theirs[round] / ours[i][round];
+        }
     }
-    printf("%-6s %-10s %8.1f %8.1f  %5.2f\n", type_info((uint32_t)type)->name,
-           importance ? "importance" : "", BENCH_WEIGHTS / theirs * 1e-6,
-           BENCH_WEIGHTS / ours * 1e-6, theirs / ours);
+    printf("%-6s %-10s %8.1f", type_info((uint32_t)type)->name, importance ? "importance" : "",
+           BENCH_WEIGHTS / median(theirs, BENCH_ROUNDS) * 1e-6);
+    for (int i = 0; i < sets->count; i++)
+        printf("  %8.1f %6.2f", BENCH_WEIGHTS / median(ours[i], BENCH_ROUNDS) * 1e-6,
+               median(ratio[i], BENCH_ROUNDS));
+    printf("\n");
 }
 
 static void bench_widen(const struct library *library, const struct kernel_set *set, enum type type,
@@ -313,22 +348,42 @@ static void bench_widen(const struct library *library, const struct kernel_set *
            theirs / ours);
 }
 
+static void find_sets(const struct kernel_set *widest, struct sets *sets)
+{
+    const char *name;
+
+    sets->count = 0;
+    for (int i = 0; i < CPU_SET_COUNT; i++) {
+        name = cpu_set_name((enum cpu_set)i);
+        if (kernel_select(name, &sets->set[sets->count]) == 0)
+            sets->count++;
+        if (strcmp(name, widest->name) == 0)
+            break;
+    }
+}
+
 static void bench(const struct library *library, const struct kernel_set *set, const char *name,
                   uint64_t seed)
 {
+    struct sets sets;
     static float x[BENCH_WEIGHTS], importance[BENCH_TILE];
     static _Alignas(16) uint8_t out[BENCH_WEIGHTS * 2];
 
     case_weights(1, seed, x, BENCH_WEIGHTS);
     case_importance(2, seed, importance, BENCH_TILE);
-    printf("millions of weights a second: library, ours, ratio\n");
+    find_sets(set, &sets);
+    printf("millions of weights a second and core: library; for each set: ours, ratio\n%25s",
+           "library");
+    for (int i = 0; i < sets.count; i++)
+        printf("  %15s", sets.set[i].name);
+    printf("\n");
     for (unsigned i = 0; i < CASE_TYPES; i++) {
         if (!wanted(i, name))
             continue;
         if (!case_needs_importance(i))
-            bench_type(library, set, case_type(i), NULL, x, out);
+            bench_type(library, &sets, case_type(i), NULL, x, out);
         if (type_info((uint32_t)case_type(i))->quantized && case_type(i) != TYPE_Q8_0)
-            bench_type(library, set, case_type(i), importance, x, out);
+            bench_type(library, &sets, case_type(i), importance, x, out);
     }
     if (name)
         return;
