@@ -20,8 +20,7 @@ static void print_help(FILE *stream)
     (void)fprintf(
         stream, "usage: quantfs MODELS MOUNTPOINT [-o options] [-f] [-v] [-d]\n"
                 "       quantfs quantize [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n"
-                "       quantfs recipe SOURCE VARIANT\n"
-                "       quantfs types [MODEL]\n"
+                "       quantfs recipe SOURCE VARIANT | quantfs types [MODEL]\n"
                 "       quantfs cache stats|verify|trim SIZE|clear [DIR]\n"
                 "       quantfs --help | --version\n\n"
                 "Mounts a directory of GGUF models and shows, beside each full-precision one, its\n"
