@@ -387,6 +387,34 @@ static void test_bf16(void)
     CHECK_EQ(to_16(&set, TYPE_BF16, bits_float(0xffb00001)), 0xfff0);
 }
 
+/* Half floats many at once: those that are read, and floats at and beside each of them and each
+ * middle of two, NaN too. */
+static void test_halves(const struct kernel_set *set)
+{
+    static uint16_t halves[0x10000], expected[0x10000], result[0x10000];
+    static float all[0x10000], wide[0x10000];
+    struct kernel_set scalar = select_set("scalar");
+
+    for (uint32_t i = 0; i < 0x10000; i++)
+        halves[i] = (uint16_t)i;
+    scalar.widen[TYPE_F16](all, halves, 0x10000);
+    for (size_t first = 0; first < 40;
+         first++) { /* each place of a vector is the last one's once */
+        set->widen[TYPE_F16](wide + first, halves + first, 0x10000 - first);
+        CHECK(memcmp(wide + first, all + first, (0x10000 - first) * sizeof(*all)) == 0);
+    }
+    for (uint32_t middle = 0; middle < 2; middle++)
+        for (int beside = -1; beside < 2; beside++) {
+            for (uint32_t i = 0; i < 0x10000; i++)
+                wide[i] = bits_float(float_bits(all[i]) + (middle << 12) + (uint32_t)beside);
+            scalar.quantize[TYPE_F16](expected, wide, 1, 0x10000, NULL);
+            set->quantize[TYPE_F16](result, wide, 1, 0x10000, NULL);
+            CHECK(memcmp(result, expected, sizeof(result)) == 0);
+            set->quantize[TYPE_F16](result + 1, wide + 1, 1, 0xfff0, NULL);
+            CHECK(memcmp(result, expected, 0xfff1 * sizeof(*result)) == 0);
+        }
+}
+
 /* --- speed -------------------------------------------------------------------------------------
  */
 
@@ -451,6 +479,7 @@ static void bench(uint64_t seed)
 int main(int argc, char **argv)
 {
     static struct buffers buffers;
+    struct kernel_set set;
     uint64_t seed = (uint64_t)time(NULL);
     bool all = false, speed = false;
 
@@ -476,5 +505,8 @@ int main(int argc, char **argv)
     test_round_away(all);
     test_f16();
     test_bf16();
+    for (int i = 0; i < CPU_SET_COUNT; i++)
+        if (kernel_select(cpu_set_name((enum cpu_set)i), &set) == 0)
+            test_halves(&set);
     return 0;
 }

@@ -47,6 +47,18 @@ INLINE void vf_store(float *to, vf a)
     _mm512_storeu_ps(to, a);
 }
 
+/* LANES numbers of F16, exact; a signaling NaN becomes quiet. */
+INLINE vf vf_load_half(const void *from)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256(from));
+}
+
+/* To F16: nearest, ties to even, subnormals kept. Not for NaN, of which the payload would stay. */
+INLINE void vf_store_half(void *to, vf a)
+{
+    _mm256_storeu_si256(to, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
 /* a < b ? a : b, so b where one is NaN and where both are zeros. */
 INLINE vf vf_min(vf a, vf b)
 {
@@ -258,6 +270,16 @@ INLINE vf vf_load(const float *from)
 INLINE void vf_store(float *to, vf a)
 {
     _mm256_storeu_ps(to, a);
+}
+
+INLINE vf vf_load_half(const void *from)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128(from));
+}
+
+INLINE void vf_store_half(void *to, vf a)
+{
+    _mm_storeu_si128(to, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
 INLINE vf vf_min(vf a, vf b)

@@ -20,6 +20,10 @@ extern const struct kernel_set avx512_kernels;
     void SET(name)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,     \
                    const float *restrict importance)
 
+/* half_tmpl.c */
+SET_KERNEL(f16);
+void SET(widen_f16)(float *restrict dst, const void *restrict src, size_t count);
+
 /* q0_tmpl.c */
 SET_KERNEL(q4_0);
 SET_KERNEL(q4_1);

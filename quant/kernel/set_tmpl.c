@@ -4,6 +4,7 @@
 const struct kernel_set SET(kernels) = {
     .quantize =
         {
+            [TYPE_F16] = SET(f16),
             [TYPE_Q4_0] = SET(q4_0),
             [TYPE_Q4_1] = SET(q4_1),
             [TYPE_Q5_0] = SET(q5_0),
@@ -14,5 +15,9 @@ const struct kernel_set SET(kernels) = {
             [TYPE_Q4_K] = SET(q4_k),
             [TYPE_Q5_K] = SET(q5_k),
             [TYPE_Q6_K] = SET(q6_k),
+        },
+    .widen =
+        {
+            [TYPE_F16] = SET(widen_f16),
         },
 };
