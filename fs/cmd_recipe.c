@@ -9,6 +9,7 @@
 #include "fs/cmd_source.h"
 #include "fs/importance.h"
 #include "fs/log.h"
+#include "fs/mixes.h"
 #include "fs/recipe_text.h"
 #include "quant/view.h"
 
@@ -24,8 +25,54 @@ static int print_recipe(const struct view *view)
     return r;
 }
 
-static int parse_variant(const char *text, struct variant *variant)
+/* The mix of that name in `directory`. -ENOENT: there is none; else the user has been told. */
+static int read_mix(int directory, const char *name, struct mix **mix)
 {
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct root root = {.fd = directory};
+    char file[NAME_MAX + 1], line[2048], text[4096];
+    struct version version;
+    struct stat st;
+    int fd, r = mixes_find(&root, "", name, file);
+
+    if (r < 0)
+        return r == -ENOMEM ? r : -ENOENT;
+    fd = r = root_open(&root, file, true, &st);
+    if (fd >= 0) {
+        r = mixes_read(fd, mix, &version, &defect);
+        (void)close(fd);
+    }
+    if (r == 0)
+        return 0;
+    (void)snprintf(line, sizeof(line), "%s: %s", file, defect.text[0] ? defect.text : strerror(-r));
+    log_escape(line, text, sizeof(text));
+    (void)fprintf(stderr, "%s\n", text);
+    return -EINVAL;
+}
+
+/* A mix beside `source`. -ENOENT; else the user has been told. */
+static int find_mix(const char *source, const char *text, struct variant *variant, struct mix **mix)
+{
+    const char *slash = strrchr(source, '/');
+    char *directory = slash ? strndup(source, (size_t)(slash + 1 - source)) : strdup(".");
+    int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, r = -ENOENT;
+
+    free(directory);
+    if (fd < 0)
+        return -ENOENT;
+    if (variant_parse_mix(text, strlen(text), variant))
+        r = read_mix(fd, variant->mix, mix);
+    (void)close(fd);
+    if (r == 0)
+        *variant = (*mix)->variant;
+    return r;
+}
+
+/* *mix is the mix that the variant is one of, or NULL. */
+static int parse_variant(const char *source, const char *text, struct variant *variant,
+                         struct mix **mix)
+{
+    int r;
     size_t length = strcspn(text, "+");
     const struct ftype *ftype = ftype_find(text, length);
     struct defect defect;
@@ -33,6 +80,9 @@ static int parse_variant(const char *text, struct variant *variant)
 
     if (variant_parse_why(text, strlen(text), variant, &defect) == 0)
         return 0;
+    r = find_mix(source, text, variant, mix);
+    if (r != -ENOENT)
+        return r;
     log_escape(text, shown, sizeof(shown));
     if (!ftype)
         (void)fprintf(stderr, "quantfs recipe: no file type in '%s'\n", shown);
@@ -48,24 +98,28 @@ static void print_help(const char *program)
                  "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
                  "tensor in file order its name, shape, source type, type, offset and size.\n"
                  "SOURCE: a GGUF file, or the first file of a split set. VARIANT: as in the\n"
-                 "mount, for example q4_k_m or q4_k_m+pure. With +imatrix the importance matrix\n"
-                 "beside SOURCE counts; where one is missing, that is only a warning here.\n\n"
+                 "mount, for example q4_k_m or q4_k_m+pure, or the NAME of a file NAME.mix\n"
+                 "beside SOURCE. With +imatrix the importance matrix beside SOURCE counts; where\n"
+                 "one is missing, that is only a warning here.\n\n"
                  "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n",
                  program);
 }
 
 /* The importance matrix beside the model becomes the source's; *found is false if there is none.
  * -errno with the user told. */
-static int find_imatrix(const struct cmd_source *model, bool *found)
+static int find_imatrix(const struct cmd_source *model, const struct mix *mix, bool *found)
 {
     struct defect defect = {.offset = DEFECT_NOWHERE};
     struct imatrix *imatrix = NULL;
     char name[NAME_MAX + 1], line[2048], text[4096];
     struct version version;
+    bool named = mix && mix->imatrix[0];
     int fd = -1, r;
 
-    for (unsigned i = 0; i < IMPORTANCE_PLACES_BESIDE && fd < 0; i++)
-        if (importance_name(source_shard_name(model->source, 0), i, name))
+    if (named)
+        (void)snprintf(name, sizeof(name), "%s", mix->imatrix);
+    for (unsigned i = 0; i < (named ? 1 : IMPORTANCE_PLACES_BESIDE) && fd < 0; i++)
+        if (named || importance_name(source_shard_name(model->source, 0), i, name))
             fd = openat(model->directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     *found = fd >= 0;
     if (fd < 0) {
@@ -93,7 +147,7 @@ static void warn(const struct recipe *recipe, struct variant variant)
     (void)fprintf(stderr,
                   "quantfs recipe: warning: tensor %s cannot do without an importance matrix\n",
                   name);
-    if (variant.imatrix)
+    if (variant.imatrix || variant.rules)
         return;
     variant.imatrix = true;
     variant_format(&variant, text, sizeof(text));
@@ -107,6 +161,7 @@ int cmd_recipe(const char *program, int argc, char **argv)
     struct recipe *recipe = NULL;
     struct view *view = NULL;
     struct variant variant;
+    struct mix *mix = NULL;
     bool requantize = false, found = false;
     char text[8192];
     int r;
@@ -124,11 +179,11 @@ int cmd_recipe(const char *program, int argc, char **argv)
         (void)fprintf(stderr, "usage: %s [--allow-requantize] SOURCE VARIANT\n", program);
         return 1;
     }
-    if (parse_variant(argv[2], &variant) < 0)
+    if (parse_variant(argv[1], argv[2], &variant, &mix) < 0)
         return 1;
     variant.requantize = requantize;
-    r = cmd_source_open(argv[1], &model, &defect);
-    if (r == 0 && variant.imatrix && find_imatrix(&model, &found) < 0) {
+    r = cmd_source_open_as(argv[1], variant.rules, &model, &defect);
+    if (r == 0 && variant.imatrix && find_imatrix(&model, mix, &found) < 0) {
         r = -EINVAL;
         goto out;
     }
@@ -153,5 +208,6 @@ out:
     view_free(view);
     recipe_free(recipe);
     cmd_source_close(&model);
+    mix_free(mix);
     return r < 0 ? 1 : 0;
 }

@@ -92,6 +92,8 @@ static int pieces_unchanged(const struct view *view, const struct piece *pieces,
     }
     if (r == 0 && view->imatrix && last != UINT32_MAX)
         r = source_imatrix_unchanged(view->source);
+    if (r == 0 && last != UINT32_MAX)
+        r = source_mix_unchanged(view->source);
     return r;
 }
 

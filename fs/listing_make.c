@@ -2,12 +2,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/folder.h"
+#include "fs/probe.h"
 #include "fs/survey.h"
 
 /* Questions of one listing under way: a few, so that those of others get their turn. */
@@ -15,10 +18,19 @@
 
 struct making;
 
+/* The mixes of a directory. */
+struct mixes {
+    size_t count;
+    struct variant *variants;
+};
+
 struct slot {
     struct models_question question; /* must be first */
     struct making *making;
     const struct survey_model *model;
+    size_t asked;     /* of the variants, then of the mixes that are listed as they are there */
+    struct mixes own; /* of `directory`, in an arranged mount */
+    bool own_known;
     int *results;
     struct tree_attr *attrs;
     char directory[PATH_MAX]; /* of the model, on disk */
@@ -26,13 +38,12 @@ struct slot {
 
 struct making {
     struct listing_config config;
-    char (*texts)[VARIANT_TEXT_MAX];
     struct listing *listing;
     struct survey own;           /* of the directory */
     struct survey *shared;       /* of the tree: a reference */
     const struct survey *survey; /* one of them */
     size_t no_source;            /* number of the source of groups */
-    size_t plain_count;          /* variants without an importance matrix: the first ones */
+    struct mixes mixes;          /* of the directory, unless the mount is arranged */
     pthread_mutex_t lock;
     /* protected by lock, as is the listing while slots are at work */
     size_t next; /* model */
@@ -43,14 +54,72 @@ struct making {
 
 /* ---- entries ---- */
 
+static bool is_asked_for(const struct making *making, const struct variant *mix)
+{
+    for (size_t i = 0; i < making->config.variant_count; i++)
+        if (strcmp(making->config.variants[i].mix, mix->mix) == 0)
+            return true;
+    return false;
+}
+
+/* An entry of a directory on disk: a mix that is listed, though nobody asks for it? */
+static int add_mix(struct making *making, const char *directory, const char *file,
+                   struct mixes *mixes)
+{
+    size_t length = mixes_name(file);
+    struct variant *variants, variant;
+    char path[PATH_MAX];
+
+    if (length == 0)
+        return 0;
+    if (!variant_parse_mix(file, length, &variant)) {
+        if (root_join(directory, file, path, sizeof(path)) == 0)
+            models_log_once(making->config.models, LOG_LEVEL_INFO, path,
+                            "a mix cannot be called so%s: it is not used",
+                            ftype_find(file, length) ? ", as a file type is" : "");
+        return 0;
+    }
+    for (size_t i = 0; i < mixes->count; i++)
+        if (strcmp(mixes->variants[i].mix, variant.mix) == 0)
+            return 0;
+    if (is_asked_for(making, &variant))
+        return 0;
+    variants = realloc(mixes->variants, (mixes->count + 1) * sizeof(*variants));
+    if (!variants)
+        return -ENOMEM;
+    mixes->variants = variants;
+    variants[mixes->count++] = variant;
+    return 0;
+}
+
+static int read_mixes(struct making *making, const char *directory, struct mixes *mixes)
+{
+    const struct dirent *entry;
+    int r = 0, fd = root_open_directory(making->config.root, directory, O_RDONLY);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+
+    mixes->count = 0;
+    if (!stream && fd >= 0)
+        (void)close(fd);
+    while (stream && r == 0 && (entry = readdir(stream)) != NULL)
+        r = add_mix(making, directory, entry->d_name, mixes);
+    if (stream)
+        (void)closedir(stream);
+    return r;
+}
+
 /* An entry of the directory on disk. */
 static int add_real(void *context, const struct dirent *entry)
 {
     const struct listing_entry shown = {
         .name = entry->d_name, .inode = entry->d_ino, .type = entry->d_type};
-    const struct making *making = context;
+    struct making *making = context;
     struct listing *listing = making->listing;
+    int r;
 
+    r = add_mix(making, making->config.directory, entry->d_name, &making->mixes);
+    if (r < 0)
+        return r;
     if (strcmp(entry->d_name, ".") == 0)
         listing_set_inodes(listing, entry->d_ino, listing_parent_inode(listing));
     else if (strcmp(entry->d_name, "..") == 0)
@@ -73,15 +142,17 @@ static int add_facet(struct making *making, const struct survey_model *model,
     return listing_add(making->listing, &entry, model->shards ? LISTING_SET : LISTING_FILE, source);
 }
 
-/* Called with the lock. A view and, if that is asked for, its folder. */
+/* Called with the lock. A view and, if that is asked for, its folder; in its name the variant is
+ * spelled as `shown`. */
 static int add_view(struct making *making, const struct survey_model *model,
-                    const struct tree_attr *attr, const char *variant, size_t source)
+                    const struct tree_attr *attr, const char *variant, const char *shown,
+                    size_t source)
 {
     enum facet_kind kind = making->config.layout == LAYOUT_DIRS ? FACET_WRAP : FACET_WHOLE;
     char name[NAME_MAX + 1];
     struct listing_entry view = {.name = name, .variant = variant, .sized = true, .attr = *attr};
     int r, length = snprintf(name, sizeof(name), "%.*s@%s.gguf", (int)model->stem_length,
-                             model->name, variant);
+                             model->name, shown);
 
     if (length > NAME_MAX)
         return 0;
@@ -111,6 +182,8 @@ static int add_group(struct making *making, const char *part, size_t length)
 static int add_model(struct making *making, const struct slot *slot)
 {
     const struct models_question *question = &slot->question;
+    const struct probe_mix *mix = question->record->files.mix;
+    char text[VARIANT_TEXT_MAX], shown[VARIANT_TEXT_MAX];
     const char *part = "";
     bool have_source = false;
     size_t source = 0, length = 0;
@@ -127,10 +200,12 @@ static int add_model(struct making *making, const struct slot *slot)
             r = listing_add_source(making->listing, slot->model->path, question->version_count,
                                    question->versions, &source);
         have_source = true;
+        variant_format(&question->variants[i], text, sizeof(text));
+        (void)snprintf(shown, sizeof(shown), "%.*s",
+                       mix ? (int)mixes_name(mix->file) : (int)sizeof(shown) - 1,
+                       mix ? mix->file : text);
         if (r == 0)
-            r = add_view(making, slot->model, &slot->attrs[i],
-                         making->texts[question->variants - making->config.variants + (ptrdiff_t)i],
-                         source);
+            r = add_view(making, slot->model, &slot->attrs[i], text, shown, source);
     }
     return r;
 }
@@ -154,20 +229,53 @@ static const struct survey_model *next_model(struct making *making)
     return NULL;
 }
 
-/* Variants with an importance matrix are those of another version of a model's files, so they are
- * asked about after the others. False: there are none, or they have been. */
-static bool ask_imatrix(struct slot *slot)
+/* Those beside the slot's model. */
+static const struct mixes *mixes_of(const struct slot *slot)
+{
+    return layout_is_arranged(slot->making->config.layout) ? &slot->own : &slot->making->mixes;
+}
+
+/* Asks about the variants that are next: those of one form, as others are those of another version
+ * of a model's files. False: there are none left. */
+static bool ask_variants(struct slot *slot)
+{
+    const struct listing_config *config = &slot->making->config;
+    const struct mixes *mixes = mixes_of(slot);
+    struct models_question *question = &slot->question;
+    size_t first = slot->asked, last = first + 1;
+
+    if (first >= config->variant_count + mixes->count)
+        return false;
+    question->variants = first < config->variant_count
+                             ? &config->variants[first]
+                             : &mixes->variants[first - config->variant_count];
+    while (last < config->variant_count &&
+           strcmp(model_form(&config->variants[last]), model_form(question->variants)) == 0)
+        last++;
+    question->variant_count = last - first;
+    slot->asked = last;
+    models_ask(config->models, question);
+    return true;
+}
+
+/* The slot's next model, whose name it has. */
+static void set_model(struct slot *slot, const struct survey_model *model)
 {
     struct making *making = slot->making;
-    size_t count = making->config.variant_count;
+    char directory[PATH_MAX];
 
-    if (slot->question.variants != making->config.variants || making->plain_count == 0 ||
-        making->plain_count == count)
-        return false;
-    slot->question.variants += making->plain_count;
-    slot->question.variant_count = count - making->plain_count;
-    models_ask(making->config.models, &slot->question);
-    return true;
+    (void)snprintf(directory, sizeof(directory), "%.*s",
+                   (int)(model->name > model->path ? model->name - model->path - 1 : 0),
+                   model->path);
+    slot->model = model;
+    slot->asked = 0;
+    slot->question.name = model->name;
+    if (slot->own_known && strcmp(directory, slot->directory) == 0)
+        return;
+    memcpy(slot->directory, directory, strlen(directory) + 1);
+    slot->own_known = true;
+    if (layout_is_arranged(making->config.layout) && read_mixes(making, directory, &slot->own) < 0)
+        slot->own.count = 0;
 }
 
 /* Asks about the next model, or ends the slot's work, and with the last one's all. */
@@ -184,15 +292,8 @@ static void ask_next(struct slot *slot)
     last = making->at_work == 0;
     pthread_mutex_unlock(&making->lock);
     if (model) {
-        slot->model = model;
-        (void)snprintf(slot->directory, sizeof(slot->directory), "%.*s",
-                       (int)(model->name > model->path ? model->name - model->path - 1 : 0),
-                       model->path);
-        slot->question.name = model->name;
-        slot->question.variants = making->config.variants;
-        slot->question.variant_count =
-            making->plain_count > 0 ? making->plain_count : making->config.variant_count;
-        models_ask(making->config.models, &slot->question);
+        set_model(slot, model);
+        (void)ask_variants(slot); /* there is one */
     } else if (last) {
         finish(making);
     }
@@ -202,16 +303,17 @@ static void answered(struct models_question *question, int r)
 {
     struct slot *slot = (struct slot *)question;
     struct making *making = slot->making;
-    bool is_model = r == 0;
+    /* Of what is no model nothing else is asked; a mix or matrix may be to blame alone. */
+    bool is_model = r == 0 || *model_form(question->variants) != '\0';
 
-    if (is_model) {
+    if (r == 0) {
         pthread_mutex_lock(&making->lock);
         r = add_model(making, slot);
         if (r < 0)
             making->r = r;
         pthread_mutex_unlock(&making->lock);
     }
-    if (!is_model || !ask_imatrix(slot))
+    if (!is_model || !ask_variants(slot))
         ask_next(slot);
 }
 
@@ -248,10 +350,11 @@ static void free_making(struct making *making)
     for (size_t i = 0; i < QUESTIONS_MAX; i++) {
         free(making->slots[i].results);
         free(making->slots[i].attrs);
+        free(making->slots[i].own.variants);
     }
     survey_free(&making->own);
     surveys_put(making->shared);
-    free(making->texts);
+    free(making->mixes.variants);
     listing_unref(making->listing);
     pthread_mutex_destroy(&making->lock);
     free(making);
@@ -275,13 +378,8 @@ static int prepare(struct making *making)
 {
     size_t count = making->config.variant_count;
 
-    making->texts = calloc(count + 1, sizeof(*making->texts));
-    if (!making->texts || listing_new(&making->listing) < 0)
+    if (listing_new(&making->listing) < 0)
         return -ENOMEM;
-    while (making->plain_count < count && !making->config.variants[making->plain_count].imatrix)
-        making->plain_count++;
-    for (size_t i = 0; i < count; i++)
-        variant_format(&making->config.variants[i], making->texts[i], sizeof(making->texts[i]));
     for (size_t i = 0; i < QUESTIONS_MAX; i++) {
         struct slot *slot = &making->slots[i];
 

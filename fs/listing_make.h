@@ -13,7 +13,9 @@
 struct listing_config {
     const struct root *root;
     struct models *models;
-    const struct variant *variants; /* those with an importance matrix behind the others */
+    /* those with an importance matrix behind the others, and mixes last; if there are any, the
+     * mixes beside models are shown, too */
+    const struct variant *variants;
     size_t variant_count;
     enum layout layout;
     bool browse;           /* the variants' folders, too */

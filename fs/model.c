@@ -21,26 +21,32 @@ static bool has_versions(const struct model_shelf_entry *entry, unsigned count,
     return versions_equal(files->versions, files->count, versions, count);
 }
 
-static struct model_shelf_entry *new_entry(const char *path, bool imatrix,
+const char *model_form(const struct variant *variant)
+{
+    return variant->mix[0] ? variant->mix : variant->imatrix ? "+imatrix" : "";
+}
+
+static struct model_shelf_entry *new_entry(const char *path, const char *form,
                                            struct probe_files *files)
 {
-    size_t length = strlen(path);
-    struct model_shelf_entry *entry = malloc(sizeof(*entry) + length + 1);
+    size_t length = strlen(path), form_length = strlen(form);
+    struct model_shelf_entry *entry = malloc(sizeof(*entry) + length + form_length + 2);
     char *copy;
 
     if (!entry) {
         probe_files_free(files);
         return NULL;
     }
-    *entry = (struct model_shelf_entry){.record = {.imatrix = imatrix, .files = *files}};
+    *entry = (struct model_shelf_entry){.record = {.files = *files}};
     copy = (char *)(entry + 1);
     memcpy(copy, path, length + 1);
     entry->record.path = copy;
+    entry->record.form = memcpy(copy + length + 1, form, form_length + 1);
     *files = (struct probe_files){0};
     return entry;
 }
 
-int model_record_get(struct model_shelf *shelf, const char *path, bool imatrix,
+int model_record_get(struct model_shelf *shelf, const char *path, const char *form,
                      struct probe_files *files, struct model_record **record)
 {
     struct model_shelf_trash trash;
@@ -48,12 +54,12 @@ int model_record_get(struct model_shelf *shelf, const char *path, bool imatrix,
 
     model_shelf_trash_init(&trash);
     pthread_mutex_lock(&shelf->lock);
-    entry = model_shelf_find(shelf, path, imatrix);
+    entry = model_shelf_find(shelf, path, form);
     if (entry && !has_versions(entry, files->count, files->versions)) {
         model_shelf_drop(shelf, entry, &trash);
         entry = NULL;
     }
-    if (!entry && (made = new_entry(path, imatrix, files)) != NULL) {
+    if (!entry && (made = new_entry(path, form, files)) != NULL) {
         struct model_shelf_entry **bucket = model_shelf_bucket(shelf, path);
 
         entry = made;
@@ -88,14 +94,14 @@ void model_record_put(struct model_shelf *shelf, struct model_record *record)
     pthread_mutex_unlock(&shelf->lock);
 }
 
-void model_record_drop(struct model_shelf *shelf, const char *path, bool imatrix)
+void model_record_drop(struct model_shelf *shelf, const char *path, const char *form)
 {
     struct model_shelf_trash trash;
     struct model_shelf_entry *entry;
 
     model_shelf_trash_init(&trash);
     pthread_mutex_lock(&shelf->lock);
-    entry = model_shelf_find(shelf, path, imatrix);
+    entry = model_shelf_find(shelf, path, form);
     if (entry)
         model_shelf_drop(shelf, entry, &trash);
     pthread_mutex_unlock(&shelf->lock);
@@ -138,7 +144,7 @@ static size_t source_memory(const struct source *source)
 }
 
 int model_set(struct model_shelf *shelf, struct model_record *record, struct source *source,
-              const struct arch_facts *facts, struct model **out)
+              struct mix *mix, const struct arch_facts *facts, struct model **out)
 {
     struct model_shelf_entry *entry = entry_of(record);
     const char *slash = strrchr(record->path, '/');
@@ -148,14 +154,16 @@ int model_set(struct model_shelf *shelf, struct model_record *record, struct sou
 
     if (!model) {
         source_close(source);
+        mix_free(mix);
         return -ENOMEM;
     }
     *model = (struct model){
         .users = 1,
-        .files = source_shard_count(source) + (source_imatrix(source) != NULL),
-        .memory = source_memory(source),
+        .files = source_shard_count(source) + (source_imatrix(source) != NULL) + (mix != NULL),
+        .memory = source_memory(source) + (mix ? mix->memory : 0),
         .young = record->young,
         .source = source,
+        .mix = mix,
         .facts = *facts,
     };
     memcpy(model->directory, record->path, length);
@@ -194,6 +202,11 @@ const struct source *model_source(const struct model *model)
 const struct arch_facts *model_facts(const struct model *model)
 {
     return &model->facts;
+}
+
+const struct mix *model_mix(const struct model *model)
+{
+    return model->mix;
 }
 
 struct model_reason *model_reason_new(const char *variant, const struct defect *defect)
@@ -310,7 +323,7 @@ struct model_view *model_view_find_at(struct model_shelf *shelf, const char *pat
 
     variant_format(variant, text, sizeof(text));
     pthread_mutex_lock(&shelf->lock);
-    entry = model_shelf_find(shelf, path, variant->imatrix);
+    entry = model_shelf_find(shelf, path, model_form(variant));
     if (entry && entry->model && has_versions(entry, version_count, versions) &&
         (!entry->model->young || probe_files_young(&entry->record.files)))
         view = find_view(shelf, entry->model, text, facet);

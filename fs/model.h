@@ -50,7 +50,7 @@ struct model_reason {
 struct model_record {
     /* constant */
     const char *path; /* of the first file, from the root */
-    bool imatrix; /* the model with its importance matrix, which is a record and model of its own */
+    const char *form; /* of model_form(): each is a record and model of its own */
     /* but the mode: a directory on the way is opened or closed with no other version of the files
      */
     struct probe_files files;
@@ -70,6 +70,10 @@ struct model_record {
     struct model_reason *reason; /* of the verdict, else of the first variant refused; or NULL */
 };
 
+/* The files that a variant is made of: "" the model's own, "+imatrix" with its importance matrix,
+ * else the name of the mix, with what that asks for. */
+const char *model_form(const struct variant *variant);
+
 MUST_USE int model_shelf_new(struct model_shelf **shelf);
 /* Nothing may be in use any more. */
 void model_shelf_free(struct model_shelf *shelf);
@@ -78,23 +82,27 @@ void model_shelf_clear(struct model_shelf *shelf);
 
 /* The record of `path` with those files, made if need be, instead of one with others. Takes *files
  * over, also on -ENOMEM. To be put back. */
-MUST_USE int model_record_get(struct model_shelf *shelf, const char *path, bool imatrix,
+MUST_USE int model_record_get(struct model_shelf *shelf, const char *path, const char *form,
                               struct probe_files *files, struct model_record **record);
 void model_record_put(struct model_shelf *shelf, struct model_record *record);
 /* Nothing stands at `path` any more. */
-void model_record_drop(struct model_shelf *shelf, const char *path, bool imatrix);
+void model_record_drop(struct model_shelf *shelf, const char *path, const char *form);
 
 /* The record's model, or NULL. To be put back. */
 struct model *model_get(struct model_shelf *shelf, struct model_record *record);
 void model_put(struct model_shelf *shelf, struct model *model);
-/* Gives the record its model: takes `source` over, also on -ENOMEM. As of model_get(). */
+/* Gives the record its model: takes `source` and `mix` (or NULL) over, also on -ENOMEM. As of
+ * model_get(). */
 MUST_USE int model_set(struct model_shelf *shelf, struct model_record *record,
-                       struct source *source, const struct arch_facts *facts, struct model **model);
+                       struct source *source, struct mix *mix, const struct arch_facts *facts,
+                       struct model **model);
 /* The record lets go of its model. */
 void model_unset(struct model_shelf *shelf, struct model_record *record);
 
 const struct source *model_source(const struct model *model);
 const struct arch_facts *model_facts(const struct model *model);
+/* NULL: it is made as names say. */
+const struct mix *model_mix(const struct model *model);
 
 /* The model's view of a variant's facet, or NULL: a reference. */
 struct model_view *model_view_find(struct model_shelf *shelf, struct model *model,

@@ -62,6 +62,7 @@ void model_shelf_trash_empty(struct model_shelf_trash *trash)
     while ((model = list_first(&trash->models)) != NULL) {
         model_shelf_remove(&model->idle);
         source_close(model->source);
+        mix_free(model->mix);
         free(model);
     }
 }
@@ -84,11 +85,12 @@ struct model_shelf_entry **model_shelf_bucket(struct model_shelf *shelf, const c
 }
 
 struct model_shelf_entry *model_shelf_find(struct model_shelf *shelf, const char *path,
-                                           bool imatrix)
+                                           const char *form)
 {
     struct model_shelf_entry *entry = *model_shelf_bucket(shelf, path);
 
-    while (entry && (entry->record.imatrix != imatrix || strcmp(entry->record.path, path) != 0))
+    while (entry &&
+           (strcmp(entry->record.form, form) != 0 || strcmp(entry->record.path, path) != 0))
         entry = entry->next;
     return entry;
 }

@@ -27,7 +27,7 @@ struct model_shelf_entry {
     unsigned users;
     bool dropped; /* in no bucket any more */
     struct model *model;
-    struct model_record record; /* its path stands behind the entry */
+    struct model_record record; /* its path and form stand behind the entry */
 };
 
 struct model {
@@ -41,6 +41,7 @@ struct model {
     /* constant */
     bool young; /* when it was judged */
     struct source *source;
+    struct mix *mix; /* or NULL */
     struct arch_facts facts;
     char directory[]; /* of its files, "" or with a slash at its end */
 };
@@ -88,7 +89,7 @@ void model_shelf_remove(struct model_shelf_link *link);
 
 struct model_shelf_entry **model_shelf_bucket(struct model_shelf *shelf, const char *path);
 struct model_shelf_entry *model_shelf_find(struct model_shelf *shelf, const char *path,
-                                           bool imatrix);
+                                           const char *form);
 
 /* What loses its last user becomes idle, or trash if nobody can find it any more. */
 void model_shelf_use_model(struct model_shelf *shelf, struct model *model);

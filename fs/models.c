@@ -34,9 +34,9 @@ struct flight {
     struct flight *prev, *next; /* in models->flights; waiting ones in the order they will run */
     bool running;
     bool urgent;
-    bool imatrix; /* about the model with its importance matrix: part of the key */
+    const char *form; /* of model_form(): part of the key */
     struct models_question *first, *last;
-    const char *directory, *name; /* behind the flight, as is the path */
+    const char *directory, *name; /* behind the flight, as are form and path */
     char path[];                  /* of the first file, from the root: the flight's key */
 };
 
@@ -143,45 +143,45 @@ static struct probe probe_of(const struct models *models, const struct flight *f
     return (struct probe){
         .root = models->config.root,
         .imatrix_root = models->config.imatrix_root,
+        .mix_root = models->config.mix_root,
         .directory = flight->directory,
         .name = flight->name,
         .trust_stat = models->config.trust_stat,
-        .imatrix = flight->imatrix,
+        .imatrix = strcmp(flight->form, "+imatrix") == 0,
+        .mix = *flight->form && *flight->form != '+' ? flight->form : NULL,
     };
 }
 
-/* What a defect calls file `number`, and the root that its path begins at. */
+/* What a defect calls file `number`; `files` as of probe_file_path(). */
 static int name_file(const struct models *models, const struct flight *flight, unsigned number,
-                     int imatrix_place, const char **root_path, char *path, size_t size)
+                     const struct probe_files *files, const char **root_path, char *path,
+                     size_t size)
 {
     const struct probe probe = probe_of(models, flight);
-    char file[SHARD_NAME_MAX];
     const struct root *root;
-    int r;
+    int r = probe_file_path(&probe, files, number, &root, path, size);
 
-    if (number < shard_count(flight->name) || imatrix_place < 0) {
-        shard_name(flight->name, number, file);
-        return root_join(flight->directory, file, path, size);
-    }
-    r = probe_imatrix_path(&probe, (unsigned)imatrix_place, &root, path, size);
     if (r == 0 && root != models->config.root)
-        *root_path = models->config.imatrix_path;
+        *root_path =
+            root == models->config.mix_root ? models->config.mix_path : models->config.imatrix_path;
     return r;
 }
 
 static void log_refused(struct models *models, const struct flight *flight, int r,
-                        enum log_level level, const struct defect *defect, int imatrix_place)
+                        enum log_level level, const struct defect *defect,
+                        const struct probe_files *files)
 {
     char path[PATH_MAX + SHARD_NAME_MAX], line[3 * PATH_MAX];
     struct defect shown = *defect;
     const char *root = models->config.root_path;
+    bool of_mix = files && files->mix && shown.shard == shard_count(flight->name);
 
     if (shown.text[0] == '\0')
         (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
-    if (name_file(models, flight, shown.shard, imatrix_place, &root, path, sizeof(path)) < 0)
+    if (name_file(models, flight, shown.shard, files, &root, path, sizeof(path)) < 0)
         return;
-    /* Of such a place there is no record. */
-    if (r == -ELOOP && !tell(models, path, shown.text))
+    /* Of such a place there is no record; a mix is that of many models. */
+    if ((r == -ELOOP || of_mix) && !tell(models, path, shown.text))
         return;
     log_path(root, path, line, sizeof(line));
     log_defect(models->config.log, level, line, &shown);
@@ -210,7 +210,7 @@ static void log_verdict(struct models *models, const struct flight *flight,
     int r = record->verdict;
 
     if (!record->told && r < 0 && r != -ENOEXEC && r != -ENOKEY)
-        log_refused(models, flight, r, level_of(r), defect, record->files.imatrix_place);
+        log_refused(models, flight, r, level_of(r), defect, &record->files);
     record->told = record->judged;
 }
 
@@ -235,6 +235,7 @@ static int parse(struct models *models, const struct flight *flight, struct mode
 {
     const struct probe probe = probe_of(models, flight);
     struct source *source = NULL;
+    struct mix *mix = NULL;
     struct arch_facts facts;
     struct defect defect;
     int r;
@@ -243,10 +244,10 @@ static int parse(struct models *models, const struct flight *flight, struct mode
     models->parses++;
     pthread_mutex_unlock(&models->lock);
     record->young = probe_files_young(&record->files);
-    r = probe_source(&probe, &record->files, &source, &facts, &defect);
+    r = probe_source(&probe, &record->files, &source, &mix, &facts, &defect);
     if (r == -EMFILE || r == -ENFILE) {
         model_shelf_clear(models->shelf);
-        r = probe_source(&probe, &record->files, &source, &facts, &defect);
+        r = probe_source(&probe, &record->files, &source, &mix, &facts, &defect);
     }
     record->changed = record->changed || !record->judged || record->verdict != r;
     record->judged = is_verdict(r);
@@ -259,7 +260,7 @@ static int parse(struct models *models, const struct flight *flight, struct mode
     if (record->reason && !record->reason->variant)
         forget_reason(record);
     note_facts(record, source);
-    return model_set(models->shelf, record, source, &facts, model);
+    return model_set(models->shelf, record, source, mix, &facts, model);
 }
 
 /* What was found out while the files were young may have been about other bytes. */
@@ -375,11 +376,11 @@ static struct models_question *answer_some(struct models *models, const struct f
     int r = probe_files(&probe, &files, &defect);
 
     if (r < 0)
-        model_record_drop(models->shelf, flight->path, flight->imatrix);
+        model_record_drop(models->shelf, flight->path, flight->form);
     if (r < 0 && r != -ENOENT)
-        log_refused(models, flight, r, LOG_LEVEL_DEBUG, &defect, -1);
+        log_refused(models, flight, r, LOG_LEVEL_DEBUG, &defect, NULL);
     if (r == 0)
-        r = model_record_get(models->shelf, flight->path, flight->imatrix, &files, &record);
+        r = model_record_get(models->shelf, flight->path, flight->form, &files, &record);
     while (questions) {
         /* The struct is its owner's again once it is answered. */
         struct models_question *next = questions->next;
@@ -449,16 +450,17 @@ static void start_flights(struct models *models)
 }
 
 static struct flight *new_flight(struct models *models, const char *directory, const char *name,
-                                 bool imatrix)
+                                 const char *form)
 {
     size_t directory_size = strlen(directory) + 1, name_size = strlen(name) + 1;
-    struct flight *flight = malloc(sizeof(*flight) + 2 * (directory_size + name_size));
+    size_t form_size = strlen(form) + 1;
+    struct flight *flight = malloc(sizeof(*flight) + 2 * (directory_size + name_size) + form_size);
     char *tail;
     int r;
 
     if (!flight)
         return NULL;
-    *flight = (struct flight){.job.run = flight_run, .models = models, .imatrix = imatrix};
+    *flight = (struct flight){.job.run = flight_run, .models = models};
     r = root_join(directory, name, flight->path, directory_size + name_size);
     assert(r == 0);
     (void)r;
@@ -467,21 +469,22 @@ static struct flight *new_flight(struct models *models, const char *directory, c
     flight->directory = tail;
     memcpy(tail + directory_size, name, name_size);
     flight->name = tail + directory_size;
+    flight->form = memcpy(tail + directory_size + name_size, form, form_size);
     return flight;
 }
 
 /* Called with the lock. The flight of that place, made if there is none; NULL without memory. */
 static struct flight *find_flight(struct models *models, const char *directory, const char *name,
-                                  bool imatrix)
+                                  const char *form)
 {
     struct flight *flight = models->first;
 
-    while (flight && (flight->imatrix != imatrix || strcmp(flight->directory, directory) != 0 ||
-                      strcmp(flight->name, name) != 0))
+    while (flight && (strcmp(flight->form, form) != 0 ||
+                      strcmp(flight->directory, directory) != 0 || strcmp(flight->name, name) != 0))
         flight = flight->next;
     if (flight)
         return flight;
-    flight = new_flight(models, directory, name, imatrix);
+    flight = new_flight(models, directory, name, form);
     if (!flight)
         return NULL;
     flight->prev = models->last;
@@ -492,14 +495,14 @@ static struct flight *find_flight(struct models *models, const char *directory, 
 
 void models_ask(struct models *models, struct models_question *question)
 {
-    bool imatrix = question->variant_count > 0 && question->variants[0].imatrix;
+    const char *form = question->variant_count > 0 ? model_form(&question->variants[0]) : "";
     struct flight *flight;
 
     for (size_t i = 1; i < question->variant_count; i++)
-        assert(question->variants[i].imatrix == imatrix);
+        assert(strcmp(model_form(&question->variants[i]), form) == 0);
     question->next = NULL;
     pthread_mutex_lock(&models->lock);
-    flight = find_flight(models, question->directory, question->name, imatrix);
+    flight = find_flight(models, question->directory, question->name, form);
     if (flight) {
         *(flight->last ? &flight->last->next : &flight->first) = question;
         flight->last = question;

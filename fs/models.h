@@ -27,6 +27,8 @@ struct models_config {
     /* where importance matrices are looked for, besides beside the models; NULL: nowhere else */
     const struct root *imatrix_root;
     const char *imatrix_path;
+    const struct root *mix_root; /* the same for mixes */
+    const char *mix_path;
     struct pool *pool;
     struct log *log;
     struct cache *cache; /* keeps what was found out; NULL: none */
@@ -46,7 +48,7 @@ void models_free(struct models *models);
 struct models_question {
     const char *directory;
     const char *name;
-    const struct variant *variants; /* all with an importance matrix, or all without */
+    const struct variant *variants; /* all of one model_form() */
     size_t variant_count;
     bool want_view; /* the view of variants[0] itself */
     /* What of the one variant is asked about; attrs[0] and the view are that facet's. No folder. */

@@ -54,7 +54,7 @@ static void advise(const struct variant *variant, struct defect *defect)
     char text[VARIANT_TEXT_MAX];
     size_t length = strlen(defect->text);
 
-    if (variant->imatrix || strcmp(defect->text, RECIPE_NEEDS_IMATRIX) != 0)
+    if (variant->imatrix || variant->mix[0] || strcmp(defect->text, RECIPE_NEEDS_IMATRIX) != 0)
         return;
     with.imatrix = true;
     variant_format(&with, text, sizeof(text));
@@ -75,12 +75,23 @@ static void tell_no_variant(const struct models_variants *variants, struct model
                         defect->text);
 }
 
+/* What is to be made where that is asked for. */
+static struct variant resolve(const struct models_variants *variants, const struct model *model,
+                              const struct variant *asked)
+{
+    const struct mix *mix = model_mix(model);
+    struct variant variant = mix ? mix->variant : *asked;
+
+    variant.requantize = variants->requantize;
+    return variant;
+}
+
 static int make_view(const struct models_variants *variants, struct model_record *record,
                      struct model *model, const struct variant *variant, struct model_view **out)
 {
     const struct facet whole = {.kind = FACET_WHOLE};
     struct defect defect = {.offset = DEFECT_NOWHERE};
-    struct variant permitted = *variant;
+    const struct variant permitted = resolve(variants, model, variant);
     struct recipe *recipe = NULL;
     struct view *view = NULL;
     int r;
@@ -88,7 +99,6 @@ static int make_view(const struct models_variants *variants, struct model_record
     *out = model_view_find(variants->shelf, model, variant, whole);
     if (*out)
         return 0;
-    permitted.requantize = variants->requantize;
     r = recipe_make(model_source(model), model_facts(model), &permitted, &recipe, &defect);
     if (r == 0)
         r = view_make(model_source(model), recipe, &view, &defect);
@@ -139,14 +149,13 @@ static int make_facet(const struct models_variants *variants, struct model *mode
                       const struct variant *variant, const struct model_view *whole,
                       struct facet facet, struct model_view **out)
 {
-    struct variant permitted = *variant;
+    const struct variant permitted = resolve(variants, model, variant);
     struct view *view = NULL;
     int r;
 
     *out = model_view_find(variants->shelf, model, variant, facet);
     if (*out)
         return 0;
-    permitted.requantize = variants->requantize;
     r = folder_view(model_source(model), model_facts(model), &permitted, model_view_get(whole),
                     facet, &view);
     return r < 0 ? r : model_view_new(variants->shelf, model, variant, facet, view, out);

@@ -36,7 +36,9 @@ struct mount {
     struct log *terminal; /* what whoever started us should see */
     struct log *log;
     char *cache_path; /* where the cache shall be, or NULL: none */
-    int imatrix_dir;  /* O_PATH descriptor of -o imatrix_dir, or -1 */
+    int mix_dir;      /* O_PATH descriptor of the user's mixes, or -1 */
+    char *mix_path;
+    int imatrix_dir; /* O_PATH descriptor of -o imatrix_dir, or -1 */
     struct cache *cache;
     struct pool *pool;
     struct ops *ops;
@@ -243,6 +245,8 @@ static int make_ops(struct mount *mount, unsigned cores)
         .browse = options->browse,
         .imatrix_dir = mount->imatrix_dir,
         .imatrix_path = options->imatrix_path,
+        .mix_dir = mount->mix_dir,
+        .mix_path = mount->mix_path,
     };
 
     return ops_new(&config, &mount->ops);
@@ -538,6 +542,31 @@ static int open_imatrix_dir(struct mount *mount)
     return r;
 }
 
+/* The user's mixes, if there is such a directory; what is wrong with it is no reason not to mount.
+ */
+static int open_mix_dir(struct mount *mount)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    char reason[MOUNTPOINT_REASON_SIZE];
+    bool own = config && *config == '/';
+
+    if (!own && (!home || *home != '/'))
+        return 0;
+    if (asprintf(&mount->mix_path, "%s%s/quantfs/mixes", own ? config : home,
+                 own ? "" : "/.config") < 0) {
+        mount->mix_path = NULL;
+        return -ENOMEM;
+    }
+    mount->mix_dir = open(mount->mix_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (mount->mix_dir < 0 || mountpoint_check_beside(&mount->place, "the directory of mixes",
+                                                      mount->mix_dir, mount->mix_path, reason) == 0)
+        return 0;
+    log_line(mount->terminal, LOG_LEVEL_INFO, "%s; it is not used", reason);
+    (void)close(mount->mix_dir);
+    mount->mix_dir = -1;
+    return 0;
+}
+
 /* Everything that can be refused before anything has been done. */
 static int prepare(struct mount *mount, int argc, char **argv)
 {
@@ -562,6 +591,8 @@ static int prepare(struct mount *mount, int argc, char **argv)
         return r;
     r = open_imatrix_dir(mount);
     if (r == 0)
+        r = open_mix_dir(mount);
+    if (r == 0)
         r = attach_check(mount->terminal);
     if (r < 0)
         return r;
@@ -578,7 +609,7 @@ static int prepare(struct mount *mount, int argc, char **argv)
 int cmd_mount(int argc, char **argv)
 {
     const struct log_options terminal = {.foreground = true};
-    struct mount mount = {.place.models = -1, .imatrix_dir = -1};
+    struct mount mount = {.place.models = -1, .imatrix_dir = -1, .mix_dir = -1};
     int r;
 
     (void)signal(SIGCHLD, SIG_DFL); /* or fusermount3 could not be waited for */
@@ -595,6 +626,9 @@ int cmd_mount(int argc, char **argv)
     free(mount.cache_path);
     if (mount.imatrix_dir >= 0)
         (void)close(mount.imatrix_dir);
+    if (mount.mix_dir >= 0)
+        (void)close(mount.mix_dir);
+    free(mount.mix_path);
     options_free(&mount.options);
     log_close(mount.terminal);
     return r == 0 ? 0 : 1;

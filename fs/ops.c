@@ -184,6 +184,8 @@ static void log_failed(void *context, void *owner, int r, const struct defect *d
         shown = *defect;
     if (r == -ESTALE && view->imatrix && source_imatrix_unchanged(view->source) < 0)
         whose = "its importance matrix ";
+    else if (r == -ESTALE && source_mix_unchanged(view->source) < 0)
+        whose = "its mix ";
     if (shown.text[0] == '\0')
         (void)snprintf(shown.text, sizeof(shown.text), "%s%s", whose,
                        r == -ESTALE ? "changed while a variant of it was open; reads of that fail"
@@ -232,6 +234,8 @@ static int init_ops(struct ops *ops)
         .root_path = ops->config.root_path,
         .imatrix_root = ops->config.imatrix_dir >= 0 ? &ops->imatrix_root : NULL,
         .imatrix_path = ops->config.imatrix_path,
+        .mix_root = ops->config.mix_dir >= 0 ? &ops->mix_root : NULL,
+        .mix_path = ops->config.mix_path,
         .pool = ops->config.pool,
         .log = ops->config.log,
         .cache = ops->config.cache,
@@ -252,6 +256,9 @@ static int init_ops(struct ops *ops)
     ops->imatrix_root.fd = ops->config.imatrix_dir;
     ops->imatrix_root.beneath = ops->config.allow_other;
     atomic_init(&ops->imatrix_root.device, 0);
+    ops->mix_root.fd = ops->config.mix_dir;
+    ops->mix_root.beneath = ops->config.allow_other;
+    atomic_init(&ops->mix_root.device, 0);
     atomic_init(&ops->stop, false);
     r = tree_new(&ops->tree);
     if (r == 0)
@@ -309,6 +316,7 @@ void ops_set_device(struct ops *ops, dev_t device)
 {
     atomic_store(&ops->root.device, device);
     atomic_store(&ops->imatrix_root.device, device);
+    atomic_store(&ops->mix_root.device, device);
 }
 
 /* " hits=N ...", or nothing where there is no cache. */

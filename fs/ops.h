@@ -38,6 +38,8 @@ struct ops_config {
      * its path for the log */
     int imatrix_dir;
     const char *imatrix_path;
+    int mix_dir; /* the same for mixes */
+    const char *mix_path;
     const struct variant *variants; /* those that a listing shows; see struct listing_config */
     size_t variant_count;
     enum layout layout;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fs/ops_state.h"
+#include "fs/probe.h"
 
 /* A virtual name: what it asks for. */
 struct virtual
@@ -12,7 +13,7 @@ struct virtual
     struct facet facet; /* the view or its folder */
     size_t stem_length; /* of the name */
     char text[VARIANT_TEXT_MAX];
-    char name[NAME_MAX + 1]; /* canonical */
+    char name[NAME_MAX + 1]; /* canonical; of a mix as yet what was asked for */
 };
 
 /*
@@ -52,10 +53,25 @@ static void reply_mirrored(struct ops *ops, fuse_req_t req, uint64_t parent, con
     ops_reply_entry(ops, req, &node, st);
 }
 
+/* The name of the view or folder whose stem `name` begins with. */
+static bool set_name(struct virtual *virtual, const char *name, const char *shown)
+{
+    char view[NAME_MAX + 6];
+    int length =
+        snprintf(view, sizeof(view), "%.*s@%s.gguf", (int)virtual->stem_length, name, shown);
+
+    if (length > NAME_MAX)
+        return false;
+    if (virtual->facet.kind == FACET_FOLDER)
+        view[length - 5] = '\0';
+    memcpy(virtual->name, view, strlen(view) + 1);
+    return true;
+}
+
 /* False: no such name can exist. A folder's name is that of its view, without the ending. */
 static bool parse_virtual(const struct ops *ops, const char *name, struct virtual *virtual)
 {
-    char view[NAME_MAX + 6];
+    char view[NAME_MAX + 6], shown[NAME_MAX + 1];
     size_t length;
     const char *text;
 
@@ -67,16 +83,12 @@ static bool parse_virtual(const struct ops *ops, const char *name, struct virtua
             return false;
         virtual->facet.kind = FACET_FOLDER;
     }
-    if (variant_parse(text, length, &virtual->variant) < 0)
+    if (variant_parse_any(text, length, &virtual->variant) < 0)
         return false;
     variant_format(&virtual->variant, virtual->text, sizeof(virtual->text));
-    length = (size_t)snprintf(virtual->name, sizeof(virtual->name), "%.*s@%s.gguf",
-                              (int)virtual->stem_length, name, virtual->text);
-    if (length > NAME_MAX)
-        return false;
-    if (virtual->facet.kind == FACET_FOLDER)
-        virtual->name[length - 5] = '\0';
-    return true;
+    if (virtual->variant.mix[0])
+        (void)snprintf(shown, sizeof(shown), "%.*s", (int)length, text);
+    return set_name(virtual, name, virtual->variant.mix[0] ? shown : virtual->text);
 }
 
 /* What is there goes before a variant of that name; the log is told once. */
@@ -87,8 +99,8 @@ static void reply_real(struct ops *ops, fuse_req_t req, uint64_t parent, const c
     struct virtual virtual;
     struct stat model;
 
-    if (parse_virtual(ops, name, &virtual) && virtual.facet.kind != FACET_FOLDER &&
-        strcmp(name, virtual.name) == 0) {
+    if (parse_virtual(ops, name, &virtual) && !virtual.variant.mix[0] &&
+        virtual.facet.kind != FACET_FOLDER && strcmp(name, virtual.name) == 0) {
         (void)snprintf(source, sizeof(source), "%.*s.gguf", (int)virtual.stem_length, name);
         if (root_join(directory, source, path, sizeof(path)) == 0 &&
             root_stat(&ops->root, path, &model) == 0 &&
@@ -101,7 +113,9 @@ static void reply_real(struct ops *ops, fuse_req_t req, uint64_t parent, const c
 
 /* ---- late ---- */
 
-static void end_lookup(struct lookup *lookup, int r, const struct tree_node *node)
+/* `st` as of ops_reply_entry(). */
+static void end_lookup(struct lookup *lookup, int r, const struct tree_node *node,
+                       const struct stat *st)
 {
     struct ops *ops = lookup->held.ops;
     fuse_req_t req = ops_take(&lookup->held);
@@ -109,7 +123,7 @@ static void end_lookup(struct lookup *lookup, int r, const struct tree_node *nod
     if (req && r < 0)
         (void)fuse_reply_err(req, -r);
     else if (req)
-        ops_reply_entry(ops, req, node, NULL);
+        ops_reply_entry(ops, req, node, st);
     ops_let_go(&lookup->held);
     surveys_put(lookup->survey);
     free(lookup);
@@ -185,13 +199,52 @@ static bool ask_next(struct lookup *lookup)
     return true;
 }
 
+/* A mix is shown as its file is called. A file of that name goes first, as before any variant:
+ * -EEXIST with its state. */
+static int name_mix(struct lookup *lookup, struct stat *st)
+{
+    const struct probe_mix *mix = lookup->question.record->files.mix;
+    char typed[NAME_MAX + 1], path[PATH_MAX], shown[NAME_MAX + 1];
+    struct ops *ops = lookup->held.ops;
+    int r;
+
+    if (!mix)
+        return 0;
+    (void)snprintf(typed, sizeof(typed), "%s", lookup->virtual.name);
+    (void)snprintf(shown, sizeof(shown), "%.*s", (int)mixes_name(mix->file), mix->file);
+    if (!set_name(&lookup->virtual, typed, shown))
+        return -ENOENT;
+    if (lookup->arranged || strcmp(typed, lookup->virtual.name) == 0)
+        return 0;
+    r = root_join(lookup->directory, lookup->virtual.name, path, sizeof(path));
+    if (r == 0)
+        r = root_stat(&ops->root, path, st);
+    return r == 0 ? -EEXIST : r == -ENOENT ? 0 : r;
+}
+
+static void end_with_file(struct lookup *lookup, const struct stat *st)
+{
+    struct version identity;
+    struct tree_node node;
+
+    ops_describe_mirrored(lookup->parent, lookup->virtual.name, st, &identity, &node);
+    end_lookup(lookup, 0, &node, st);
+}
+
 static void answered(struct models_question *question, int r)
 {
     struct lookup *lookup = OPS_OUTER(question, struct lookup, question);
     char path[PATH_MAX];
+    struct stat st;
 
     if (r == 0)
         r = lookup->result;
+    if (r == 0)
+        r = name_mix(lookup, &st);
+    if (r == -EEXIST) {
+        end_with_file(lookup, &st);
+        return;
+    }
     if (r == 0)
         r = root_join(lookup->directory, lookup->source, path, sizeof(path));
     if (r == 0) {
@@ -209,12 +262,12 @@ static void answered(struct models_question *question, int r)
         };
 
         folder_attr(&node.attr, facet);
-        end_lookup(lookup, 0, &node);
+        end_lookup(lookup, 0, &node, NULL);
         return;
     }
     note_error(lookup, r);
     if (!ask_next(lookup))
-        end_lookup(lookup, lookup->error, NULL);
+        end_lookup(lookup, lookup->error, NULL, NULL);
 }
 
 static void fill_question(struct lookup *lookup)
@@ -290,7 +343,7 @@ static void reply_group(struct lookup *lookup)
 
     ops_group_attr(lookup->held.ops, &node.attr);
     node.attr.inode = layout_inode(lookup->place, lookup->typed);
-    end_lookup(lookup, 0, &node);
+    end_lookup(lookup, 0, &node, NULL);
 }
 
 static void look_around(struct pool_job *job)
@@ -300,17 +353,17 @@ static void look_around(struct pool_job *job)
     int r = surveys_get(ops->surveys, ops->config.ttl, &lookup->survey, &lookup->fresh);
 
     if (r < 0)
-        end_lookup(lookup, ops_lookup_error(r), NULL);
+        end_lookup(lookup, ops_lookup_error(r), NULL, NULL);
     else if (is_group(lookup))
         reply_group(lookup);
     else if (ask_candidate(lookup))
         return;
     else if (!look_again(lookup))
-        end_lookup(lookup, lookup->error, NULL);
+        end_lookup(lookup, lookup->error, NULL, NULL);
     else if (is_group(lookup))
         reply_group(lookup);
     else if (!ask_candidate(lookup))
-        end_lookup(lookup, -ENOENT, NULL);
+        end_lookup(lookup, -ENOENT, NULL, NULL);
 }
 
 static void look_up_arranged(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name)

@@ -37,7 +37,8 @@ int ops_virtual_place(const struct tree_node *node, char directory[PATH_MAX], co
 {
     int r = split_source(node, directory, name);
 
-    return r == 0 && variant_parse(node->variant, strlen(node->variant), variant) < 0 ? -ESTALE : r;
+    return r == 0 && variant_parse_any(node->variant, strlen(node->variant), variant) < 0 ? -ESTALE
+                                                                                          : r;
 }
 
 static bool exists(struct ops *ops, const char *directory, const char *format, const char *stem,
@@ -95,6 +96,9 @@ bool ops_inputs_same(struct ops *ops, const struct tree_node *node)
     if (split_source(node, directory, &first) < 0)
         return false;
     files = shard_count(first);
+    /* A mix is for a worker to look for. */
+    if (node->version_count != files && node->version_count != files + 2)
+        return false;
     if (node->version_count > files && !imatrix_same(ops, node, directory, first))
         return false;
     for (unsigned i = 0; i < node->version_count && i < files; i++) {

@@ -39,6 +39,7 @@ struct ops {
     struct ops_config config;
     struct root root;
     struct root imatrix_root; /* its descriptor is -1 if there is none */
+    struct root mix_root;     /* the same */
     struct tree *tree;
     struct models *models;
     struct surveys *surveys; /* of an arranged mount, else NULL */

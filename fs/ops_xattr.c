@@ -90,11 +90,12 @@ static void format_view(const struct xattr_call *call, const struct model_record
                         enum xattr xattr, char *value)
 {
     const struct model_result *result = model_record_find(record, &call->variant);
+    const struct ftype *ftype = record->files.mix ? record->files.mix->ftype : call->variant.ftype;
 
     if (xattr == XATTR_VARIANT)
         variant_format(&call->variant, value, VALUE_MAX);
-    else if (xattr == XATTR_TYPE)
-        (void)snprintf(value, VALUE_MAX, "%s", call->variant.ftype->name);
+    else if (xattr == XATTR_TYPE && ftype)
+        (void)snprintf(value, VALUE_MAX, "%s", ftype->name);
     else if (xattr == XATTR_BPW && result && result->r == 0)
         format_bpw(result->data, record->weights, value);
     else if (xattr == XATTR_CACHED && call->held.ops->config.cache && result && result->r == 0)
@@ -266,9 +267,10 @@ static int fill_question(struct ops *ops, struct xattr_call *call)
     bool view = call->node->kind == TREE_VIEW;
     size_t count = view ? 1 : 0;
 
-    /* Those with an importance matrix are those of other files. */
+    /* The others are those of other files. */
     while (!view && count < ops->config.variant_count &&
-           ops->config.variants[count].imatrix == ops->config.variants[0].imatrix)
+           strcmp(model_form(&ops->config.variants[count]), model_form(&ops->config.variants[0])) ==
+               0)
         count++;
     call->results = calloc(count + 1, sizeof(*call->results));
     call->attrs = calloc(count + 1, sizeof(*call->attrs));

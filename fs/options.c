@@ -90,19 +90,30 @@ static int parse_size(const char *text, uint64_t *size)
     return value >= MEMORY_MIN ? 0 : -EINVAL;
 }
 
-/* Those with an importance matrix go behind the others (struct listing_config). */
+static int rank_of(const struct variant *variant)
+{
+    return variant->mix[0] ? 2 : variant->imatrix ? 1 : 0;
+}
+
+/* Into the order of struct listing_config; those of one kind stay in theirs. */
 static void sort_variants(struct mount_options *options)
 {
     struct variant *variants = options->variants, moved;
-    size_t plain = 0;
+    size_t to;
 
-    for (size_t i = 0; i < options->variant_count; i++) {
-        if (variants[i].imatrix)
-            continue;
+    for (size_t i = 1; i < options->variant_count; i++) {
         moved = variants[i];
-        memmove(&variants[plain + 1], &variants[plain], (i - plain) * sizeof(*variants));
-        variants[plain++] = moved;
+        for (to = i; to > 0 && rank_of(&variants[to - 1]) > rank_of(&moved); to--)
+            variants[to] = variants[to - 1];
+        variants[to] = moved;
     }
+}
+
+/* NAME.mix, with its ending, so that what is mistyped is none. */
+static bool is_mix(const char *text, size_t length, struct variant *variant)
+{
+    return length > 4 && memcmp(text + length - 4, ".mix", 4) == 0 &&
+           variant_parse_mix(text, length - 4, variant);
 }
 
 /* Replaces the list by A:B:...; one that is said twice is listed once. */
@@ -119,7 +130,7 @@ static int parse_variants(const char *text, struct log *terminal, struct mount_o
             log_line(terminal, LOG_LEVEL_ERROR, "-o variants=: more than %d", VARIANTS_MAX);
             return -EINVAL;
         }
-        if (variant_parse(at, length, variant) < 0) {
+        if (variant_parse(at, length, variant) < 0 && !is_mix(at, length, variant)) {
             log_line(terminal, LOG_LEVEL_ERROR,
                      "-o variants=: no such variant in this version: '%.*s'",
                      length > 200 ? 200 : (int)length, at);

@@ -32,7 +32,7 @@ struct mount_options {
     bool allow_requantize;    /* variants of quantized sources, too */
     bool xattr;               /* extended attributes */
     char *contexts;           /* SELinux words for the kernel, separated by commas, or NULL */
-    struct variant *variants; /* those with an importance matrix behind the others */
+    struct variant *variants; /* in the order of struct listing_config */
     size_t variant_count;
     enum layout layout;
     bool browse; /* listings show the variants' folders, too */

@@ -10,6 +10,7 @@
 #include "fs/ctime.h"
 #include "fs/importance.h"
 #include "fs/memory.h"
+#include "fs/mixes.h"
 #include "fs/shard.h"
 
 /* An importance matrix is kept in memory: one may take so much of it. */
@@ -123,17 +124,119 @@ struct version probe_place_version(unsigned place)
     return (struct version){.inode = place + 1};
 }
 
-/* The first that is there; none is no error. What is no regular file is none. */
-static int add_imatrix(const struct probe *probe, struct probe_files *files)
+/* Beside a mix, under the name that it says: behind all places. */
+#define PLACE_OF_MIX IMPORTANCE_PLACES
+
+/* A file beside the mix. */
+static int path_at_mix(const struct probe *probe, const struct probe_mix *mix, const char *file,
+                       const struct root **root, char *path, size_t size)
 {
+    *root = mix->beside ? probe->root : probe->mix_root;
+    return *root ? root_join(mix->beside ? probe->directory : "", file, path, size) : -ENOENT;
+}
+
+static int imatrix_path(const struct probe *probe, const struct probe_files *files, unsigned place,
+                        const struct root **root, char *path, size_t size)
+{
+    if (place == PLACE_OF_MIX)
+        return path_at_mix(probe, files->mix, files->mix->imatrix, root, path, size);
+    return probe_imatrix_path(probe, place, root, path, size);
+}
+
+int probe_file_path(const struct probe *probe, const struct probe_files *files, unsigned number,
+                    const struct root **root, char *path, size_t size)
+{
+    unsigned shards = shard_count(probe->name);
+    char file[SHARD_NAME_MAX];
+
+    if (files && files->mix && number == shards)
+        return path_at_mix(probe, files->mix, files->mix->file, root, path, size);
+    if (files && files->imatrix_place >= 0 && number >= shards)
+        return imatrix_path(probe, files, (unsigned)files->imatrix_place, root, path, size);
+    *root = probe->root;
+    shard_name(probe->name, number, file);
+    return root_join(probe->directory, file, path, size);
+}
+
+/* What the mix says of other files. One that cannot be used says nothing: that is found out by
+ * probe_source(). */
+static int ask_mix(const struct root *root, const char *path, struct probe_mix *found,
+                   bool *imatrix)
+{
+    struct defect defect;
+    struct version version;
+    struct mix *mix = NULL;
+    struct stat st;
+    int r, fd = root_open(root, path, true, &st);
+
+    if (fd < 0)
+        return fd == -ENOMEM || fd == -EMFILE || fd == -ENFILE ? fd : 0;
+    r = mixes_read(fd, &mix, &version, &defect);
+    (void)close(fd);
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
+    found->ftype = mix->variant.ftype;
+    *imatrix = mix->variant.imatrix;
+    (void)snprintf(found->imatrix, sizeof(found->imatrix), "%s", mix->imatrix);
+    mix_free(mix);
+    return 0;
+}
+
+/* The mix in one of the two directories. */
+static int add_mix_at(const struct probe *probe, struct probe_files *files, bool *imatrix)
+{
+    const struct probe_mix *mix = files->mix;
     const struct root *root;
     char path[PATH_MAX];
     struct stat st;
     mode_t way = 0;
     int r;
 
-    for (unsigned place = 0; place < IMPORTANCE_PLACES; place++) {
-        r = probe_imatrix_path(probe, place, &root, path, sizeof(path));
+    r = path_at_mix(probe, mix, "", &root, path, sizeof(path));
+    if (r == 0)
+        r = mixes_find(root, mix->beside ? probe->directory : "", probe->mix, files->mix->file);
+    if (r == 0)
+        r = path_at_mix(probe, mix, mix->file, &root, path, sizeof(path));
+    if (r == 0)
+        r = look_at(root, path, probe->trust_stat, files, &st, &way);
+    if (r == 0)
+        r = make_room(files);
+    if (r < 0)
+        return r;
+    add_file(files, files->count++, &st, way);
+    return ask_mix(root, path, files->mix, imatrix);
+}
+
+/* That beside the model goes first. */
+static int add_mix(const struct probe *probe, struct probe_files *files, bool *imatrix)
+{
+    int r;
+
+    files->mix = calloc(1, sizeof(*files->mix));
+    if (!files->mix)
+        return -ENOMEM;
+    files->mix->beside = true;
+    r = add_mix_at(probe, files, imatrix);
+    if (r == -ENOENT || r == -EISDIR || r == -ENXIO) {
+        files->mix->beside = false;
+        r = add_mix_at(probe, files, imatrix);
+    }
+    return r == -EISDIR || r == -ENXIO ? -ENOENT : r;
+}
+
+/* The first that is there; none is no error. What is no regular file is none. */
+static int add_imatrix(const struct probe *probe, struct probe_files *files)
+{
+    const struct root *root;
+    char path[PATH_MAX];
+    bool named = files->mix && files->mix->imatrix[0] != '\0';
+    struct stat st;
+    mode_t way = 0;
+    int r;
+
+    for (unsigned place = named ? PLACE_OF_MIX : 0; place < IMPORTANCE_PLACES + (unsigned)named;
+         place++) {
+        r = imatrix_path(probe, files, place, &root, path, sizeof(path));
         if (r == 0)
             r = look_at(root, path, probe->trust_stat, files, &st, &way);
         if (r == -ENOENT || r == -EISDIR || r == -ENXIO)
@@ -156,12 +259,15 @@ static int add_imatrix(const struct probe *probe, struct probe_files *files)
 int probe_files(const struct probe *probe, struct probe_files *files, struct defect *defect)
 {
     unsigned count = shard_count(probe->name);
+    bool imatrix = probe->imatrix;
     int r = 0;
 
     *files = (struct probe_files){.mode = 0444, .true_ctime = true, .imatrix_place = -1};
     for (unsigned i = 0; i < count && r == 0; i++)
         r = add_shard(probe, i, files);
-    if (r == 0 && probe->imatrix)
+    if (r == 0 && probe->mix)
+        r = add_mix(probe, files, &imatrix);
+    if (r == 0 && imatrix)
         r = add_imatrix(probe, files);
     if (r < 0) {
         (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s",
@@ -175,6 +281,7 @@ int probe_files(const struct probe *probe, struct probe_files *files, struct def
 void probe_files_free(struct probe_files *files)
 {
     free(files->versions);
+    free(files->mix);
     *files = (struct probe_files){0};
 }
 
@@ -215,10 +322,14 @@ static bool versions_agree(const struct source *source, const struct probe_files
 }
 
 /* None is there: where it was looked for. */
-static int no_imatrix(const struct probe *probe, struct defect *defect)
+static int no_imatrix(const struct probe *probe, const struct probe_files *files,
+                      struct defect *defect)
 {
     char names[IMPORTANCE_PLACES_BESIDE][NAME_MAX + 1];
 
+    if (files->mix && files->mix->imatrix[0] != '\0')
+        return defect_set(defect, ENOKEY, DEFECT_NOWHERE, "no importance matrix: no %s beside %s",
+                          files->mix->imatrix, files->mix->file);
     for (unsigned i = 0; i < IMPORTANCE_PLACES_BESIDE; i++)
         if (!importance_name(probe->name, i, names[i]))
             names[i][0] = '\0';
@@ -236,7 +347,10 @@ static int read_imatrix(const struct probe *probe, const struct probe_files *fil
     struct version version;
     int r;
 
-    (void)importance_name(probe->name, (unsigned)files->imatrix_place, name);
+    if (files->imatrix_place == PLACE_OF_MIX)
+        (void)snprintf(name, sizeof(name), "%s", files->mix->imatrix);
+    else
+        (void)importance_name(probe->name, (unsigned)files->imatrix_place, name);
     r = importance_read(fd, name, imatrix, &version, defect);
     if (r == 0)
         r = imatrix_check(*imatrix, defect);
@@ -256,8 +370,8 @@ static int give_imatrix(const struct probe *probe, const struct probe_files *fil
     int fd = -1, r;
 
     if (files->imatrix_place < 0)
-        return no_imatrix(probe, defect);
-    r = probe_imatrix_path(probe, (unsigned)files->imatrix_place, &root, path, sizeof(path));
+        return no_imatrix(probe, files, defect);
+    r = imatrix_path(probe, files, (unsigned)files->imatrix_place, &root, path, sizeof(path));
     if (r == 0)
         fd = r = root_open(root, path, true, &st);
     if (r < 0)
@@ -277,11 +391,41 @@ static int give_imatrix(const struct probe *probe, const struct probe_files *fil
     return r == -ENOENT ? -EAGAIN : r;
 }
 
+/* The source gets the mix that was seen. */
+static int give_mix(const struct probe *probe, const struct probe_files *files,
+                    struct source *source, struct mix **mix, struct defect *defect)
+{
+    unsigned number = shard_count(probe->name);
+    struct version version = {0};
+    const struct root *root;
+    char path[PATH_MAX];
+    struct stat st;
+    int fd = -1, r;
+
+    r = probe_file_path(probe, files, number, &root, path, sizeof(path));
+    if (r == 0)
+        fd = r = root_open(root, path, true, &st);
+    if (r < 0)
+        (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s", strerror(-r));
+    else
+        r = mixes_read(fd, mix, &version, defect);
+    if (r == 0 && !version_equal(&version, &files->versions[number]))
+        r = defect_set(defect, EAGAIN, DEFECT_NOWHERE, "it is being written");
+    if (r < 0)
+        defect->shard = number;
+    if (r == 0)
+        return source_set_mix(source, &version, fd);
+    if (fd >= 0)
+        (void)close(fd);
+    return r == -ENOENT ? -EAGAIN : r;
+}
+
 int probe_source(const struct probe *probe, const struct probe_files *files, struct source **out,
-                 struct arch_facts *facts, struct defect *defect)
+                 struct mix **out_mix, struct arch_facts *facts, struct defect *defect)
 {
     struct probe place = *probe;
     struct source *source = NULL;
+    struct mix *mix = NULL;
     int r;
 
     *defect = (struct defect){.offset = DEFECT_NOWHERE};
@@ -290,15 +434,19 @@ int probe_source(const struct probe *probe, const struct probe_files *files, str
         r = defect_set(defect, EAGAIN, DEFECT_NOWHERE, "it is being written");
     if (r == 0 && !is_model(source))
         r = defect_set(defect, ENOEXEC, DEFECT_NOWHERE, "no model");
+    if (r == 0 && probe->mix)
+        r = give_mix(probe, files, source, &mix, defect);
     if (r == 0)
-        r = arch_check(source, facts, defect);
-    if (r == 0 && probe->imatrix)
+        r = arch_check_as(source, mix ? &mix->rules : NULL, facts, defect);
+    if (r == 0 && (mix ? mix->variant.imatrix : probe->imatrix))
         r = give_imatrix(probe, files, source, defect);
     if (r < 0) {
+        mix_free(mix);
         source_close(source);
         return r;
     }
     *out = source;
+    *out_mix = mix;
     return 0;
 }
 

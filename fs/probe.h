@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "fs/mixes.h"
 #include "fs/root.h"
 #include "fs/tree.h"
 #include "quant/arch.h"
@@ -10,6 +11,14 @@
 #include "quant/variant.h"
 
 /* What stands on disk at a model's place. Reads files and follows symlinks: for workers. */
+
+/* A mix among them. */
+struct probe_mix {
+    bool beside;               /* the model; else in the directory of mixes */
+    const struct ftype *ftype; /* its base; NULL: the file cannot be used */
+    char file[NAME_MAX + 1];
+    char imatrix[NAME_MAX + 1]; /* the name of an importance matrix beside it, or "" */
+};
 
 /* The files of a model as stat shows them. */
 struct probe_files {
@@ -25,19 +34,24 @@ struct probe_files {
      * Else two versions stand behind those of the model: its file's, and one that is none but holds
      * the place, as the header tells its name. */
     int imatrix_place;
+    /* NULL: none was asked for. Else its version stands behind those of the model's own files, and
+     * before those of an importance matrix. */
+    struct probe_mix *mix;
 };
 
 /* Where to look, and for what. */
 struct probe {
     const struct root *root;
     const struct root *imatrix_root; /* NULL: importance matrices are looked for beside only */
+    const struct root *mix_root;     /* NULL: mixes are looked for beside only */
     const char *directory, *name;    /* of the first file */
     bool trust_stat;                 /* as for ctime_is_true() */
     bool imatrix;                    /* an importance matrix counts as a file of the model */
+    const char *mix; /* so does this mix, in lower case, with what it asks for; or NULL */
 };
 
-/* -ENOENT: no first file; -ENODATA: another one of its set is missing. *defect tells which one. An
- * importance matrix may be missing: that is found out by probe_source(). */
+/* -ENOENT: no first file; or no such mix; -ENODATA: another one of its set is missing. *defect
+ * tells which one. An importance matrix may be missing: that is found out by probe_source(). */
 MUST_USE int probe_files(const struct probe *probe, struct probe_files *files,
                          struct defect *defect);
 void probe_files_free(struct probe_files *files);
@@ -47,13 +61,20 @@ bool probe_files_young(const struct probe_files *files);
  * Parses and judges the model whose files were seen so. Errors as of source_open() and
  * arch_check(), and: -EAGAIN the files have changed since; -ENOEXEC also a GGUF that is no model
  * (an imatrix, a projector, an adapter). If it is asked for, the source has its importance matrix:
- * -ENOKEY where there is none, -EINVAL or -ENODATA one that cannot be used.
+ * -ENOKEY where there is none, -EINVAL or -ENODATA one that cannot be used. *mix is the mix that is
+ * asked for, or NULL; -EINVAL: it cannot be used.
  */
 MUST_USE int probe_source(const struct probe *probe, const struct probe_files *files,
-                          struct source **source, struct arch_facts *facts, struct defect *defect);
+                          struct source **source, struct mix **mix, struct arch_facts *facts,
+                          struct defect *defect);
 
 /* The version that holds a place. */
 struct version probe_place_version(unsigned place);
+
+/* The path of file `number` of `files` (as a defect counts them), from its own root, which is
+ * *root. `files` may be NULL: of the model's own. */
+MUST_USE int probe_file_path(const struct probe *probe, const struct probe_files *files,
+                             unsigned number, const struct root **root, char *path, size_t size);
 
 /* The path of the importance matrix at `place`, from its own root, which is *root. */
 MUST_USE int probe_imatrix_path(const struct probe *probe, unsigned place, const struct root **root,

@@ -101,7 +101,7 @@ static int make_name(struct cache *cache, const char *first, const struct model_
     name_add_number(&digest, RECORD_VERSION);
     name_add(&digest, QUANTFS_VERSION, strlen(QUANTFS_VERSION));
     name_add_number(&digest, record->requantize);
-    name_add_number(&digest, record->imatrix);
+    name_add(&digest, record->form, strlen(record->form));
     name_add(&digest, first, strlen(first));
     for (unsigned i = 0; i < files->count; i++) {
         const struct version *version = &files->versions[i];
@@ -124,7 +124,7 @@ static bool is_variant(const struct row *row)
     size_t length = strnlen(row->variant, sizeof(row->variant));
     struct variant variant;
 
-    if (variant_parse(row->variant, length, &variant) < 0)
+    if (variant_parse_any(row->variant, length, &variant) < 0)
         return false;
     variant_format(&variant, text, sizeof(text));
     return memcmp(text, row->variant, sizeof(text)) == 0;

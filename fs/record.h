@@ -17,7 +17,7 @@
 
 /* To be raised when quant/ says anything else about a source than before: verdicts, recipes,
  * layouts, messages. (The version of the program is part of the name as well.) */
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 
 /* Fills verdict, results, reason and facts of *record, which has none. `name` is that of the first
  * file. -ENOENT: nothing usable is there. -ENOMEM. After an error *record is as it was. */

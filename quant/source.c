@@ -19,6 +19,7 @@ struct source {
     size_t tensor_count;
     struct imatrix *imatrix;
     struct input *imatrix_file;
+    struct input *mix_file;
     bool watched; /* the file of the importance matrix */
 };
 
@@ -30,6 +31,11 @@ int source_unchanged(const struct source *source, unsigned shard)
 int source_imatrix_unchanged(const struct source *source)
 {
     return source->watched ? input_unchanged(source->imatrix_file) : 0;
+}
+
+int source_mix_unchanged(const struct source *source)
+{
+    return source->mix_file ? input_unchanged(source->mix_file) : 0;
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -407,6 +413,7 @@ void source_close(struct source *source)
     for (unsigned i = 0; i < source->shard_count; i++)
         shard_close(&source->shards[i]);
     input_free(source->imatrix_file);
+    input_free(source->mix_file);
     imatrix_free(source->imatrix);
     free(source->shards);
     free(source->tensors);
@@ -427,6 +434,13 @@ int source_set_imatrix(struct source *source, struct imatrix *imatrix,
         r = -EAGAIN;
     source->watched = r == 0 && watch;
     return r;
+}
+
+int source_set_mix(struct source *source, const struct version *version, int fd)
+{
+    int r = input_new(fd, &source->mix_file);
+
+    return r == 0 && !version_equal(input_version(source->mix_file), version) ? -EAGAIN : r;
 }
 
 const struct imatrix *source_imatrix(const struct source *source)

@@ -68,6 +68,12 @@ int source_imatrix_descriptor(const struct source *source);
 /* As source_unchanged(); 0 if it is not watched. */
 MUST_USE int source_imatrix_unchanged(const struct source *source);
 
+/* Takes over the file `fd` that decides, too, what is made of the source: a mix in that version,
+ * before it was read, or -EAGAIN. -ENOMEM. */
+MUST_USE int source_set_mix(struct source *source, const struct version *version, int fd);
+/* As source_unchanged(); 0 if there is none. */
+MUST_USE int source_mix_unchanged(const struct source *source);
+
 /* Value of a key of the first shard. -ENOENT no such key, -EINVAL another type, -EIO. A string is
  * cut at its first zero byte and must fit `size` with its end, else -E2BIG. */
 MUST_USE int source_key_u32(const struct source *source, const char *key, uint32_t *value);

@@ -290,6 +290,8 @@ static bool write_text(const struct variant *variant, char text[VARIANT_TEXT_MAX
     bool fits;
 
     text[0] = '\0';
+    if (variant->mix[0])
+        return append(text, variant->mix);
     fits = append(text, variant->ftype->name) && (!variant->imatrix || append(text, "+imatrix")) &&
            (!variant->leave_output || append(text, "+leave-output")) &&
            (!variant->ollama || append(text, "+ollama")) &&
@@ -354,6 +356,26 @@ int variant_parse_why(const char *text, size_t length, struct variant *variant,
             return -ENOENT;
     }
     return write_text(variant, canonical) ? 0 : -ENOENT;
+}
+
+bool variant_parse_mix(const char *text, size_t length, struct variant *variant)
+{
+    if (length == 0 || length >= VARIANT_TEXT_MAX || text[0] == '.' || ftype_find(text, length))
+        return false;
+    *variant = (struct variant){.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)text[i] < ' ' || text[i] == 127 || strchr("+@/%", text[i]))
+            return false;
+        variant->mix[i] = lower(text[i]);
+    }
+    return true;
+}
+
+int variant_parse_any(const char *text, size_t length, struct variant *variant)
+{
+    int r = variant_parse(text, length, variant);
+
+    return r == -ENOENT && variant_parse_mix(text, length, variant) ? 0 : r;
 }
 
 bool variant_split_name(const char *name, size_t *stem_length, const char **text,

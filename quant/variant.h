@@ -33,7 +33,8 @@ struct rules;
 /* What a user asks for: the same for a name in the mount and for the options of `quantize`. A plain
  * value. */
 struct variant {
-    const struct ftype *ftype;
+    const struct ftype *ftype;  /* NULL: a mix whose file says it (quant/mix.h) */
+    char mix[VARIANT_TEXT_MAX]; /* the name of a mix, in lower case; then nothing else is said */
     bool pure;
     bool leave_output;
     bool imatrix;          /* use the source's importance matrix */
@@ -68,6 +69,12 @@ MUST_USE int variant_parse(const char *text, size_t length, struct variant *vari
 /* The same, and where a pattern is to blame *defect says why; else its text is empty. */
 MUST_USE int variant_parse_why(const char *text, size_t length, struct variant *variant,
                                struct defect *defect);
+
+/* The name of a mix, any case: without + @ / % and control characters, not that of a file type and
+ * not hidden. False: it can be none. */
+bool variant_parse_mix(const char *text, size_t length, struct variant *variant);
+/* What variant_parse() or variant_parse_mix() takes. -ENOENT. */
+MUST_USE int variant_parse_any(const char *text, size_t length, struct variant *variant);
 
 /* The canonical text: lower case, aliases resolved, options sorted, then patterns in their order.
  * `size` at least VARIANT_TEXT_MAX. Nothing of variant->rules. */

@@ -62,6 +62,12 @@ int source_imatrix_descriptor(const struct source *s)
     return source_descriptor(s, 0);
 }
 
+int source_mix_unchanged(const struct source *s)
+{
+    (void)s;
+    return 0;
+}
+
 int source_imatrix_unchanged(const struct source *s)
 {
     (void)s;

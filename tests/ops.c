@@ -380,7 +380,8 @@ static void copy_model(const struct bench *bench, const char *model, const char 
 static void set_up(struct bench *bench, const char *model)
 {
     const struct log_options log = {.path = "/dev/null"};
-    struct ops_config config = {.root_path = bench->path, .imatrix_dir = -1, .cores = 2, .ttl = 1};
+    struct ops_config config = {
+        .root_path = bench->path, .imatrix_dir = -1, .mix_dir = -1, .cores = 2, .ttl = 1};
     uint8_t text[READ_SIZE];
 
     *bench = (struct bench){.path = "/tmp/quantfs-test-ops.XXXXXX"};

@@ -27,7 +27,7 @@ static struct variant variant(const char *text)
 
 static void describe(struct set *set)
 {
-    *set = (struct set){.record = {.path = "d/x", .files = {.count = FILES}}};
+    *set = (struct set){.record = {.path = "d/x", .form = "", .files = {.count = FILES}}};
     for (unsigned i = 0; i < FILES; i++)
         set->versions[i] = (struct version){.device = 7,
                                             .inode = 100 + i,
@@ -152,9 +152,9 @@ static void test_other_versions(struct cache *cache)
     CHECK_EQ(record_load(cache, first, &found.record), -ENOENT);
     /* So does who looks for an importance matrix, also where there is none. */
     found.record.requantize = false;
-    found.record.imatrix = true;
+    found.record.form = "+imatrix";
     CHECK_EQ(record_load(cache, first, &found.record), -ENOENT);
-    found.record.imatrix = false;
+    found.record.form = "";
     CHECK_EQ(record_load(cache, first, &found.record), 0);
     clear(&found);
     clear(&set);
@@ -196,7 +196,7 @@ static struct name name_of(struct cache *cache, const struct set *set)
     name_add_number(&digest, RECORD_VERSION);
     name_add(&digest, QUANTFS_VERSION, strlen(QUANTFS_VERSION));
     name_add_number(&digest, 0); /* not permitted to convert quantized sources */
-    name_add_number(&digest, 0); /* without its importance matrix */
+    name_add(&digest, "", 0);    /* of its own files alone */
     name_add(&digest, first, strlen(first));
     for (unsigned i = 0; i < FILES; i++) {
         const struct version *version = &set->versions[i];

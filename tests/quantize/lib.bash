@@ -10,7 +10,7 @@ QUANTFS=$(readlink -f "$QUANTFS")
 work=$(mktemp -d "${TMPDIR:-/tmp}/quantfs-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-export XDG_CACHE_HOME=$work/.cache # nothing comes from, or goes to, the user's own
+export XDG_CACHE_HOME=$work/.cache XDG_CONFIG_HOME=$work/.config # nothing comes from, or goes to, the user's own
 
 skip() { echo "skipped: $*"; exit 77; }
 fail() { echo "$(basename "$0"): $*" >&2; exit 1; }
