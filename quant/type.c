@@ -24,7 +24,7 @@
  * Block sizes are ggml's (0.27), fallbacks those of llama-quantize (recipe.md §4). A chunk is at
  * most about 1 MiB of output, and of the slow IQ types about 0.1 s of the scalar kernel. Kept is
  * what an object pays for at its first use: writing and reading it take less than a conversion does
- * (tests/bench "cache worth").
+ * (tests/bench "cache worth", with vector kernels).
  */
 /* clang-format off */
 static const struct type_info table[TYPE_COUNT] = {
@@ -35,7 +35,7 @@ static const struct type_info table[TYPE_COUNT] = {
     [TYPE_Q4_1]    = {"q4_1",      32,  20,   1 * MI, true,  TYPE_Q4_1,   true,  true,  SCALES_AT(0, 2)},
     [TYPE_Q5_0]    = {"q5_0",      32,  22,   1 * MI, true,  TYPE_Q5_0,   true,  true,  SCALE_AT(0)},
     [TYPE_Q5_1]    = {"q5_1",      32,  24,   1 * MI, true,  TYPE_Q5_1,   true,  true,  SCALES_AT(0, 2)},
-    [TYPE_Q8_0]    = {"q8_0",      32,  34, 512 * KI, true,  TYPE_Q8_0,   true,  true,  SCALE_AT(0)},
+    [TYPE_Q8_0]    = {"q8_0",      32,  34, 512 * KI, false, TYPE_Q8_0,   true,  true,  SCALE_AT(0)},
     [TYPE_Q8_1]    = {"q8_1",      32,  36,        0, false, TYPE_Q8_1,   true,  false, NO_SCALE},
     [TYPE_Q2_K]    = {"q2_k",     256,  84,   1 * MI, true,  TYPE_Q4_0,   true,  true,  SCALES_AT(80, 82)},
     [TYPE_Q3_K]    = {"q3_k",     256, 110,   1 * MI, true,  TYPE_Q4_0,   true,  true,  SCALE_AT(108)},

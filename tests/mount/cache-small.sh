@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.bash"
 cache=$work/cache
 "$tests/make-big-model" --width 256 --ff 512 --heads 4 --kv 4 --layers 12 --vocab 1000 models/a.gguf
-for type in q4_k_m q8_0; do
+for type in q4_k_m q5_k_m; do
     expected models/a.gguf "$type"
     mv expected "expected.$type"
 done
@@ -17,8 +17,8 @@ start -o "cache=$cache,cache_size=4M,memory=1M"
 start_also two -o "cache=$cache,cache_size=4M,memory=1M"
 wait_also
 keep_reading mnt/a@q4_k_m.gguf expected.q4_k_m
-keep_reading mnt/a@q8_0.gguf expected.q8_0
-keep_reading two/a@q8_0.gguf expected.q8_0
+keep_reading mnt/a@q5_k_m.gguf expected.q5_k_m
+keep_reading two/a@q5_k_m.gguf expected.q5_k_m
 read_on "the first time"
 open=$(descriptors)
 for round in 1 2 3; do
@@ -33,12 +33,12 @@ equal "damaged" "$(stats damaged)" 0
 readers_end
 [ "$(descriptors)" -le $((open + 8)) ] || fail "descriptors: $open before, $(descriptors) afterwards"
 same mnt/a@q4_k_m.gguf expected.q4_k_m
-same two/a@q8_0.gguf expected.q8_0
+same two/a@q5_k_m.gguf expected.q5_k_m
 stop_also
 stop
 # A byte is room enough to read.
 QUANTFS=$work/few
 start -o "cache=$cache,cache_size=1,memory=1M"
 same mnt/a@q4_k_m.gguf expected.q4_k_m
-same mnt/a@q8_0.gguf expected.q8_0
+same mnt/a@q5_k_m.gguf expected.q5_k_m
 stop

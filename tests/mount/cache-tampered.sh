@@ -7,7 +7,7 @@ fi
 . "$(dirname "$0")/lib.bash"
 cache=$work/place/cache
 mkdir place other
-types=(q4_k_m q8_0 q6_k)
+types=(q4_k_m q5_k_m q6_k)
 "$tests/make-big-model" --width 512 --ff 1024 --heads 8 --kv 4 --layers 3 --vocab 2000 models/a.gguf
 for type in "${types[@]}"; do
     expected models/a.gguf "$type"

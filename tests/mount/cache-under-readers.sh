@@ -8,7 +8,7 @@ fi
 mkdir place other
 cache=$work/place/cache
 "$tests/make-big-model" --width 256 --ff 512 --heads 4 --kv 4 --layers 10 --vocab 1000 models/a.gguf
-for type in q4_k_m q8_0 q6_k; do
+for type in q4_k_m q5_k_m q6_k; do
     expected models/a.gguf "$type"
     mv expected "expected.$type"
 done
@@ -81,13 +81,13 @@ tidy() { chmod -R u+rwX,go-rwx "$cache"; chown -R "$(id -u):$(id -g)" "$cache"; 
 mkdir other/cache && chmod 700 other/cache
 cache=$work/other/cache fill q4_k_m
 fill q4_k_m
-fill q8_0
+fill q5_k_m
 whole=$QUANTFS
 QUANTFS=$work/few
 start -o "cache=$cache,memory=1M"
 QUANTFS=$whole
 keep_reading mnt/a@q4_k_m.gguf expected.q4_k_m
-keep_reading mnt/a@q8_0.gguf expected.q8_0
+keep_reading mnt/a@q5_k_m.gguf expected.q5_k_m
 read_on "a warm cache"
 hits=$(stats hits)
 read_on "a warm cache, again"
@@ -120,7 +120,7 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 
 readers_end
-for type in q4_k_m q8_0; do same "mnt/a@$type.gguf" "expected.$type"; done
+for type in q4_k_m q5_k_m; do same "mnt/a@$type.gguf" "expected.$type"; done
 # What is open is as much as before, but for a few that come and go.
 [ "$(descriptors)" -le $((open + 8)) ] || fail "descriptors: $open before, $(descriptors) afterwards"
 equal "errors in the log" "$(grep -vcE 'stats:|is mounted|is unmounted' log || true)" 0
@@ -135,7 +135,7 @@ QUANTFS=$work/few
 start -o "cache=$cache,memory=1M,cache_min_free=0"
 QUANTFS=$whole
 keep_reading mnt/a@q4_k_m.gguf expected.q4_k_m
-keep_reading mnt/a@q8_0.gguf expected.q8_0
+keep_reading mnt/a@q5_k_m.gguf expected.q5_k_m
 read_on "a small disk"
 dropped=$(stats dropped)
 change "a full disk" eval 'dd if=/dev/zero of=place/rest bs=64k 2>/dev/null; rm -f "$cache"/[0-9a-f]/*; dd if=/dev/zero of=place/more bs=64k 2>/dev/null; true'
@@ -148,6 +148,6 @@ same mnt/a@q6_k.gguf expected.q6_k
 change "a writable disk" mount -o remount,bind,rw place
 change "a disk that is gone" umount -l place
 readers_end
-for type in q4_k_m q8_0; do same "mnt/a@$type.gguf" "expected.$type"; done
+for type in q4_k_m q5_k_m; do same "mnt/a@$type.gguf" "expected.$type"; done
 [ "$(descriptors)" -le $((open + 8)) ] || fail "descriptors: $open before, $(descriptors) afterwards"
 stop
