@@ -15,6 +15,7 @@ struct reading {
     struct defect *defect;
     unsigned line;
     char *rest;
+    bool pruned[VARIANT_LAYERS]; /* layers that were named: a long text may name them often */
 };
 
 __attribute__((format(printf, 2, 3))) static int wrong(struct reading *reading, const char *format,
@@ -153,8 +154,11 @@ static int read_pruned(struct reading *reading)
             to = strtoul(end + 1, &end, 10);
         if (from > to || to >= VARIANT_LAYERS || (*end != ',' && *end != '\0'))
             return wrong(reading, "'prune' needs layers, such as 0,1,5-7: '%.100s'", text);
-        for (; from <= to && r == 0; from++)
-            r = rules_add_pruned(&reading->mix->rules, (uint32_t)from);
+        for (; from <= to && r == 0; from++) {
+            if (!reading->pruned[from])
+                r = rules_add_pruned(&reading->mix->rules, (uint32_t)from);
+            reading->pruned[from] = true;
+        }
         if (*end == '\0')
             break;
         text = end + 1;

@@ -197,3 +197,7 @@ for round in 1 2; do
     shows x@near.gguf
     stop
 done
+
+# --- a text that names its layers again and again costs what reading it costs: 10 s of a processor were needed once
+python3 -c 'print("base q4_1"); [print("prune " + ",".join(["0-511"] * 1000)) for _ in range(170)]' >models/long.mix
+(ulimit -t 4 && exec "$QUANTFS" recipe models/x.gguf long) >out 2>err || fail "a long mix: $(cat err)"
