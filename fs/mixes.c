@@ -38,8 +38,7 @@ int mixes_find(const struct root *root, const char *directory, const char *name,
         (void)close(fd);
         return r;
     }
-    errno = 0;
-    while ((entry = readdir(stream)) != NULL) {
+    while ((errno = 0, entry = readdir(stream)) != NULL) {
         if (is_mix(entry->d_name, name) && (r < 0 || strcmp(entry->d_name, file) < 0)) {
             memcpy(file, entry->d_name, strlen(entry->d_name) + 1);
             r = 0;
