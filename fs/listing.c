@@ -8,6 +8,7 @@
 
 #include "fs/hash.h"
 #include "fs/layout.h"
+#include "fs/room.h"
 
 struct item {
     struct listing_entry entry; /* its strings are its own until it is settled */
@@ -29,23 +30,6 @@ struct listing {
     size_t count;
     struct listing_entry *entries;
 };
-
-/* Room for one element more in an array. */
-static int make_room(void *array, size_t count, size_t *capacity, size_t size)
-{
-    size_t more = *capacity ? 2 * *capacity : 16;
-    void *larger, *old;
-
-    if (count < *capacity)
-        return 0;
-    memcpy(&old, array, sizeof(old));
-    larger = realloc(old, more * size);
-    if (!larger)
-        return -ENOMEM;
-    memcpy(array, &larger, sizeof(larger));
-    *capacity = more;
-    return 0;
-}
 
 /* The same for ever and everywhere: a position outlives the process. */
 static uint64_t hash_name(const char *name)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/room.h"
 #include "fs/shard.h"
 
 /* Directories that are still to be read. */
@@ -25,23 +26,6 @@ struct gathering {
     int (*entry)(void *context, const struct dirent *entry);
     void *context;
 };
-
-/* Room for one element more in an array. */
-static int make_room(void *array, size_t count, size_t *capacity, size_t size)
-{
-    size_t more = *capacity ? 2 * *capacity : 16;
-    void *larger, *old;
-
-    if (count < *capacity)
-        return 0;
-    memcpy(&old, array, sizeof(old));
-    larger = realloc(old, more * size);
-    if (!larger)
-        return -ENOMEM;
-    memcpy(array, &larger, sizeof(larger));
-    *capacity = more;
-    return 0;
-}
 
 /* ---- one directory ---- */
 
