@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#include "quant/kernel/inline.h"
 
 /*
  * Four pieces of work side by side, one a lane: each lane does what would be done for its piece

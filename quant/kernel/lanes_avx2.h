@@ -1,0 +1,243 @@
+#ifndef QUANT_KERNEL_LANES_AVX2_H
+#define QUANT_KERNEL_LANES_AVX2_H
+
+/* Eight floats at once: see lanes.h, which alone includes this. */
+#ifdef __AVX2__
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "quant/kernel/inline.h"
+
+#define LANES 8
+
+typedef __m256 vf;
+typedef __m256i vi;
+typedef __m256 vm; /* all bits of a lane, or none */
+
+INLINE vf vf_all(float value)
+{
+    return _mm256_set1_ps(value);
+}
+
+INLINE vf vf_load(const float *from)
+{
+    return _mm256_loadu_ps(from);
+}
+
+INLINE void vf_store(float *to, vf a)
+{
+    _mm256_storeu_ps(to, a);
+}
+
+INLINE vf vf_load_half(const void *from)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128(from));
+}
+
+INLINE void vf_store_half(void *to, vf a)
+{
+    _mm_storeu_si128(to, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+INLINE vf vf_min(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
+}
+
+INLINE vf vf_max(vf a, vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+
+INLINE vf vf_sqrt(vf a)
+{
+    return _mm256_sqrt_ps(a);
+}
+
+INLINE vf vf_abs(vf a)
+{
+    return _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(INT32_MAX)));
+}
+
+INLINE vf vf_negate(vf a)
+{
+    return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f));
+}
+
+INLINE vf vf_rint(vf a)
+{
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINE vm vf_less(vf a, vf b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
+}
+
+INLINE vm vf_at_most(vf a, vf b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_LE_OQ);
+}
+
+INLINE vm vf_equal(vf a, vf b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_EQ_OQ);
+}
+
+INLINE vm vm_and(vm a, vm b)
+{
+    return _mm256_and_ps(a, b);
+}
+
+INLINE vm vm_not(vm a)
+{
+    return _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1)));
+}
+
+INLINE bool vm_any(vm a)
+{
+    return _mm256_movemask_ps(a) != 0;
+}
+
+INLINE vf vf_select(vm mask, vf a, vf b)
+{
+    return _mm256_blendv_ps(b, a, mask);
+}
+
+INLINE vi vi_all(int32_t value)
+{
+    return _mm256_set1_epi32(value);
+}
+
+INLINE vi vi_add(vi a, vi b)
+{
+    return _mm256_add_epi32(a, b);
+}
+
+INLINE vi vi_and(vi a, vi b)
+{
+    return _mm256_and_si256(a, b);
+}
+
+INLINE vi vi_min(vi a, vi b)
+{
+    return _mm256_min_epi32(a, b);
+}
+
+INLINE vi vi_max(vi a, vi b)
+{
+    return _mm256_max_epi32(a, b);
+}
+
+INLINE vi vi_bits(vf a)
+{
+    return _mm256_castps_si256(a);
+}
+
+INLINE vi vi_or(vi a, vi b)
+{
+    return _mm256_or_si256(a, b);
+}
+
+INLINE vi vi_xor(vi a, vi b)
+{
+    return _mm256_xor_si256(a, b);
+}
+
+INLINE vi vi_shift_left(vi a, unsigned bits)
+{
+    return _mm256_slli_epi32(a, (int)bits);
+}
+
+INLINE vf vi_floats(vi a)
+{
+    return _mm256_castsi256_ps(a);
+}
+
+INLINE uint32_t vi_test(vi a, int32_t bit)
+{
+    const vi none =
+        _mm256_cmpeq_epi32(_mm256_and_si256(a, _mm256_set1_epi32(bit)), _mm256_setzero_si256());
+
+    return ~(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(none)) & 0xff;
+}
+
+INLINE int32_t vi_largest(vi a)
+{
+    __m128i b = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+
+    b = _mm_max_epi32(b, _mm_shuffle_epi32(b, 0x4e));
+    b = _mm_max_epi32(b, _mm_shuffle_epi32(b, 0xb1));
+    return _mm_cvtsi128_si32(b);
+}
+
+INLINE float vf_least(vf a)
+{
+    __m128 b = _mm_min_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+
+    b = _mm_min_ps(b, _mm_movehl_ps(b, b));
+    b = _mm_min_ss(b, _mm_movehdup_ps(b));
+    return _mm_cvtss_f32(b);
+}
+
+INLINE float vf_largest(vf a)
+{
+    __m128 b = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+
+    b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+    b = _mm_max_ss(b, _mm_movehdup_ps(b));
+    return _mm_cvtss_f32(b);
+}
+
+INLINE vf vf_from(vi a)
+{
+    return _mm256_cvtepi32_ps(a);
+}
+
+INLINE vi vi_cut(vf a)
+{
+    return _mm256_cvttps_epi32(a);
+}
+
+INLINE void vi_store_bytes(uint8_t *to, vi a)
+{
+    const __m256i low = _mm256_set1_epi64x(0x0c080400); /* of the bytes of each half */
+    __m256i bytes = _mm256_shuffle_epi8(a, low);
+    uint32_t first = (uint32_t)_mm256_extract_epi32(bytes, 0);
+    uint32_t second = (uint32_t)_mm256_extract_epi32(bytes, 4);
+
+    __builtin_memcpy(to, &first, sizeof(first));
+    __builtin_memcpy(to + sizeof(first), &second, sizeof(second));
+}
+
+INLINE vf lanes_quarters(const float *from, size_t stride)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)),
+                                _mm_loadu_ps(from + 4 * stride), 1);
+}
+
+INLINE vf lanes_low(vf a, vf b)
+{
+    return _mm256_unpacklo_ps(a, b);
+}
+
+INLINE vf lanes_high(vf a, vf b)
+{
+    return _mm256_unpackhi_ps(a, b);
+}
+
+INLINE vf lanes_first(vf a, vf b)
+{
+    return _mm256_shuffle_ps(a, b, 0x44);
+}
+
+INLINE vf lanes_second(vf a, vf b)
+{
+    return _mm256_shuffle_ps(a, b, 0xee);
+}
+
+#endif
+
+#endif

@@ -1,0 +1,238 @@
+#ifndef QUANT_KERNEL_LANES_AVX512_H
+#define QUANT_KERNEL_LANES_AVX512_H
+
+/* Sixteen floats at once: see lanes.h, which alone includes this. */
+#ifdef __AVX512F__
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "quant/kernel/inline.h"
+
+#define LANES 16
+
+typedef __m512 vf;
+typedef __m512i vi;
+typedef __mmask16 vm; /* a bit for each lane */
+
+INLINE vf vf_all(float value)
+{
+    return _mm512_set1_ps(value);
+}
+
+INLINE vf vf_load(const float *from)
+{
+    return _mm512_loadu_ps(from);
+}
+
+INLINE void vf_store(float *to, vf a)
+{
+    _mm512_storeu_ps(to, a);
+}
+
+/* LANES numbers of F16, exact; a signaling NaN becomes quiet. */
+INLINE vf vf_load_half(const void *from)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256(from));
+}
+
+/* To F16: nearest, ties to even, subnormals kept. Not for NaN, of which the payload would stay. */
+INLINE void vf_store_half(void *to, vf a)
+{
+    _mm256_storeu_si256(to, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+/* a < b ? a : b, so b where one is NaN and where both are zeros. */
+INLINE vf vf_min(vf a, vf b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+/* a > b ? a : b */
+INLINE vf vf_max(vf a, vf b)
+{
+    return _mm512_max_ps(a, b);
+}
+
+INLINE vf vf_sqrt(vf a)
+{
+    return _mm512_sqrt_ps(a);
+}
+
+INLINE vf vf_abs(vf a)
+{
+    return _mm512_abs_ps(a);
+}
+
+INLINE vf vf_negate(vf a)
+{
+    return _mm512_castsi512_ps(
+        _mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi32(INT32_MIN)));
+}
+
+/* To the nearest integer, ties to even. */
+INLINE vf vf_rint(vf a)
+{
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINE vm vf_less(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+
+INLINE vm vf_at_most(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
+}
+
+INLINE vm vf_equal(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+
+INLINE vm vm_and(vm a, vm b)
+{
+    return (vm)(a & b);
+}
+
+INLINE vm vm_not(vm a)
+{
+    return (vm)~a;
+}
+
+INLINE bool vm_any(vm a)
+{
+    return a != 0;
+}
+
+INLINE vf vf_select(vm mask, vf a, vf b)
+{
+    return _mm512_mask_blend_ps(mask, b, a);
+}
+
+INLINE vi vi_all(int32_t value)
+{
+    return _mm512_set1_epi32(value);
+}
+
+INLINE vi vi_add(vi a, vi b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
+INLINE vi vi_and(vi a, vi b)
+{
+    return _mm512_and_si512(a, b);
+}
+
+INLINE vi vi_min(vi a, vi b)
+{
+    return _mm512_min_epi32(a, b);
+}
+
+INLINE vi vi_max(vi a, vi b)
+{
+    return _mm512_max_epi32(a, b);
+}
+
+INLINE vi vi_bits(vf a)
+{
+    return _mm512_castps_si512(a);
+}
+
+INLINE vi vi_or(vi a, vi b)
+{
+    return _mm512_or_si512(a, b);
+}
+
+INLINE vi vi_xor(vi a, vi b)
+{
+    return _mm512_xor_si512(a, b);
+}
+
+INLINE vi vi_shift_left(vi a, unsigned bits)
+{
+    return _mm512_slli_epi32(a, bits);
+}
+
+INLINE vf vi_floats(vi a)
+{
+    return _mm512_castsi512_ps(a);
+}
+
+/* A bit for each lane: is `bit`, a power of two, set there? */
+INLINE uint32_t vi_test(vi a, int32_t bit)
+{
+    return _mm512_test_epi32_mask(a, _mm512_set1_epi32(bit));
+}
+
+INLINE int32_t vi_largest(vi a)
+{
+    return _mm512_reduce_max_epi32(a);
+}
+
+/* Of lanes without NaN; which zero is not said. */
+INLINE float vf_least(vf a)
+{
+    return _mm512_reduce_min_ps(a);
+}
+
+INLINE float vf_largest(vf a)
+{
+    return _mm512_reduce_max_ps(a);
+}
+
+INLINE vf vf_from(vi a)
+{
+    return _mm512_cvtepi32_ps(a);
+}
+
+/* Towards zero; INT32_MIN where it is no 32-bit integer. */
+INLINE vi vi_cut(vf a)
+{
+    return _mm512_cvttps_epi32(a);
+}
+
+/* The low byte of each lane. */
+INLINE void vi_store_bytes(uint8_t *to, vi a)
+{
+    _mm_storeu_si128((__m128i *)to, _mm512_cvtepi32_epi8(a));
+}
+
+/* Four floats each from rows 0, 4, 8, ... from `from` on, `stride` floats apart. */
+INLINE vf lanes_quarters(const float *from, size_t stride)
+{
+    vf rows = _mm512_castps128_ps512(_mm_loadu_ps(from));
+
+    rows = _mm512_insertf32x4(rows, _mm_loadu_ps(from + 4 * stride), 1);
+    rows = _mm512_insertf32x4(rows, _mm_loadu_ps(from + 8 * stride), 2);
+    return _mm512_insertf32x4(rows, _mm_loadu_ps(from + 12 * stride), 3);
+}
+
+/* In each quarter: the first two of a and b in turns, and the last two. */
+INLINE vf lanes_low(vf a, vf b)
+{
+    return _mm512_unpacklo_ps(a, b);
+}
+
+INLINE vf lanes_high(vf a, vf b)
+{
+    return _mm512_unpackhi_ps(a, b);
+}
+
+/* In each quarter: the first halves of a and b, and the second ones. */
+INLINE vf lanes_first(vf a, vf b)
+{
+    return _mm512_shuffle_ps(a, b, 0x44);
+}
+
+INLINE vf lanes_second(vf a, vf b)
+{
+    return _mm512_shuffle_ps(a, b, 0xee);
+}
+
+#endif
+
+#endif
