@@ -1,0 +1,31 @@
+#ifndef QUANT_FORMAT_HF_PLAN_STATE_H
+#define QUANT_FORMAT_HF_PLAN_STATE_H
+
+#include "quant/format/hf/gather.h"
+#include "quant/format/hf/plan.h"
+
+/* Private to plan.c and plan_read.c. */
+
+#define HF_PLAN_ALIGNMENT 32u
+
+/* Units are blocks of the output's type: weights, or 32 of them in MXFP4. */
+struct hf_plan_slice {
+    struct hf_slice slice; /* HF_BYTES: start is the place in plan->bytes */
+    uint64_t first;        /* unit of the output */
+    uint64_t count;
+};
+
+struct hf_plan {
+    const struct hf_directory *directory;
+    const struct hf_weights *weights;
+    struct hf_output *outputs;
+    size_t output_count, output_capacity;
+    struct hf_plan_slice *slices;
+    size_t slice_count, slice_capacity;
+    uint8_t *bytes; /* of all HF_BYTES */
+    size_t byte_count;
+    uint64_t units, filled; /* of the last output */
+    uint64_t size;
+};
+
+#endif
