@@ -14,13 +14,13 @@ printf '#!/bin/sh\nulimit -n 128\nexec "%s" "$@"\n' "$QUANTFS" >few
 chmod +x few
 QUANTFS=$work/few
 start -o "cache=$cache,cache_size=4M,memory=1M"
+idle=$(descriptors)
 start_also two -o "cache=$cache,cache_size=4M,memory=1M"
 wait_also
 keep_reading mnt/a@q4_k_m.gguf expected.q4_k_m
 keep_reading mnt/a@q5_k_m.gguf expected.q5_k_m
 keep_reading two/a@q5_k_m.gguf expected.q5_k_m
 read_on "the first time"
-open=$(descriptors)
 for round in 1 2 3; do
     read_on "round $round"
     # A sixteenth is exceeded by one sixteenth of it, and by what is being written, before it is looked at.
@@ -31,7 +31,9 @@ done
 [ "$(stats hits)" -gt 50 ] || fail "only $(stats hits) objects were found"
 equal "damaged" "$(stats damaged)" 0
 readers_end
-[ "$(descriptors)" -le $((open + 8)) ] || fail "descriptors: $open before, $(descriptors) afterwards"
+# Of 128 a quarter is for objects at hand, an eighth for others that are open; and what read-ahead that still runs is writing.
+few_descriptors() { [ "$(descriptors)" -le $((idle + 32 + 16 + 8)) ]; }
+until_true 30 few_descriptors || fail "descriptors: $idle before, $(descriptors) afterwards"
 same mnt/a@q4_k_m.gguf expected.q4_k_m
 same two/a@q5_k_m.gguf expected.q5_k_m
 stop_also
