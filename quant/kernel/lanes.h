@@ -21,6 +21,11 @@ INLINE vm vm_not_and(vm a, vm b)
     return vm_and(vm_not(a), b);
 }
 
+INLINE vm vm_or(vm a, vm b)
+{
+    return vm_not(vm_and(vm_not(a), vm_not(b)));
+}
+
 INLINE vf vf_copysign(vf magnitude, vf sign)
 {
     return vi_floats(vi_or(vi_bits(vf_abs(magnitude)), vi_and(vi_bits(sign), vi_all(INT32_MIN))));

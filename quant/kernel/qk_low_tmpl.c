@@ -2,6 +2,7 @@
 #include "quant/kernel/qk_low.h"
 
 #include "quant/kernel/lanes_batch.h"
+#include "quant/kernel/lanes_positive.h"
 #include "quant/kernel/lanes_range.h"
 #include "quant/kernel/lanes_signed.h"
 #include "quant/kernel/scalar.h"
@@ -69,24 +70,35 @@ INLINE void levels_2(const float *x, float d, float low, const struct range_foun
     }
 }
 
-INLINE void finish_2(const float *x, bool imatrix, const struct range_found *found, int at,
+/* Scales and minima of block i; `positive` is NULL without importance. */
+INLINE void scales_2(const struct range_found *found, const struct positive_found *positive, int i,
                      struct block_q2_k *block)
 {
-    uint8_t scale[QK_LOW_SUBS], minimum[QK_LOW_SUBS], level[BLOCK_SUPER];
-    const float *weight = found->weight + at;
-    float negative[QK_LOW_SUBS], d, low;
+    uint8_t scale[QK_LOW_SUBS], minimum[QK_LOW_SUBS];
+    float negative[QK_LOW_SUBS];
 
-    for (int j = 0; j < QK_LOW_SUBS; j++)
-        negative[j] = -found->low[at + j];
-    if (imatrix) {
-        half_put(block->d, fit_positive(QK_LOW_SUBS, found->scale + at, weight, 15, scale));
-        half_put(block->dmin, fit_positive(QK_LOW_SUBS, negative, weight, 15, minimum));
-    } else {
-        half_put(block->d, q2_scale_four(found->scale + at, scale));
-        half_put(block->dmin, q2_scale_four(negative, minimum));
+    if (positive) {
+        half_put(block->d, positive->unit[0][i]);
+        half_put(block->dmin, positive->unit[1][i]);
+        for (int j = 0; j < QK_LOW_SUBS; j++)
+            block->scales[j] = (uint8_t)(positive->level[0][j][i] | positive->level[1][j][i] << 4);
+        return;
     }
-    for (int j = 0; j < QK_LOW_SUBS; j++) {
+    for (int j = 0; j < QK_LOW_SUBS; j++)
+        negative[j] = -found->low[QK_LOW_SUBS * i + j];
+    half_put(block->d, q2_scale_four(found->scale + QK_LOW_SUBS * i, scale));
+    half_put(block->dmin, q2_scale_four(negative, minimum));
+    for (int j = 0; j < QK_LOW_SUBS; j++)
         block->scales[j] = (uint8_t)(scale[j] | minimum[j] << 4);
+}
+
+INLINE void finish_2(const float *x, const struct range_found *found, int at,
+                     struct block_q2_k *block)
+{
+    uint8_t level[BLOCK_SUPER];
+    float d, low;
+
+    for (int j = 0; j < QK_LOW_SUBS; j++) {
         d = half_get(block->d) * (float)(block->scales[j] & 15);
         low = half_get(block->dmin) * (float)(block->scales[j] >> 4);
         levels_2(x + QK_LOW_SUB * j, d, low, found, at + j, level + QK_LOW_SUB * j);
@@ -98,7 +110,8 @@ INLINE void quantize_2(struct block_q2_k *block, const float *src, size_t rows, 
                        const float *importance, bool imatrix)
 {
     size_t blocks = rows * row_len / BLOCK_SUPER, count;
-    struct range_found found;
+    struct range_found found = {0};
+    struct positive_found positive;
     struct batch batch;
 
     for (size_t first = 0; first < blocks; first += count, block += count) {
@@ -107,8 +120,12 @@ INLINE void quantize_2(struct block_q2_k *block, const float *src, size_t rows, 
             scalar_q2_k(block, batch.x, 1, count * BLOCK_SUPER, batch.importance);
             continue;
         }
-        for (size_t i = 0; i < count; i++)
-            finish_2(batch.x + BLOCK_SUPER * i, imatrix, &found, (int)(QK_LOW_SUBS * i), &block[i]);
+        if (imatrix)
+            batch_positive(found.scale, found.low, found.weight, QK_LOW_SUBS, 15, &positive);
+        for (int i = 0; i < (int)count; i++) {
+            scales_2(&found, imatrix ? &positive : NULL, i, &block[i]);
+            finish_2(batch.x + BLOCK_SUPER * i, &found, QK_LOW_SUBS * i, &block[i]);
+        }
     }
 }
 
@@ -290,15 +307,67 @@ INLINE void levels_3(const float *x, float d, bool imatrix, const struct found_3
     }
 }
 
-INLINE void finish_3(const float *x, bool imatrix, const struct found_3 *found, int at,
-                     struct block_q3_k *block)
+/* Of each block the unit of its scales, and these. */
+struct scales_3 {
+    float unit[BATCH_BLOCKS];
+    uint8_t six[BATCH_BLOCKS][QK_LOW_SUBS];
+};
+
+INLINE bool all_finite(const float *x, int count)
 {
-    uint8_t level[BLOCK_SUPER], six[QK_LOW_SUBS];
-    const float *scale = found->search.scale + at;
+    vm finite = vf_equal(vf_all(0), vf_all(0));
+    vf value;
+
+    for (int i = 0; i < count; i += LANES) {
+        value = vf_load(x + i);
+        finite = vm_and(finite, vf_equal(value - value, vf_all(0)));
+    }
+    return !vm_any(vm_not(finite));
+}
+
+/* q3_scale_imatrix() of all blocks, one a lane, if no scale is NaN or infinite. */
+static void scales_imatrix(const struct found_3 *found, struct scales_3 *scales)
+{
+    const float *scale = found->search.scale;
+    struct signed_found fit;
+    struct rows rows;
+    vi six, shift;
+
+    for (int g = 0; g < BATCH_BLOCKS / LANES; g++) {
+        rows_load(&rows, g, ROWS_NUMBER, scale + QK_LOW_SUBS * LANES * g, QK_LOW_SUBS);
+        rows_load(&rows, g, ROWS_WEIGHT, found->weight + QK_LOW_SUBS * LANES * g, QK_LOW_SUBS);
+    }
+    signed_search(&rows, QK_LOW_SUBS, 32, BATCH_BLOCKS / LANES, &fit, 0);
+    memcpy(scales->unit, fit.scale, sizeof(scales->unit));
+    for (int i = 0; i < BATCH_BLOCKS; i++) {
+        shift = vi_all(fit.factor[i] != 0 ? 32 : 0);
+        for (int j = 0; j < QK_LOW_SUBS; j += LANES, scale += LANES) {
+            six = vi_nearest(vf_all(fit.factor[i]) * vf_load(scale));
+            vi_store_bytes(scales->six[i] + j, vi_add(vi_clamp(six, -32, 31), shift));
+        }
+    }
+}
+
+INLINE void scales_batch(const struct found_3 *found, int count, bool imatrix,
+                         struct scales_3 *scales)
+{
+    const float *scale = found->search.scale, *weight = found->weight;
+
+    if (imatrix && all_finite(scale, ROWS_FOUND)) {
+        scales_imatrix(found, scales);
+        return;
+    }
+    for (int i = 0; i < count; i++, scale += QK_LOW_SUBS, weight += QK_LOW_SUBS)
+        scales->unit[i] = imatrix ? q3_scale_imatrix(scale, weight, scales->six[i])
+                                  : q3_scale_six(scale, scales->six[i]);
+}
+
+INLINE void finish_3(const float *x, bool imatrix, const struct found_3 *found, int at,
+                     const uint8_t *six, struct block_q3_k *block)
+{
+    uint8_t level[BLOCK_SUPER];
     float d;
 
-    d = imatrix ? q3_scale_imatrix(scale, found->weight + at, six) : q3_scale_six(scale, six);
-    half_put(block->d, d);
     q3_pack_scales(six, block->scales);
     for (int j = 0; j < QK_LOW_SUBS; j++) {
         d = half_get(block->d) * (float)(six[j] - 32);
@@ -312,14 +381,19 @@ INLINE void quantize_3(struct block_q3_k *block, const float *src, size_t rows, 
                        const float *importance, bool imatrix)
 {
     size_t blocks = rows * row_len / BLOCK_SUPER, count;
-    struct found_3 found;
+    struct found_3 found = {0};
+    struct scales_3 scales;
     struct batch batch;
 
     for (size_t first = 0; first < blocks; first += count, block += count) {
         count = batch_start(&batch, src, first, blocks, row_len, importance);
         search_batch_3(&batch, imatrix, &found);
-        for (size_t i = 0; i < count; i++)
-            finish_3(batch.x + BLOCK_SUPER * i, imatrix, &found, (int)(QK_LOW_SUBS * i), &block[i]);
+        scales_batch(&found, (int)count, imatrix, &scales);
+        for (int i = 0; i < (int)count; i++) {
+            half_put(block[i].d, scales.unit[i]);
+            finish_3(batch.x + BLOCK_SUPER * i, imatrix, &found, QK_LOW_SUBS * i, scales.six[i],
+                     &block[i]);
+        }
     }
 }
 

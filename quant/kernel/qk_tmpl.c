@@ -2,6 +2,7 @@
 #include "quant/kernel/qk.h"
 
 #include "quant/kernel/lanes_batch.h"
+#include "quant/kernel/lanes_positive.h"
 #include "quant/kernel/lanes_range.h"
 #include "quant/kernel/lanes_signed.h"
 #include "quant/kernel/scalar.h"
@@ -69,22 +70,26 @@ INLINE bool search_batch_k(const struct batch *batch, const struct qk_type *type
     return inside;
 }
 
-/* Scales and minima of a block whose first sub-block is `at`. */
-INLINE void scales_k(const struct qk_type *type, bool imatrix, const struct range_found *found,
-                     int at, struct block_k_head *head)
+/* Scales and minima of block i; `positive` is NULL without importance. */
+INLINE void scales_k(const struct qk_type *type, const struct range_found *found,
+                     const struct positive_found *positive, int i, struct block_k_head *head)
 {
     uint8_t scale[QK_SUBS], minimum[QK_SUBS];
     float negative[QK_SUBS];
 
-    for (int j = 0; j < QK_SUBS; j++)
-        negative[j] = -found->low[at + j];
-    if (imatrix) {
-        half_put(head->d, fit_positive(QK_SUBS, found->scale + at, found->weight + at, 63, scale));
-        half_put(head->dmin, fit_positive(QK_SUBS, negative, found->weight + at, 63, minimum));
+    if (positive) {
+        half_put(head->d, positive->unit[0][i]);
+        half_put(head->dmin, positive->unit[1][i]);
+    }
+    for (int j = 0; j < QK_SUBS && positive; j++) {
+        scale[j] = positive->level[0][j][i];
+        scale[j] = scale[j] < type->scale_limit ? scale[j] : type->scale_limit;
+        minimum[j] = positive->level[1][j][i];
+    }
+    if (!positive) {
         for (int j = 0; j < QK_SUBS; j++)
-            scale[j] = scale[j] < type->scale_limit ? scale[j] : type->scale_limit;
-    } else {
-        half_put(head->d, qk_scale_six(found->scale + at, scale));
+            negative[j] = -found->low[QK_SUBS * i + j];
+        half_put(head->d, qk_scale_six(found->scale + QK_SUBS * i, scale));
         half_put(head->dmin, qk_scale_six(negative, minimum));
     }
     qk_pack_scales(scale, minimum, head->scales);
@@ -114,53 +119,37 @@ INLINE void levels_k(const float *x, const struct qk_type *type, const struct ra
     }
 }
 
-/* Writes the head of block i, and its levels. */
-INLINE void finish_k(const struct batch *batch, int i, const struct qk_type *type, bool imatrix,
-                     const struct range_found *found, struct block_k_head *head, uint8_t *level)
+/* Blocks of Q4_K, or of Q5_K, which have a fifth bit. */
+INLINE void quantize_k(uint8_t *out, const struct qk_type *type, bool fifth, const float *src,
+                       size_t weights, size_t row_len, const float *importance, bool imatrix)
 {
-    scales_k(type, imatrix, found, QK_SUBS * i, head);
-    levels_k(batch->x + BLOCK_SUPER * i, type, found, QK_SUBS * i, head, level);
-}
-
-INLINE void quantize_q4(struct block_q4_k *block, const float *src, size_t rows, size_t row_len,
-                        const float *importance, bool imatrix)
-{
-    size_t blocks = rows * row_len / BLOCK_SUPER, count;
+    const size_t blocks = weights / BLOCK_SUPER,
+                 size = fifth ? sizeof(struct block_q5_k) : sizeof(struct block_q4_k);
     uint8_t level[BLOCK_SUPER];
-    struct range_found found;
+    struct range_found found = {0};
+    struct positive_found positive;
     struct batch batch;
+    size_t count;
 
-    for (size_t first = 0; first < blocks; first += count, block += count) {
+    for (size_t first = 0; first < blocks; first += count) {
         count = batch_start(&batch, src, first, blocks, row_len, importance);
-        if (!search_batch_k(&batch, &qk_q4, imatrix, &found)) {
-            scalar_q4_k(block, batch.x, 1, count * BLOCK_SUPER, batch.importance);
+        if (!search_batch_k(&batch, type, imatrix, &found)) {
+            (fifth ? scalar_q5_k : scalar_q4_k)(out, batch.x, 1, count * BLOCK_SUPER,
+                                                batch.importance);
+            out += count * size;
             continue;
         }
-        for (size_t i = 0; i < count; i++) {
-            finish_k(&batch, (int)i, &qk_q4, imatrix, &found, &block[i].head, level);
-            qk_pack_low(level, block[i].qs);
-        }
-    }
-}
+        if (imatrix)
+            batch_positive(found.scale, found.low, found.weight, QK_SUBS, 63, &positive);
+        for (int i = 0; i < (int)count; i++, out += size) {
+            struct block_k_head *head = (void *)out;
+            uint8_t *bits = out + sizeof(*head);
 
-INLINE void quantize_q5(struct block_q5_k *block, const float *src, size_t rows, size_t row_len,
-                        const float *importance, bool imatrix)
-{
-    size_t blocks = rows * row_len / BLOCK_SUPER, count;
-    uint8_t level[BLOCK_SUPER];
-    struct range_found found;
-    struct batch batch;
-
-    for (size_t first = 0; first < blocks; first += count, block += count) {
-        count = batch_start(&batch, src, first, blocks, row_len, importance);
-        if (!search_batch_k(&batch, &qk_q5, imatrix, &found)) {
-            scalar_q5_k(block, batch.x, 1, count * BLOCK_SUPER, batch.importance);
-            continue;
-        }
-        for (size_t i = 0; i < count; i++) {
-            finish_k(&batch, (int)i, &qk_q5, imatrix, &found, &block[i].head, level);
-            qk_pack_fifth(level, block[i].qh);
-            qk_pack_low(level, block[i].qs);
+            scales_k(type, &found, imatrix ? &positive : NULL, i, head);
+            levels_k(batch.x + BLOCK_SUPER * i, type, &found, QK_SUBS * i, head, level);
+            if (fifth)
+                qk_pack_fifth(level, bits);
+            qk_pack_low(level, bits + (fifth ? QK_SUB : 0));
         }
     }
 }
@@ -169,18 +158,18 @@ void SET(q4_k)(void *restrict dst, const float *restrict src, size_t rows, size_
                const float *restrict importance)
 {
     if (importance)
-        quantize_q4(dst, src, rows, row_len, importance, true);
+        quantize_k(dst, &qk_q4, false, src, rows * row_len, row_len, importance, true);
     else
-        quantize_q4(dst, src, rows, row_len, NULL, false);
+        quantize_k(dst, &qk_q4, false, src, rows * row_len, row_len, NULL, false);
 }
 
 void SET(q5_k)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                const float *restrict importance)
 {
     if (importance)
-        quantize_q5(dst, src, rows, row_len, importance, true);
+        quantize_k(dst, &qk_q5, true, src, rows * row_len, row_len, importance, true);
     else
-        quantize_q5(dst, src, rows, row_len, NULL, false);
+        quantize_k(dst, &qk_q5, true, src, rows * row_len, row_len, NULL, false);
 }
 
 /* --- Q6_K --------------------------------------------------------------------------------------
