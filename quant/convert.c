@@ -9,6 +9,11 @@
 /* Floats of a tile: 16 KiB, which stay in the first-level cache. A multiple of every block. */
 #define TILE_WEIGHTS 4096
 
+/* Rows of a tile where blocks depend on their row, whose sums the kernels then make side by side;
+ * of longer rows, 256 KiB at most if they are several. */
+#define TILE_ROWS 4
+#define TILE_ROWS_WEIGHTS 65536
+
 static const char result_message[] = "quantized data validation failed";
 
 /* --- checks ------------------------------------------------------------------------------------
@@ -238,9 +243,13 @@ static int convert_tile(const struct conversion *c, const struct tile *t, const 
 /* Weights of a tile: at most so many, but whole rows where a block depends on its row. */
 static size_t tile_weights(const struct conversion *c, size_t columns)
 {
-    bool whole = c->importance && type_spans_row(c->type);
+    size_t rows = TILE_ROWS;
 
-    return whole && columns > TILE_WEIGHTS ? columns : TILE_WEIGHTS;
+    if (!c->importance || !type_spans_row(c->type))
+        return TILE_WEIGHTS;
+    while (rows > 1 && columns > TILE_ROWS_WEIGHTS / rows)
+        rows--;
+    return rows * columns > TILE_WEIGHTS ? rows * columns : TILE_WEIGHTS;
 }
 
 /* Tile by tile; `weights` has room for `most`. */

@@ -270,7 +270,7 @@ static void test_importance(void)
         {TYPE_Q4_0, 4096, 5, 2},
         {TYPE_Q4_0, 96, 50, 4},
         {TYPE_Q4_1, 8224, 3, 2},
-        {TYPE_Q5_0, 20000, 2, 2},
+        {TYPE_Q5_0, 20000, 7, 2},
         {TYPE_Q5_1, (1 << 20) + 64, 1, 1},
     };
     struct kernel_set scalar;

@@ -53,6 +53,22 @@ static void row_weights(const float *x, const float *importance, float mean_squa
         weight[i] = importance[i] * sqrtf(mean_square + x[i] * x[i]);
 }
 
+void q0_mean_squares(const float *x, size_t rows, size_t length, float mean[Q0_ROWS])
+{
+    const float *row[Q0_ROWS];
+    float sum[Q0_ROWS] = {0};
+
+    assert(rows > 0 && rows <= Q0_ROWS);
+    /* Of those that are missing the first once more. */
+    for (size_t r = 0; r < Q0_ROWS; r++)
+        row[r] = x + (r < rows ? r * length : 0);
+    for (size_t i = 0; i < length; i++)
+        for (size_t r = 0; r < Q0_ROWS; r++)
+            sum[r] += row[r][i] * row[r][i];
+    for (size_t r = 0; r < Q0_ROWS; r++)
+        mean[r] = sum[r] / (float)length;
+}
+
 /* --- packing -----------------------------------------------------------------------------------
  */
 
@@ -85,15 +101,15 @@ void scalar_q4_0(void *restrict dst, const float *restrict src, size_t rows, siz
                  const float *restrict importance)
 {
     struct block_q4_0 *block = dst;
-    float mean_square = 0, weight[BLOCK_SMALL], d;
+    float mean[Q0_ROWS] = {0}, weight[BLOCK_SMALL], d;
     uint8_t level[BLOCK_SMALL];
 
     for (size_t row = 0; row < rows; row++) {
         if (importance)
-            mean_square = q0_mean_square(src, row_len);
+            q0_mean_squares(src, 1, row_len, mean);
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
-                row_weights(src, importance + i, mean_square, weight);
+                row_weights(src, importance + i, mean[0], weight);
                 d = fit_signed(BLOCK_SMALL, src, weight, 8, level);
             } else {
                 d = signed_levels(src, 8, level);
@@ -108,15 +124,15 @@ void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, siz
                  const float *restrict importance)
 {
     struct block_q5_0 *block = dst;
-    float mean_square = 0, weight[BLOCK_SMALL], d;
+    float mean[Q0_ROWS] = {0}, weight[BLOCK_SMALL], d;
     uint8_t level[BLOCK_SMALL];
 
     for (size_t row = 0; row < rows; row++) {
         if (importance)
-            mean_square = q0_mean_square(src, row_len);
+            q0_mean_squares(src, 1, row_len, mean);
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
-                row_weights(src, importance + i, mean_square, weight);
+                row_weights(src, importance + i, mean[0], weight);
                 d = fit_signed(BLOCK_SMALL, src, weight, 16, level);
             } else {
                 d = signed_levels(src, 16, level);
@@ -174,15 +190,15 @@ void scalar_q4_1(void *restrict dst, const float *restrict src, size_t rows, siz
                  const float *restrict importance)
 {
     struct block_q4_1 *block = dst;
-    float mean_square = 0, weight[BLOCK_SMALL], d, low;
+    float mean[Q0_ROWS] = {0}, weight[BLOCK_SMALL], d, low;
     uint8_t level[BLOCK_SMALL];
 
     for (size_t row = 0; row < rows; row++) {
         if (importance)
-            mean_square = q0_mean_square(src, row_len);
+            q0_mean_squares(src, 1, row_len, mean);
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
-                row_weights(src, importance + i, mean_square, weight);
+                row_weights(src, importance + i, mean[0], weight);
                 d = fit_range(BLOCK_SMALL, src, weight, FIT_SQUARE, 15, &q0_steps, level, &low);
             } else {
                 d = range_levels(src, 15, level, &low);
@@ -198,15 +214,15 @@ void scalar_q5_1(void *restrict dst, const float *restrict src, size_t rows, siz
                  const float *restrict importance)
 {
     struct block_q5_1 *block = dst;
-    float mean_square = 0, weight[BLOCK_SMALL], d, low;
+    float mean[Q0_ROWS] = {0}, weight[BLOCK_SMALL], d, low;
     uint8_t level[BLOCK_SMALL];
 
     for (size_t row = 0; row < rows; row++) {
         if (importance)
-            mean_square = q0_mean_square(src, row_len);
+            q0_mean_squares(src, 1, row_len, mean);
         for (size_t i = 0; i < row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
             if (importance) {
-                row_weights(src, importance + i, mean_square, weight);
+                row_weights(src, importance + i, mean[0], weight);
                 d = fit_range(BLOCK_SMALL, src, weight, FIT_SQUARE, 31, &q0_steps, level, &low);
             } else {
                 d = range_levels(src, 31, level, &low);

@@ -9,15 +9,15 @@
 /* With importance, of Q4_1 and Q5_1. */
 static const struct fit_steps q0_steps = {-0.9f, 0.05f, 36, true};
 
-/* Of a row, with importance. */
-static inline float q0_mean_square(const float *x, size_t length)
-{
-    float sum = 0;
+enum {
+    Q0_ROWS = 4, /* of which means are made at once */
+};
 
-    for (size_t i = 0; i < length; i++)
-        sum += x[i] * x[i];
-    return sum / (float)length;
-}
+/*
+ * The means of squares of at most Q0_ROWS rows, with importance. Sums are made in order, so that of
+ * one row is a chain of additions that wait for one another; those of several rows go side by side.
+ */
+void q0_mean_squares(const float *x, size_t rows, size_t length, float mean[Q0_ROWS]);
 
 /*
  * The ends of 32 numbers as if they had been found in order, which only zeros depend on, since the

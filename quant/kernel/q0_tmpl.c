@@ -26,22 +26,24 @@ struct levels {
 /* --- packing -----------------------------------------------------------------------------------
  */
 
-INLINE void pack_low(const struct levels *levels, uint8_t *qs)
-{
-    UNROLL
-    for (int v = 0; v < VECTORS / 2; v++)
-        vi_store_bytes(qs + LANES * v, vi_or(vi_and(levels->level[v], vi_all(15)),
-                                             vi_shift_left(levels->level[v + VECTORS / 2], 4)));
-}
-
-INLINE void pack_fifth(const struct levels *levels, uint8_t *qh)
+/* The low four bits of the levels, and before them the fifth ones if there are such. Returns what
+ * is behind them. */
+INLINE uint8_t *pack(const struct levels *levels, bool fifth, uint8_t *to)
 {
     uint32_t bits = 0;
 
     UNROLL
     for (int v = 0; v < VECTORS; v++)
-        bits |= vi_test(levels->level[v], 16) << LANES * v;
-    memcpy(qh, &bits, sizeof(bits));
+        bits |= fifth ? vi_test(levels->level[v], 16) << LANES * v : 0;
+    if (fifth) {
+        memcpy(to, &bits, sizeof(bits));
+        to += sizeof(bits);
+    }
+    UNROLL
+    for (int v = 0; v < VECTORS / 2; v++)
+        vi_store_bytes(to + LANES * v, vi_or(vi_and(levels->level[v], vi_all(15)),
+                                             vi_shift_left(levels->level[v + VECTORS / 2], 4)));
+    return to + BLOCK_SMALL / 2;
 }
 
 /* --- without importance ------------------------------------------------------------------------
@@ -142,26 +144,41 @@ enum {
 struct group {
     size_t count;
     const float *x;
-    float mean; /* of the squares of the row that the last block is in */
+    float mean[Q0_ROWS]; /* of the squares of the row that the last block is in, and others */
     float means[GROUP];
     _Alignas(64) float room[GROUP * BLOCK_SMALL];
     _Alignas(64) float importance[GROUP * BLOCK_SMALL];
 };
 
-static void group_start(struct group *group, const float *src, size_t first, size_t blocks,
-                        size_t row_len, const float *importance)
+/* Weights with importance, as a kernel is given them. */
+struct matrix {
+    const float *x;
+    size_t rows, row_len;
+    const float *importance;
+};
+
+/* Block `first` of the matrix and those that follow. */
+static void group_start(struct group *group, const struct matrix *m, size_t first)
 {
-    size_t at = first * BLOCK_SMALL % row_len, weights;
+    const size_t columns = m->row_len / BLOCK_SMALL, blocks = m->rows * columns;
+    size_t row = first / columns, at = first % columns * BLOCK_SMALL, weights;
 
     group->count = blocks - first < GROUP ? blocks - first : GROUP;
-    group->x = src + first * BLOCK_SMALL;
+    group->x = m->x + first * BLOCK_SMALL;
     memset(group->means, 0, sizeof(group->means));
     for (size_t i = 0; i < group->count; i++) {
-        if (at == 0)
-            group->mean = q0_mean_square(group->x + BLOCK_SMALL * i, row_len);
-        group->means[i] = group->mean;
-        memcpy(group->importance + BLOCK_SMALL * i, importance + at, BLOCK_SMALL * sizeof(float));
-        at = at + BLOCK_SMALL < row_len ? at + BLOCK_SMALL : 0;
+        if (at == 0 && row % Q0_ROWS == 0)
+            q0_mean_squares(m->x + row * m->row_len,
+                            m->rows - row < Q0_ROWS ? m->rows - row : Q0_ROWS, m->row_len,
+                            group->mean);
+        group->means[i] = group->mean[row % Q0_ROWS];
+        memcpy(group->importance + BLOCK_SMALL * i, m->importance + at,
+               BLOCK_SMALL * sizeof(float));
+        at += BLOCK_SMALL;
+        if (at == m->row_len) {
+            at = 0;
+            row++;
+        }
     }
     if (group->count == GROUP)
         return;
@@ -249,54 +266,67 @@ INLINE void range_levels(const float *x, float factor, float from, float top, st
 /* --- the kernels -------------------------------------------------------------------------------
  */
 
-void SET(q4_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
-               const float *restrict importance)
+/* Q4_0, or Q5_0, which has fifth bits: d, levels. */
+INLINE void signed_blocks(uint8_t *out, float limit, bool fifth, const struct matrix *m)
 {
-    size_t blocks = rows * row_len / BLOCK_SMALL;
-    struct block_q4_0 *block = dst;
+    const size_t blocks = m->rows * m->row_len / BLOCK_SMALL;
     struct signed_found found;
     struct levels levels;
     struct group group;
 
-    for (size_t i = 0; i < blocks && !importance; i++) {
-        half_put(block[i].d, signed_block(src + BLOCK_SMALL * i, 8, &levels));
-        pack_low(&levels, block[i].qs);
+    for (size_t i = 0; i < blocks && !m->importance; i++) {
+        half_put(out, signed_block(m->x + BLOCK_SMALL * i, limit, &levels));
+        out = pack(&levels, fifth, out + 2);
     }
-    for (size_t first = 0; first < blocks && importance; first += GROUP, block += GROUP) {
-        group_start(&group, src, first, blocks, row_len, importance);
-        signed_group(&group, 8, &found);
+    for (size_t first = 0; first < blocks && m->importance; first += GROUP) {
+        group_start(&group, m, first);
+        signed_group(&group, limit, &found);
         for (size_t i = 0; i < group.count; i++) {
-            half_put(block[i].d, found.scale[i]);
-            signed_levels(group.x + BLOCK_SMALL * i, found.factor[i], 8, &levels);
-            pack_low(&levels, block[i].qs);
+            half_put(out, found.scale[i]);
+            signed_levels(group.x + BLOCK_SMALL * i, found.factor[i], limit, &levels);
+            out = pack(&levels, fifth, out + 2);
         }
     }
+}
+
+/* Q4_1, or Q5_1, which has fifth bits: d, m, levels. False: a lane was beyond what is proven. */
+INLINE bool range_blocks(uint8_t *out, float top, bool fifth, const struct matrix *m)
+{
+    const size_t blocks = m->rows * m->row_len / BLOCK_SMALL;
+    struct range_found found;
+    struct levels levels;
+    struct group group;
+    float low;
+
+    for (size_t i = 0; i < blocks && !m->importance; i++) {
+        half_put(out, range_block(m->x + BLOCK_SMALL * i, top, &levels, &low));
+        half_put(out + 2, low);
+        out = pack(&levels, fifth, out + 4);
+    }
+    for (size_t first = 0; first < blocks && m->importance; first += GROUP) {
+        group_start(&group, m, first);
+        if (!range_group(&group, top, &found))
+            return false;
+        for (size_t i = 0; i < group.count; i++) {
+            half_put(out, found.scale[i]);
+            half_put(out + 2, found.low[i]);
+            range_levels(group.x + BLOCK_SMALL * i, found.factor[i], found.from[i], top, &levels);
+            out = pack(&levels, fifth, out + 4);
+        }
+    }
+    return true;
+}
+
+void SET(q4_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    signed_blocks(dst, 8, false, &(struct matrix){src, rows, row_len, importance});
 }
 
 void SET(q5_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                const float *restrict importance)
 {
-    size_t blocks = rows * row_len / BLOCK_SMALL;
-    struct block_q5_0 *block = dst;
-    struct signed_found found;
-    struct levels levels;
-    struct group group;
-
-    for (size_t i = 0; i < blocks && !importance; i++) {
-        half_put(block[i].d, signed_block(src + BLOCK_SMALL * i, 16, &levels));
-        pack_fifth(&levels, block[i].qh);
-        pack_low(&levels, block[i].qs);
-    }
-    for (size_t first = 0; first < blocks && importance; first += GROUP, block += GROUP) {
-        group_start(&group, src, first, blocks, row_len, importance);
-        signed_group(&group, 16, &found);
-        for (size_t i = 0; i < group.count; i++) {
-            half_put(block[i].d, found.scale[i]);
-            signed_levels(group.x + BLOCK_SMALL * i, found.factor[i], 16, &levels);
-            pack_fifth(&levels, block[i].qh);
-            pack_low(&levels, block[i].qs);
-        }
-    }
+    signed_blocks(dst, 16, true, &(struct matrix){src, rows, row_len, importance});
 }
 
 /* Where a lane was beyond what is proven all is done anew, since the scalar kernel wants whole rows
@@ -304,61 +334,13 @@ void SET(q5_0)(void *restrict dst, const float *restrict src, size_t rows, size_
 void SET(q4_1)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                const float *restrict importance)
 {
-    size_t blocks = rows * row_len / BLOCK_SMALL;
-    struct block_q4_1 *block = dst;
-    struct range_found found;
-    struct levels levels;
-    struct group group;
-    float low;
-
-    for (size_t i = 0; i < blocks && !importance; i++) {
-        half_put(block[i].d, range_block(src + BLOCK_SMALL * i, 15, &levels, &low));
-        half_put(block[i].m, low);
-        pack_low(&levels, block[i].qs);
-    }
-    for (size_t first = 0; first < blocks && importance; first += GROUP, block += GROUP) {
-        group_start(&group, src, first, blocks, row_len, importance);
-        if (!range_group(&group, 15, &found)) {
-            scalar_q4_1(dst, src, rows, row_len, importance);
-            return;
-        }
-        for (size_t i = 0; i < group.count; i++) {
-            half_put(block[i].d, found.scale[i]);
-            half_put(block[i].m, found.low[i]);
-            range_levels(group.x + BLOCK_SMALL * i, found.factor[i], found.from[i], 15, &levels);
-            pack_low(&levels, block[i].qs);
-        }
-    }
+    if (!range_blocks(dst, 15, false, &(struct matrix){src, rows, row_len, importance}))
+        scalar_q4_1(dst, src, rows, row_len, importance);
 }
 
 void SET(q5_1)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                const float *restrict importance)
 {
-    size_t blocks = rows * row_len / BLOCK_SMALL;
-    struct block_q5_1 *block = dst;
-    struct range_found found;
-    struct levels levels;
-    struct group group;
-    float low;
-
-    for (size_t i = 0; i < blocks && !importance; i++) {
-        half_put(block[i].d, range_block(src + BLOCK_SMALL * i, 31, &levels, &low));
-        half_put(block[i].m, low);
-        pack_fifth(&levels, block[i].qh);
-        pack_low(&levels, block[i].qs);
-    }
-    for (size_t first = 0; first < blocks && importance; first += GROUP, block += GROUP) {
-        group_start(&group, src, first, blocks, row_len, importance);
-        if (!range_group(&group, 31, &found)) {
-            scalar_q5_1(dst, src, rows, row_len, importance);
-            return;
-        }
-        for (size_t i = 0; i < group.count; i++) {
-            half_put(block[i].d, found.scale[i]);
-            half_put(block[i].m, found.low[i]);
-            range_levels(group.x + BLOCK_SMALL * i, found.factor[i], found.from[i], 31, &levels);
-            pack_fifth(&levels, block[i].qh);
-            pack_low(&levels, block[i].qs);
-        }
-    }
+    if (!range_blocks(dst, 31, true, &(struct matrix){src, rows, row_len, importance}))
+        scalar_q5_1(dst, src, rows, row_len, importance);
 }
