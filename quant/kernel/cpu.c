@@ -10,8 +10,12 @@
 
 static const char *const names[CPU_SET_COUNT] = {
     [CPU_SCALAR] = "scalar",
+#ifdef HAVE_X86_SETS
     [CPU_AVX2] = "avx2",
     [CPU_AVX512] = "avx512",
+#elif defined(HAVE_NEON_SET)
+    [CPU_NEON] = "neon",
+#endif
 };
 
 const char *cpu_set_name(enum cpu_set set)
@@ -61,9 +65,10 @@ static enum cpu_set widest(void)
 
 #else
 
+/* No machine of this architecture has more or less. */
 static enum cpu_set widest(void)
 {
-    return CPU_SCALAR;
+    return CPU_SET_COUNT - 1;
 }
 
 #endif

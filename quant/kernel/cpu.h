@@ -3,11 +3,16 @@
 
 #include "config.h"
 
-/* The instruction sets for which there are kernels; each holds what the one before it has. */
+/* The instruction sets of this architecture for which there are kernels; each holds what the one
+ * before it has. */
 enum cpu_set {
-    CPU_SCALAR, /* what every machine of this architecture has */
+    CPU_SCALAR, /* plain C */
+#ifdef HAVE_X86_SETS
     CPU_AVX2,   /* x86-64-v3: with the half floats and bit operations of the same processors */
     CPU_AVX512, /* x86-64-v4: F, BW, CD, DQ, VL */
+#elif defined(HAVE_NEON_SET)
+    CPU_NEON, /* what every AArch64 machine has */
+#endif
     CPU_SET_COUNT,
 };
 

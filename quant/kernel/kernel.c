@@ -47,6 +47,8 @@ static const struct kernel_set *const sets[CPU_SET_COUNT] = {
 #ifdef HAVE_X86_SETS
     [CPU_AVX2] = &avx2_kernels,
     [CPU_AVX512] = &avx512_kernels,
+#elif defined(HAVE_NEON_SET)
+    [CPU_NEON] = &neon_kernels,
 #endif
 };
 

@@ -12,6 +12,8 @@
 #include "quant/kernel/lanes_avx512.h"
 #elif defined(__AVX2__)
 #include "quant/kernel/lanes_avx2.h"
+#elif defined(__aarch64__)
+#include "quant/kernel/lanes_neon.h"
 #endif
 
 #ifdef LANES

@@ -9,6 +9,7 @@
  */
 extern const struct kernel_set avx2_kernels;
 extern const struct kernel_set avx512_kernels;
+extern const struct kernel_set neon_kernels;
 
 #ifdef SET_PREFIX
 

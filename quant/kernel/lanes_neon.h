@@ -1,0 +1,236 @@
+#ifndef QUANT_KERNEL_LANES_NEON_H
+#define QUANT_KERNEL_LANES_NEON_H
+
+/*
+ * Four floats at once, with what every AArch64 machine has: see lanes.h. Its own minimum, maximum
+ * and conversions to integers differ from those of x86-64 where a number is NaN or too large, so
+ * they are made of what does not.
+ */
+#ifdef __aarch64__
+
+#include <arm_neon.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quant/kernel/inline.h"
+
+#define LANES 4
+
+typedef float32x4_t vf;
+typedef int32x4_t vi;
+typedef uint32x4_t vm; /* all bits of a lane, or none */
+
+INLINE vf vf_all(float value)
+{
+    return vdupq_n_f32(value);
+}
+
+INLINE vf vf_load(const float *from)
+{
+    return vld1q_f32(from);
+}
+
+INLINE void vf_store(float *to, vf a)
+{
+    vst1q_f32(to, a);
+}
+
+INLINE vf vf_load_half(const void *from)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(from)));
+}
+
+INLINE void vf_store_half(void *to, vf a)
+{
+    vst1_u8(to, vreinterpret_u8_f16(vcvt_f16_f32(a)));
+}
+
+INLINE vm vf_less(vf a, vf b)
+{
+    return vcltq_f32(a, b);
+}
+
+INLINE vm vf_at_most(vf a, vf b)
+{
+    return vcleq_f32(a, b);
+}
+
+INLINE vm vf_equal(vf a, vf b)
+{
+    return vceqq_f32(a, b);
+}
+
+INLINE vm vm_and(vm a, vm b)
+{
+    return vandq_u32(a, b);
+}
+
+INLINE vm vm_not(vm a)
+{
+    return vmvnq_u32(a);
+}
+
+INLINE bool vm_any(vm a)
+{
+    return vmaxvq_u32(a) != 0;
+}
+
+INLINE vf vf_select(vm mask, vf a, vf b)
+{
+    return vbslq_f32(mask, a, b);
+}
+
+INLINE vf vf_min(vf a, vf b)
+{
+    return vf_select(vf_less(a, b), a, b);
+}
+
+INLINE vf vf_max(vf a, vf b)
+{
+    return vf_select(vf_less(b, a), a, b);
+}
+
+INLINE vf vf_sqrt(vf a)
+{
+    return vsqrtq_f32(a);
+}
+
+INLINE vf vf_abs(vf a)
+{
+    return vabsq_f32(a);
+}
+
+INLINE vf vf_negate(vf a)
+{
+    return vnegq_f32(a);
+}
+
+INLINE vf vf_rint(vf a)
+{
+    return vrndnq_f32(a);
+}
+
+INLINE vi vi_all(int32_t value)
+{
+    return vdupq_n_s32(value);
+}
+
+INLINE vi vi_add(vi a, vi b)
+{
+    return vaddq_s32(a, b);
+}
+
+INLINE vi vi_and(vi a, vi b)
+{
+    return vandq_s32(a, b);
+}
+
+INLINE vi vi_min(vi a, vi b)
+{
+    return vminq_s32(a, b);
+}
+
+INLINE vi vi_max(vi a, vi b)
+{
+    return vmaxq_s32(a, b);
+}
+
+INLINE vi vi_bits(vf a)
+{
+    return vreinterpretq_s32_f32(a);
+}
+
+INLINE vi vi_or(vi a, vi b)
+{
+    return vorrq_s32(a, b);
+}
+
+INLINE vi vi_xor(vi a, vi b)
+{
+    return veorq_s32(a, b);
+}
+
+INLINE vi vi_shift_left(vi a, unsigned bits)
+{
+    return vshlq_s32(a, vdupq_n_s32((int32_t)bits));
+}
+
+INLINE vf vi_floats(vi a)
+{
+    return vreinterpretq_f32_s32(a);
+}
+
+INLINE uint32_t vi_test(vi a, int32_t bit)
+{
+    const uint32x4_t lane = {1, 2, 4, 8};
+
+    return vaddvq_u32(vandq_u32(vtstq_s32(a, vi_all(bit)), lane));
+}
+
+INLINE int32_t vi_largest(vi a)
+{
+    return vmaxvq_s32(a);
+}
+
+INLINE float vf_least(vf a)
+{
+    return vminvq_f32(a);
+}
+
+INLINE float vf_largest(vf a)
+{
+    return vmaxvq_f32(a);
+}
+
+INLINE vf vf_from(vi a)
+{
+    return vcvtq_f32_s32(a);
+}
+
+/* -2^31 is INT32_MIN itself, so it may count as too large. */
+INLINE vi vi_cut(vf a)
+{
+    return vbslq_s32(vcltq_f32(vabsq_f32(a), vdupq_n_f32(0x1p31f)), vcvtq_s32_f32(a),
+                     vdupq_n_s32(INT32_MIN));
+}
+
+INLINE void vi_store_bytes(uint8_t *to, vi a)
+{
+    const uint16x4_t half = vmovn_u32(vreinterpretq_u32_s32(a));
+    const uint8x8_t bytes = vmovn_u16(vcombine_u16(half, half));
+    uint32_t four = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
+
+    __builtin_memcpy(to, &four, sizeof(four));
+}
+
+/* A vector is one quarter here. */
+INLINE vf lanes_quarters(const float *from, size_t stride)
+{
+    (void)stride;
+    return vld1q_f32(from);
+}
+
+INLINE vf lanes_low(vf a, vf b)
+{
+    return vzip1q_f32(a, b);
+}
+
+INLINE vf lanes_high(vf a, vf b)
+{
+    return vzip2q_f32(a, b);
+}
+
+INLINE vf lanes_first(vf a, vf b)
+{
+    return vcombine_f32(vget_low_f32(a), vget_low_f32(b));
+}
+
+INLINE vf lanes_second(vf a, vf b)
+{
+    return vcombine_f32(vget_high_f32(a), vget_high_f32(b));
+}
+
+#endif
+
+#endif
