@@ -121,7 +121,8 @@ static void check_refusals(void)
     refused("[\"\\ud800\"]", "invalid");
     refused("[\"a\\", "invalid escape");
     refused("[\"\n\"]", "unexpected newline");
-    refused_size("[1,\n \"a\0b\"]", 11, DEFECT_NOWHERE, "line 2:");
+    refused_size("[1,\n \"a\0b\"]", 11, DEFECT_NOWHERE, "control character 0x0");
+    refused_size("[1,\n 2 3]", 10, 8, "expected near '3'");
 }
 
 /* Depth is refused before the stack is used, width before the memory is. */

@@ -1,5 +1,6 @@
 #include "quant/format/json_scan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define DEPTH_MAX 128
@@ -56,14 +57,18 @@ void json_scan_start(struct json_scan *scan, char *text, size_t size)
         scan->at = text;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void skip_blanks(struct json_scan *scan)
 {
-    while (scan->at < scan->end && strchr(" \t\r\n", *scan->at) && *scan->at)
+    while (scan->at < scan->end && is_blank(*scan->at))
         scan->at++;
 }
 
-/* The next character that is no blank, or 0. */
-static char peek(struct json_scan *scan)
+char json_scan_peek(struct json_scan *scan)
 {
     if (scan->fault)
         return 0;
@@ -73,7 +78,7 @@ static char peek(struct json_scan *scan)
 
 static bool expect(struct json_scan *scan, char c, const char *fault)
 {
-    if (peek(scan) != c)
+    if (json_scan_peek(scan) != c)
         return json_scan_fail(scan, fault);
     scan->at++;
     return true;
@@ -86,7 +91,7 @@ bool json_scan_open(struct json_scan *scan, char bracket)
 
 bool json_scan_more(struct json_scan *scan, char bracket, bool first)
 {
-    char c = peek(scan);
+    char c = json_scan_peek(scan);
 
     if (c == bracket) {
         scan->at++;
@@ -206,7 +211,7 @@ bool json_scan_string(struct json_scan *scan, const char **text, size_t *size)
 
 bool json_scan_u64(struct json_scan *scan, uint64_t *value)
 {
-    char c = peek(scan);
+    char c = json_scan_peek(scan);
     const char *first = scan->at;
 
     *value = 0;
@@ -281,7 +286,7 @@ static bool skip_word(struct json_scan *scan)
 
 static bool skip(struct json_scan *scan, unsigned depth)
 {
-    char open = peek(scan), close = open == '{' ? '}' : ']';
+    char open = json_scan_peek(scan), close = open == '{' ? '}' : ']';
     const char *text;
     size_t size;
 
@@ -303,6 +308,60 @@ static bool skip(struct json_scan *scan, unsigned depth)
 bool json_scan_skip(struct json_scan *scan)
 {
     return !scan->fault && skip(scan, 1);
+}
+
+bool json_scan_double(struct json_scan *scan, double *value)
+{
+    char copy[64], *first;
+
+    (void)json_scan_peek(scan);
+    first = scan->at;
+    if (scan->fault || !skip_number(scan))
+        return false;
+    if ((size_t)(scan->at - first) >= sizeof(copy))
+        return json_scan_fail(scan, "a number that is too long");
+    memcpy(copy, first, (size_t)(scan->at - first));
+    copy[scan->at - first] = 0;
+    *value = strtod(copy, NULL);
+    return true;
+}
+
+/* The string whose quote is next. */
+static bool pass_string(struct json_scan *scan)
+{
+    for (scan->at++; scan->at < scan->end && *scan->at != '"'; scan->at++)
+        if (*scan->at == '\\' && scan->end - scan->at > 1)
+            scan->at++;
+    if (scan->at == scan->end)
+        return json_scan_fail(scan, "the JSON text ends here");
+    scan->at++;
+    return true;
+}
+
+bool json_scan_pass(struct json_scan *scan)
+{
+    unsigned depth = 0;
+    char c;
+
+    do {
+        c = json_scan_peek(scan);
+        if (c == 0)
+            return json_scan_fail(scan, "the JSON text ends here");
+        if (c == '"') {
+            if (!pass_string(scan))
+                return false;
+            continue;
+        }
+        if (depth == 0 && c != '{' && c != '[' && strchr(",:]}", c))
+            return json_scan_fail(scan, "broken JSON");
+        depth += c == '{' || c == '[';
+        depth -= c == '}' || c == ']';
+        scan->at++;
+        if (depth == 0 && c != '}' && c != ']') /* a number or a word, whole */
+            while (scan->at < scan->end && !is_blank(*scan->at) && !at_one_of(scan, ",:]}"))
+                scan->at++;
+    } while (depth > 0);
+    return true;
 }
 
 bool json_scan_end(struct json_scan *scan)

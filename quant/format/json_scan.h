@@ -25,6 +25,9 @@ uint64_t json_scan_offset(const struct json_scan *scan);
 /* Fails with `fault`, unless there is one already. */
 bool json_scan_fail(struct json_scan *scan, const char *fault);
 
+/* The next character that is no blank, which stays; 0: there is none, or a fault. */
+char json_scan_peek(struct json_scan *scan);
+
 /* Opens an object or an array: `bracket` is '{' or '['. */
 bool json_scan_open(struct json_scan *scan, char bracket);
 /* Is there one more element before `bracket`, which is passed else? `first`: none was read yet. */
@@ -36,8 +39,12 @@ bool json_scan_name(struct json_scan *scan, const char **text, size_t *size);
 bool json_scan_string(struct json_scan *scan, const char **text, size_t *size);
 /* Digits alone: no sign, no fraction, no exponent. */
 bool json_scan_u64(struct json_scan *scan, uint64_t *value);
+/* Any number. */
+bool json_scan_double(struct json_scan *scan, double *value);
 /* Any value, nested up to 128 deep. */
 bool json_scan_skip(struct json_scan *scan);
+/* Likewise, but nothing of the text is changed or checked but brackets and the ends of strings. */
+bool json_scan_pass(struct json_scan *scan);
 /* Nothing but blanks is left. */
 bool json_scan_end(struct json_scan *scan);
 
