@@ -111,8 +111,8 @@ int json_parse(const char *name, char *text, size_t size, enum json_numbers numb
         return 0;
     if (json_error_code(&error) == json_error_out_of_memory)
         return -ENOMEM;
-    return defect_set(defect, EINVAL, error.position > 0 ? (uint64_t)error.position : 0,
-                      "%s: %s", name, error.text);
+    return defect_set(defect, EINVAL, error.position > 0 ? (uint64_t)error.position : 0, "%s: %s",
+                      name, error.text);
 }
 
 json_t *json_member(const json_t *object, const char *key)
