@@ -35,6 +35,31 @@ void hf_narrow(struct hf_slice *slice, unsigned dim, uint64_t first, uint64_t co
         narrowed->stride = UINT64_MAX;
 }
 
+bool hf_split(struct hf_slice *slice, unsigned dim, uint64_t inner)
+{
+    struct hf_dim whole;
+
+    assert(dim < slice->dim_count);
+    whole = slice->dims[dim];
+    if (slice->dim_count == HF_DIMS_MAX || inner == 0 || whole.count % inner != 0)
+        return false;
+    for (unsigned i = slice->dim_count++; i > dim; i--)
+        slice->dims[i] = slice->dims[i - 1];
+    /* Strides of checked shapes: the product is within the tensor unless `whole` is. */
+    slice->dims[dim] = (struct hf_dim){whole.count / inner, whole.stride * inner};
+    slice->dims[dim + 1] = (struct hf_dim){inner, whole.stride};
+    return true;
+}
+
+void hf_swap(struct hf_slice *slice, unsigned a, unsigned b)
+{
+    struct hf_dim kept = slice->dims[a];
+
+    assert(a < slice->dim_count && b < slice->dim_count);
+    slice->dims[a] = slice->dims[b];
+    slice->dims[b] = kept;
+}
+
 struct hf_slice hf_rows(const struct hf_weights *weights, uint32_t tensor, uint64_t first,
                         uint64_t count)
 {

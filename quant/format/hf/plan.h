@@ -130,6 +130,11 @@ struct hf_slice hf_transpose(const struct hf_weights *weights, uint32_t tensor);
  */
 bool hf_permute(const struct hf_weights *weights, uint32_t tensor, uint64_t heads,
                 struct hf_slice *slice);
+/* Makes two dimensions of dimension `dim`: of `inner` elements each the inner one. False: it does
+ * not divide so, or there are no more dimensions to have. */
+MUST_USE bool hf_split(struct hf_slice *slice, unsigned dim, uint64_t inner);
+/* Exchanges two dimensions. */
+void hf_swap(struct hf_slice *slice, unsigned a, unsigned b);
 /* Narrows dimension `dim` of a slice to [first, first + count), every step-th. */
 void hf_narrow(struct hf_slice *slice, unsigned dim, uint64_t first, uint64_t count, uint64_t step);
 

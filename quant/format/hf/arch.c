@@ -1,0 +1,50 @@
+#include "quant/format/hf/arch.h"
+
+#include <string.h>
+
+/* The pages of the table. */
+static const struct hf_arch *const pages[] = {
+    hf_arch_llama,      hf_arch_qwen,     hf_arch_qwen_linear, hf_arch_gemma,
+    hf_arch_gemma_late, hf_arch_deepseek, hf_arch_glm,         hf_arch_gptoss,
+    hf_arch_phi,        hf_arch_bert,     hf_arch_lfm,         hf_arch_mamba,
+    hf_arch_falcon,     hf_arch_t5,       hf_arch_others,      hf_arch_more,
+};
+
+/* Is the word one of those of a list separated by blanks? */
+static bool among(const char *word, const char *list)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == list || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+const struct hf_arch *hf_arch_find(const struct hf_config *config)
+{
+    const char *class_name = hf_config_architecture(config);
+
+    for (size_t i = 0; *class_name && i < sizeof(pages) / sizeof(pages[0]); i++)
+        for (const struct hf_arch *arch = pages[i]; arch->name; arch++)
+            if (among(class_name, arch->classes) && (!arch->fits || arch->fits(config)))
+                return arch;
+    return NULL;
+}
+
+void hf_arch_list(char *text, size_t size)
+{
+    size_t length = 0;
+    int written;
+
+    if (size > 0)
+        text[0] = '\0';
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+        for (const struct hf_arch *arch = pages[i]; arch->name; arch++) {
+            written =
+                snprintf(text + length, size - length, "%s%s", length ? " " : "", arch->classes);
+            if (written < 0 || (size_t)written >= size - length)
+                return;
+            length += (size_t)written;
+        }
+}
