@@ -50,7 +50,7 @@ struct hf_key {
  * one of those. # is the layer. A name that begins with "." goes on behind "model.layers.#", its
  * GGUF name behind "blk.#". A list ends with NULL.
  */
-struct hf_name {
+struct hf_tensor_name {
     const char *from, *to;
 };
 
@@ -82,7 +82,7 @@ struct hf_arch {
     unsigned vocab_multiple; /* the token list is padded to one of it; 0: it is not */
     const char *pre;         /* see struct hf_tokenizer_rules; NULL: none */
     const struct hf_key *keys;
-    const struct hf_name *names[HF_NAME_LISTS];
+    const struct hf_tensor_name *names[HF_NAME_LISTS];
     const struct hf_rule *rules; /* NULL: none */
     const struct hf_stack *stack;
     bool drops_next; /* tensors of layers beyond those of the config are dropped */
@@ -207,12 +207,12 @@ MUST_USE int hf_add_slice(struct hf_model *model, const struct hf_slice *slice);
 MUST_USE int hf_write(struct hf_model *model, const struct hf_source *source, const char *name,
                       const struct hf_slice *slice);
 /* Finds the GGUF name of a name. */
-MUST_USE int hf_name_find(const struct hf_model *model, const struct hf_source *source,
-                          const char *name, char gguf[HF_NAME_MAX]);
+MUST_USE int hf_tensor_name_find(const struct hf_model *model, const struct hf_source *source,
+                                 const char *name, char gguf[HF_NAME_MAX]);
 /* Gives the source a name, and the layer that is in it. */
 void hf_source_name(struct hf_source *source, const char *name);
 /* Does the name fit the pattern, as in struct hf_rule? */
-bool hf_name_fits(const char *name, const char *pattern);
+bool hf_tensor_name_fits(const char *name, const char *pattern);
 
 /* Rules that many share. */
 int hf_rule_drop(struct hf_model *model, const struct hf_source *source);
@@ -258,15 +258,15 @@ void hf_stack_free(struct hf_model *model);
 extern const struct hf_stack hf_stack_mlp; /* mlp.experts: down, gate, up */
 extern const struct hf_stack hf_stack_mlp_gate_first;
 
-extern const struct hf_name hf_names_ends[];      /* embedding, last norm, head */
-extern const struct hf_name hf_names_attention[]; /* q, k, v, o */
-extern const struct hf_name hf_names_qk_norm[];
-extern const struct hf_name hf_names_mlp[];    /* gate, up, down */
-extern const struct hf_name hf_names_norms[];  /* before attention, before the MLP */
-extern const struct hf_name hf_names_norms4[]; /* before and behind both */
-extern const struct hf_name hf_names_experts[];
-extern const struct hf_name hf_names_shared_experts[];
-extern const struct hf_name hf_names_shared_expert[];
-extern const struct hf_name hf_names_next[]; /* layers that predict one token more */
+extern const struct hf_tensor_name hf_names_ends[];      /* embedding, last norm, head */
+extern const struct hf_tensor_name hf_names_attention[]; /* q, k, v, o */
+extern const struct hf_tensor_name hf_names_qk_norm[];
+extern const struct hf_tensor_name hf_names_mlp[];    /* gate, up, down */
+extern const struct hf_tensor_name hf_names_norms[];  /* before attention, before the MLP */
+extern const struct hf_tensor_name hf_names_norms4[]; /* before and behind both */
+extern const struct hf_tensor_name hf_names_experts[];
+extern const struct hf_tensor_name hf_names_shared_experts[];
+extern const struct hf_tensor_name hf_names_shared_expert[];
+extern const struct hf_tensor_name hf_names_next[]; /* layers that predict one token more */
 
 #endif

@@ -17,7 +17,7 @@ static const struct hf_key bert_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name bert_names[] = {
+static const struct hf_tensor_name bert_names[] = {
     {"embeddings.word_embeddings", "token_embd"},
     {"embeddings.position_embeddings", "position_embd"},
     {"embeddings.token_type_embeddings", "token_types"},
@@ -124,7 +124,7 @@ static const struct hf_key roberta_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name classifier_names[] = {
+static const struct hf_tensor_name classifier_names[] = {
     {"classifier.dense", "cls"},
     {"classifier.out_proj", "cls.output"},
     {NULL, NULL},
@@ -208,7 +208,7 @@ static const struct hf_key modern_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name modern_names[] = {
+static const struct hf_tensor_name modern_names[] = {
     {"embeddings.tok_embeddings", "token_embd"},
     {"embeddings.norm", "token_embd_norm"},
     {"final_norm", "output_norm"},
@@ -271,7 +271,7 @@ static const struct hf_key nomic_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name nomic_names[] = {
+static const struct hf_tensor_name nomic_names[] = {
     {"embeddings.word_embeddings", "token_embd"},
     {"embeddings.token_type_embeddings", "token_types"},
     {"emb_ln", "token_embd_norm"},

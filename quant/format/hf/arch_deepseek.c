@@ -143,7 +143,7 @@ static const struct hf_key dsa_keys[] = {
 /* --- tensors ------------------------------------------------------------------------------------
  */
 
-static const struct hf_name latent_names[] = {
+static const struct hf_tensor_name latent_names[] = {
     {".self_attn.q_a_proj", ".attn_q_a"},
     {".self_attn.q_a_layernorm", ".attn_q_a_norm"},
     {".self_attn.q_b_proj", ".attn_q_b"},
@@ -154,7 +154,7 @@ static const struct hf_name latent_names[] = {
     {NULL, NULL},
 };
 
-static const struct hf_name indexer_names[] = {
+static const struct hf_tensor_name indexer_names[] = {
     {".self_attn.indexer.k_norm", ".indexer.k_norm"},
     {".self_attn.indexer.weights_proj", ".indexer.proj"},
     {".self_attn.indexer.wk", ".indexer.attn_k"},
@@ -162,7 +162,7 @@ static const struct hf_name indexer_names[] = {
     {NULL, NULL},
 };
 
-static const struct hf_name fused_names[] = {
+static const struct hf_tensor_name fused_names[] = {
     {".mlp.experts.gate_up_proj", ".ffn_gate_up_exps"},
     {NULL, NULL},
 };

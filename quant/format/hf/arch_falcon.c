@@ -40,7 +40,7 @@ static const struct hf_key falcon_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name falcon_names[] = {
+static const struct hf_tensor_name falcon_names[] = {
     {"transformer.word_embeddings", "token_embd"},
     {"transformer.ln_f", "output_norm"},
     {"lm_head", "output"},
@@ -159,7 +159,7 @@ static const struct hf_key h1_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name h1_names[] = {
+static const struct hf_tensor_name h1_names[] = {
     {"model.embed_tokens", "token_embd"},
     {"model.final_layernorm", "output_norm"},
     {"lm_head", "output"},
@@ -206,11 +206,11 @@ static int fold(struct hf_model *model, const struct hf_source *source)
         {"*embed_tokens.*", "embedding_multiplier", 0},
     };
 
-    if (hf_name_fits(source->name, "*.k_proj.*"))
+    if (hf_tensor_name_fits(source->name, "*.k_proj.*"))
         return hf_rule_scale(model, source, multiplier(model, "key_multiplier", 0),
                              multiplier(model, "attention_in_multiplier", 0));
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (hf_name_fits(source->name, table[i].pattern))
+        if (hf_tensor_name_fits(source->name, table[i].pattern))
             return hf_rule_scale(model, source, multiplier(model, table[i].name, table[i].i), 1);
     return hf_source_refuse(model, source, "no multiplier belongs to it");
 }

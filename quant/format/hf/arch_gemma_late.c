@@ -8,7 +8,7 @@
 
 #define ROPE_MAX 65536
 
-static const struct hf_name late_names[] = {
+static const struct hf_tensor_name late_names[] = {
     {"model.embed_tokens_per_layer", "per_layer_token_embd"},
     {"model.per_layer_model_projection", "per_layer_model_proj"},
     {"model.per_layer_projection_norm", "per_layer_proj_norm"},
@@ -87,7 +87,7 @@ static const struct hf_key gemma3n_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name gemma3n_names[] = {
+static const struct hf_tensor_name gemma3n_names[] = {
     {"model.altup_projections", "altup_proj"},
     {"model.altup_unembed_projections", "altup_unembd_proj"},
     {".altup.correct_output_scale", ".altup_correct_scale"},
@@ -272,7 +272,7 @@ static const struct hf_key gemma4_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name gemma4_names[] = {
+static const struct hf_tensor_name gemma4_names[] = {
     {".experts.down_proj", ".ffn_down_exps"},
     {".experts.gate_up_proj", ".ffn_gate_up_exps"},
     {".layer_scalar", ".layer_output_scale"},

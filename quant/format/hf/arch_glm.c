@@ -17,7 +17,7 @@ static const struct hf_key glm4_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name glm4_names[] = {
+static const struct hf_tensor_name glm4_names[] = {
     {".input_layernorm", ".attn_norm"},
     {".post_self_attn_layernorm", ".post_attention_norm"},
     {".post_attention_layernorm", ".ffn_norm"},
@@ -119,7 +119,7 @@ static const struct hf_key glm4moe_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name glm4moe_names[] = {
+static const struct hf_tensor_name glm4moe_names[] = {
     {".input_layernorm", ".attn_norm"},
     {".post_attention_layernorm", ".post_attention_norm"},
     {NULL, NULL},

@@ -10,7 +10,7 @@ static const struct hf_key gptoss_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name gptoss_names[] = {
+static const struct hf_tensor_name gptoss_names[] = {
     {".input_layernorm", ".attn_norm"},
     {".post_attention_layernorm", ".post_attention_norm"},
     {".self_attn.sinks.weight", ".attn_sinks.weight"},
@@ -29,7 +29,7 @@ static int write_blocks(struct hf_model *model, const struct hf_source *blocks, 
     struct hf_slice slice = {.kind = HF_MXFP4, .tensor = blocks->tensor, .scale = scales};
     uint64_t ne[4] = {32 * shape[2], shape[1] / step, shape[0], 1};
     char gguf[HF_NAME_MAX];
-    int r = hf_name_find(model, blocks, name, gguf);
+    int r = hf_tensor_name_find(model, blocks, name, gguf);
 
     if (r < 0)
         return r;

@@ -61,7 +61,7 @@ static const struct hf_key lfm2moe_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name lfm2_names[] = {
+static const struct hf_tensor_name lfm2_names[] = {
     {"model.embed_tokens", "token_embd"},
     {"model.embedding_norm", "token_embd_norm"},
     {"lm_head", "output"},
@@ -79,7 +79,7 @@ static const struct hf_name lfm2_names[] = {
     {NULL, NULL},
 };
 
-static const struct hf_name expert_names[] = {
+static const struct hf_tensor_name expert_names[] = {
     {".feed_forward.gate", ".ffn_gate_inp"},
     {".feed_forward.expert_bias", ".exp_probs_b.bias"},
     {".feed_forward.experts.w1", ".ffn_gate_exps"},

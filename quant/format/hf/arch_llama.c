@@ -20,7 +20,7 @@ static const struct hf_key llama_keys[] = {
 /* --- Llama, Mistral, Mixtral --------------------------------------------------------------------
  */
 
-static const struct hf_name mixtral_names[] = {
+static const struct hf_tensor_name mixtral_names[] = {
     {".block_sparse_moe.gate", ".ffn_gate_inp"},
     {".block_sparse_moe.experts.w1", ".ffn_gate_exps"},
     {".block_sparse_moe.experts.w2", ".ffn_down_exps"},
@@ -114,7 +114,7 @@ static const struct hf_key llama4_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name llama4_names[] = {
+static const struct hf_tensor_name llama4_names[] = {
     {".feed_forward.gate_proj", ".ffn_gate"},
     {".feed_forward.up_proj", ".ffn_up"},
     {".feed_forward.down_proj", ".ffn_down"},

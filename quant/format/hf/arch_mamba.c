@@ -143,7 +143,7 @@ static const struct hf_key hybrid_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name expert_names[] = {
+static const struct hf_tensor_name expert_names[] = {
     {".block_sparse_moe.router.layer", ".ffn_gate_inp"},
     {".block_sparse_moe.gate", ".ffn_gate_exps"},
     {".block_sparse_moe.up", ".ffn_up_exps"},
@@ -155,14 +155,14 @@ static const struct hf_name expert_names[] = {
 };
 
 /* The same MLP is that of a layer where there are no experts. */
-static const struct hf_name dense_names[] = {
+static const struct hf_tensor_name dense_names[] = {
     {".shared_mlp.gate", ".ffn_gate"},
     {".shared_mlp.up", ".ffn_up"},
     {".shared_mlp.output_linear", ".ffn_down"},
     {NULL, NULL},
 };
 
-static const struct hf_name mamba_names[] = {MAMBA_NAMES(".mamba"), {NULL, NULL}};
+static const struct hf_tensor_name mamba_names[] = {MAMBA_NAMES(".mamba"), {NULL, NULL}};
 
 /* The first half of the rows is gate's, the second one up's. */
 static int split_linear(struct hf_model *model, const struct hf_source *source)
@@ -339,7 +339,7 @@ static const struct hf_key nemotron_moe_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name nemotron_names[] = {
+static const struct hf_tensor_name nemotron_names[] = {
     {"model.embeddings", "token_embd"},
     {"model.norm_f", "output_norm"},
     {"lm_head", "output"},

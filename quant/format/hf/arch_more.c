@@ -25,7 +25,7 @@ static const struct hf_key exaone4_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name behind_names[] = {
+static const struct hf_tensor_name behind_names[] = {
     {".post_attention_layernorm", ".post_attention_norm"},
     {".post_feedforward_layernorm", ".post_ffw_norm"},
     {NULL, NULL},
@@ -58,7 +58,7 @@ static const struct hf_key ernie_moe_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name ernie_names[] = {
+static const struct hf_tensor_name ernie_names[] = {
     {".mlp.moe_statics.e_score_correction", ".exp_probs_b"},
     {NULL, NULL},
 };
@@ -125,7 +125,7 @@ static const struct hf_key hunyuan_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name hunyuan_names[] = {
+static const struct hf_tensor_name hunyuan_names[] = {
     {".self_attn.query_layernorm", ".attn_q_norm"},
     {".self_attn.key_layernorm", ".attn_k_norm"},
     {NULL, NULL},
@@ -146,7 +146,7 @@ static const struct hf_key minimax_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name minimax_names[] = {
+static const struct hf_tensor_name minimax_names[] = {
     {".block_sparse_moe.gate", ".ffn_gate_inp"},
     {".block_sparse_moe.e_score_correction", ".exp_probs_b"},
     {".block_sparse_moe.experts.w1", ".ffn_gate_exps"},
@@ -161,7 +161,7 @@ static const struct hf_stack minimax_stack = {"model.layers.#.block_sparse_moe.e
 /* --- InternLM 2 ---------------------------------------------------------------------------------
  */
 
-static const struct hf_name internlm2_names[] = {
+static const struct hf_tensor_name internlm2_names[] = {
     {"model.tok_embeddings", "token_embd"},
     {"model.norm", "output_norm"},
     {"output", "output"},
@@ -253,7 +253,7 @@ static const struct hf_key cohere2_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name cohere2_names[] = {
+static const struct hf_tensor_name cohere2_names[] = {
     {"model.embed_tokens", "token_embd"},
     {"model.norm", "output_norm"},
     {".input_layernorm", ".attn_norm"},
@@ -310,7 +310,7 @@ static const struct hf_key apertus_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name apertus_names[] = {
+static const struct hf_tensor_name apertus_names[] = {
     {".attention_layernorm", ".attn_norm"},
     {".feedforward_layernorm", ".ffn_norm"},
     {NULL, NULL},
@@ -381,7 +381,7 @@ static const struct hf_key laguna_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name laguna_names[] = {
+static const struct hf_tensor_name laguna_names[] = {
     {".self_attn.g_proj", ".attn_gate"},
     {".mlp.experts.e_score_correction", ".exp_probs_b"},
     {NULL, NULL},
@@ -452,7 +452,7 @@ static const struct hf_key bailing_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name bailing_names[] = {
+static const struct hf_tensor_name bailing_names[] = {
     {"model.word_embeddings", "token_embd"},
     {"model.norm", "output_norm"},
     {"lm_head", "output"},

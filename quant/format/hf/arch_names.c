@@ -5,14 +5,14 @@
 
 #include "quant/format/hf/arch.h"
 
-const struct hf_name hf_names_ends[] = {
+const struct hf_tensor_name hf_names_ends[] = {
     {"model.embed_tokens", "token_embd"},
     {"model.norm", "output_norm"},
     {"lm_head", "output"},
     {NULL, NULL},
 };
 
-const struct hf_name hf_names_attention[] = {
+const struct hf_tensor_name hf_names_attention[] = {
     {".self_attn.q_proj", ".attn_q"},
     {".self_attn.k_proj", ".attn_k"},
     {".self_attn.v_proj", ".attn_v"},
@@ -20,26 +20,26 @@ const struct hf_name hf_names_attention[] = {
     {NULL, NULL},
 };
 
-const struct hf_name hf_names_qk_norm[] = {
+const struct hf_tensor_name hf_names_qk_norm[] = {
     {".self_attn.q_norm", ".attn_q_norm"},
     {".self_attn.k_norm", ".attn_k_norm"},
     {NULL, NULL},
 };
 
-const struct hf_name hf_names_mlp[] = {
+const struct hf_tensor_name hf_names_mlp[] = {
     {".mlp.gate_proj", ".ffn_gate"},
     {".mlp.up_proj", ".ffn_up"},
     {".mlp.down_proj", ".ffn_down"},
     {NULL, NULL},
 };
 
-const struct hf_name hf_names_norms[] = {
+const struct hf_tensor_name hf_names_norms[] = {
     {".input_layernorm", ".attn_norm"},
     {".post_attention_layernorm", ".ffn_norm"},
     {NULL, NULL},
 };
 
-const struct hf_name hf_names_norms4[] = {
+const struct hf_tensor_name hf_names_norms4[] = {
     {".input_layernorm", ".attn_norm"},
     {".post_attention_layernorm", ".post_attention_norm"},
     {".pre_feedforward_layernorm", ".ffn_norm"},
@@ -47,7 +47,7 @@ const struct hf_name hf_names_norms4[] = {
     {NULL, NULL},
 };
 
-const struct hf_name hf_names_experts[] = {
+const struct hf_tensor_name hf_names_experts[] = {
     {".mlp.gate", ".ffn_gate_inp"},
     {".mlp.gate.e_score_correction", ".exp_probs_b"},
     {".mlp.experts.down_proj", ".ffn_down_exps"},
@@ -56,14 +56,14 @@ const struct hf_name hf_names_experts[] = {
     {NULL, NULL},
 };
 
-const struct hf_name hf_names_shared_experts[] = {
+const struct hf_tensor_name hf_names_shared_experts[] = {
     {".mlp.shared_experts.down_proj", ".ffn_down_shexp"},
     {".mlp.shared_experts.gate_proj", ".ffn_gate_shexp"},
     {".mlp.shared_experts.up_proj", ".ffn_up_shexp"},
     {NULL, NULL},
 };
 
-const struct hf_name hf_names_shared_expert[] = {
+const struct hf_tensor_name hf_names_shared_expert[] = {
     {".mlp.shared_expert.down_proj", ".ffn_down_shexp"},
     {".mlp.shared_expert.gate_proj", ".ffn_gate_shexp"},
     {".mlp.shared_expert.up_proj", ".ffn_up_shexp"},
@@ -76,7 +76,7 @@ const struct hf_stack hf_stack_mlp = {"model.layers.#.mlp.experts.",
 const struct hf_stack hf_stack_mlp_gate_first = {"model.layers.#.mlp.experts.",
                                                  {"gate_proj", "up_proj", "down_proj"}};
 
-const struct hf_name hf_names_next[] = {
+const struct hf_tensor_name hf_names_next[] = {
     {".eh_proj", ".nextn.eh_proj"},
     {".embed_tokens", ".nextn.embed_tokens"},
     {".enorm", ".nextn.enorm"},
@@ -86,12 +86,12 @@ const struct hf_name hf_names_next[] = {
     {NULL, NULL},
 };
 
-bool hf_name_fits(const char *name, const char *pattern)
+bool hf_tensor_name_fits(const char *name, const char *pattern)
 {
     for (; *pattern; pattern++) {
         if (*pattern == '*') {
             for (const char *rest = name;; rest++) {
-                if (hf_name_fits(rest, pattern + 1))
+                if (hf_tensor_name_fits(rest, pattern + 1))
                     return true;
                 if (!*rest)
                     return false;
@@ -133,7 +133,7 @@ static bool is_name(const char *name, size_t length, const char *from)
 static const char *find_in(const struct hf_arch *arch, const char *name, size_t length)
 {
     for (size_t i = 0; i < HF_NAME_LISTS && arch->names[i]; i++)
-        for (const struct hf_name *at = arch->names[i]; at->from; at++)
+        for (const struct hf_tensor_name *at = arch->names[i]; at->from; at++)
             if (is_name(name, length, at->from))
                 return at->to;
     return NULL;
@@ -176,8 +176,8 @@ void hf_source_name(struct hf_source *source, const char *name)
     source->in_layer = number_of(name, &source->layer);
 }
 
-int hf_name_find(const struct hf_model *model, const struct hf_source *source, const char *name,
-                 char gguf[HF_NAME_MAX])
+int hf_tensor_name_find(const struct hf_model *model, const struct hf_source *source,
+                        const char *name, char gguf[HF_NAME_MAX])
 {
     static const char *const suffixes[] = {"", ".weight", ".bias"};
     size_t length = strlen(name), cut;

@@ -14,7 +14,7 @@ static const struct hf_key olmo2_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name behind_names[] = {
+static const struct hf_tensor_name behind_names[] = {
     {".post_attention_layernorm", ".post_attention_norm"},
     {".post_feedforward_layernorm", ".post_ffw_norm"},
     {NULL, NULL},
@@ -45,7 +45,7 @@ static const struct hf_key cohere_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name cohere_names[] = {
+static const struct hf_tensor_name cohere_names[] = {
     {"model.embed_tokens", "token_embd"},
     {"model.norm", "output_norm"},
     {".input_layernorm", ".attn_norm"},
@@ -55,13 +55,13 @@ static const struct hf_name cohere_names[] = {
 /* --- StarCoder 2, Seed OSS ----------------------------------------------------------------------
  */
 
-static const struct hf_name starcoder_names[] = {
+static const struct hf_tensor_name starcoder_names[] = {
     {".mlp.c_fc", ".ffn_up"},
     {".mlp.c_proj", ".ffn_down"},
     {NULL, NULL},
 };
 
-static const struct hf_name seed_names[] = {
+static const struct hf_tensor_name seed_names[] = {
     {".input_layernorm", ".attn_norm"},
     {".post_attention_layernorm", ".post_attention_norm"},
     {NULL, NULL},
@@ -126,7 +126,7 @@ static const struct hf_key gpt2_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name gpt2_names[] = {
+static const struct hf_tensor_name gpt2_names[] = {
     {"wte", "token_embd"},
     {"wpe", "position_embd"},
     {"ln_f", "output_norm"},

@@ -131,7 +131,7 @@ static const struct hf_key phi3_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name fused_names[] = {
+static const struct hf_tensor_name fused_names[] = {
     {".self_attn.qkv_proj", ".attn_qkv"},
     {".self_attn.o_proj", ".attn_output"},
     {".mlp.gate_up_proj", ".ffn_up"},
@@ -172,7 +172,7 @@ static const struct hf_key phi2_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name phi2_names[] = {
+static const struct hf_tensor_name phi2_names[] = {
     {"model.embed_tokens", "token_embd"},
     {"model.final_layernorm", "output_norm"},
     {"lm_head", "output"},

@@ -120,7 +120,7 @@ static const struct hf_key qwen35_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name linear_names[] = {
+static const struct hf_tensor_name linear_names[] = {
     {".linear_attn.A_log", ".ssm_a"},
     {".linear_attn.conv1d", ".ssm_conv1d"},
     {".linear_attn.dt_bias", ".ssm_dt.bias"},

@@ -52,7 +52,7 @@ static const struct hf_key t5_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_name encoder_names[] = {
+static const struct hf_tensor_name encoder_names[] = {
     {"shared", "token_embd"},
     {"encoder.final_layer_norm", "enc.output_norm"},
     {"encoder.block.#.layer.0.SelfAttention.q", "enc.blk.#.attn_q"},
@@ -69,7 +69,7 @@ static const struct hf_name encoder_names[] = {
     {NULL, NULL},
 };
 
-static const struct hf_name decoder_names[] = {
+static const struct hf_tensor_name decoder_names[] = {
     {"lm_head", "output"},
     {"decoder.final_layer_norm", "dec.output_norm"},
     {"decoder.block.#.layer.0.SelfAttention.q", "dec.blk.#.attn_q"},

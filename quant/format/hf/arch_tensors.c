@@ -85,7 +85,7 @@ int hf_begin_named(struct hf_model *model, const struct hf_source *source, const
                    unsigned n_dims, const uint64_t *shape)
 {
     char gguf[HF_NAME_MAX];
-    int r = hf_name_find(model, source, name, gguf);
+    int r = hf_tensor_name_find(model, source, name, gguf);
 
     return r == 0 ? hf_begin(model, source, gguf, n_dims, shape) : r;
 }
@@ -332,7 +332,7 @@ static int write_one(struct hf_model *model, const struct hf_source *source)
     int r;
 
     for (const struct hf_rule *rule = model->arch->rules; rule && rule->pattern; rule++)
-        if (hf_name_fits(source->name, rule->pattern))
+        if (hf_tensor_name_fits(source->name, rule->pattern))
             return rule->apply(model, source);
     r = hf_stack_take(model, source, &taken);
     return r == 0 && !taken ? write_plain(model, source) : r;
