@@ -71,6 +71,14 @@ INLINE vf vf_rint(vf a)
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
+/* Moved to where floats are 1 apart and back; two quick operations instead of a slow one. */
+INLINE vf vf_round(vf a)
+{
+    const vf shift = _mm256_set1_ps(0x1.8p23f);
+
+    return (a + shift) - shift;
+}
+
 INLINE vm vf_less(vf a, vf b)
 {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);

@@ -77,6 +77,12 @@ INLINE vf vf_rint(vf a)
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
+/* The same for magnitudes below 2^22; larger ones stay as large, NaN stays. -0 may become 0. */
+INLINE vf vf_round(vf a)
+{
+    return vf_rint(a);
+}
+
 INLINE vm vf_less(vf a, vf b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);

@@ -111,6 +111,11 @@ INLINE vf vf_rint(vf a)
     return vrndnq_f32(a);
 }
 
+INLINE vf vf_round(vf a)
+{
+    return vf_rint(a);
+}
+
 INLINE vi vi_all(int32_t value)
 {
     return vdupq_n_s32(value);

@@ -11,6 +11,10 @@
  */
 #ifdef LANES
 
+enum {
+    ROWS_PASS = 2, /* sets of which levels and sums are made at once: as many as registers hold */
+};
+
 /* What is constant where the search is used. */
 struct range_kind {
     int count; /* numbers of a group: 16, 32 */
@@ -53,7 +57,7 @@ INLINE vf range_level(vf value, float top, bool below, bool above)
         value = vf_max(value, vf_all(0)); /* NaN becomes 0 */
     if (above)
         value = vf_min(value, vf_all(top));
-    return vf_rint(value);
+    return vf_round(value);
 }
 
 /* Ends and sums. */
@@ -155,27 +159,40 @@ INLINE bool range_middle(struct rows *rows, const struct range_kind *kind, int s
     return inside;
 }
 
-/* Levels and sums of a step's candidates. */
-INLINE void range_pass(struct rows *rows, const struct range_kind *kind, int sets, const vf *factor,
-                       const struct range_state *s, bool below, bool above, struct range_sums *sums)
+/* Levels and sums of a step's candidates, of `n` sets from `first` on. */
+INLINE void range_pass(struct rows *rows, const struct range_kind *kind, int first, int n,
+                       const vf *factors, const struct range_state *s, bool below, bool above,
+                       struct range_sums *sums)
 {
+    vf factor[ROWS_SETS], low[ROWS_SETS], sum_l[ROWS_SETS], sum_l2[ROWS_SETS], sum_xl[ROWS_SETS];
     vf x, w, l, product;
 
     UNROLL
-    for (int g = 0; g < sets; g++)
-        sums->l[g] = sums->l2[g] = sums->xl[g] = vf_all(0);
+    for (int g = 0; g < n; g++) {
+        factor[g] = factors[first + g];
+        low[g] = s->low[first + g];
+        sum_l[g] = sum_l2[g] = sum_xl[g] = vf_all(0);
+    }
     for (int i = 0; i < kind->count; i++) {
+        float(*row)[ROWS_ROW] = rows->row[i] + first;
+
         UNROLL
-        for (int g = 0; g < sets; g++) {
-            x = vf_load(rows->row[i][g] + ROWS_NUMBER);
-            w = vf_load(rows->row[i][g] + ROWS_WEIGHT);
-            l = range_level(factor[g] * (x - s->low[g]), kind->top, below, above);
-            vf_store(rows->row[i][g] + ROWS_OTHER, l);
+        for (int g = 0; g < n; g++) {
+            x = vf_load(row[g] + ROWS_NUMBER);
+            w = vf_load(row[g] + ROWS_WEIGHT);
+            l = range_level(factor[g] * (x - low[g]), kind->top, below, above);
+            vf_store(row[g] + ROWS_OTHER, l);
             product = w * l;
-            sums->l[g] = sums->l[g] + product;
-            sums->l2[g] = sums->l2[g] + product * l;
-            sums->xl[g] = sums->xl[g] + product * x;
+            sum_l[g] = sum_l[g] + product;
+            sum_l2[g] = sum_l2[g] + product * l;
+            sum_xl[g] = sum_xl[g] + product * x;
         }
+    }
+    UNROLL
+    for (int g = 0; g < n; g++) {
+        sums->l[first + g] = sum_l[g];
+        sums->l2[first + g] = sum_l2[g];
+        sums->xl[first + g] = sum_xl[g];
     }
 }
 
@@ -203,36 +220,52 @@ INLINE vm range_fit(const struct range_state *s, const struct range_sums *sums, 
  * which makes both ends infinite or NaN. A level may be -0 then, which no sum can tell from 0.
  * (test_mixed in tests/kernels.c.) False: beyond the guard.
  */
-INLINE bool range_step(struct rows *rows, const struct range_kind *kind, int sets, int step,
-                       struct range_state *s)
+INLINE bool range_half(struct rows *rows, const struct range_kind *kind, int from, int n,
+                       float spread, vf *factor, const struct range_state *s,
+                       struct range_sums *sums)
 {
-    const float spread = kind->steps.first + kind->steps.step * (float)step + kind->top;
     bool inside = true, below = false, above = false;
-    vf factor[ROWS_SETS], scale[ROWS_SETS], low[ROWS_SETS], error[ROWS_SETS], first, last;
-    vm wins[ROWS_SETS];
-    struct range_sums sums;
+    vf first, last;
 
     UNROLL
-    for (int g = 0; g < sets; g++) {
+    for (int g = from; g < from + n; g++) {
         factor[g] = vf_all(spread) / (s->most[g] - s->low[g]);
         range_ends(s, g, factor[g], &first, &last);
         if (!kind->steps.bounded && range_guard(s->live[g], first, last))
             inside = false;
-        first = vf_rint(first);
-        last = vf_rint(last);
+        first = vf_round(first);
+        last = vf_round(last);
         below = below || !vm_within(s->live[g], vm_and(vf_at_most(vf_all(0), first),
                                                        vf_at_most(vf_all(0), last)));
         above = above || !vm_within(s->live[g], vm_and(vf_at_most(first, vf_all(kind->top)),
                                                        vf_at_most(last, vf_all(kind->top))));
     }
     if (below && above)
-        range_pass(rows, kind, sets, factor, s, true, true, &sums);
+        range_pass(rows, kind, from, n, factor, s, true, true, sums);
     else if (below)
-        range_pass(rows, kind, sets, factor, s, true, false, &sums);
+        range_pass(rows, kind, from, n, factor, s, true, false, sums);
     else if (above)
-        range_pass(rows, kind, sets, factor, s, false, true, &sums);
+        range_pass(rows, kind, from, n, factor, s, false, true, sums);
     else
-        range_pass(rows, kind, sets, factor, s, false, false, &sums);
+        range_pass(rows, kind, from, n, factor, s, false, false, sums);
+    return inside;
+}
+
+/* A candidate of each group. False: beyond the guard. */
+INLINE bool range_step(struct rows *rows, const struct range_kind *kind, int sets, int step,
+                       struct range_state *s)
+{
+    const float spread = kind->steps.first + kind->steps.step * (float)step + kind->top;
+    const int most = sets < ROWS_PASS ? sets : ROWS_PASS;
+    bool inside = true;
+    vf factor[ROWS_SETS], scale[ROWS_SETS], low[ROWS_SETS], error[ROWS_SETS];
+    vm wins[ROWS_SETS];
+    struct range_sums sums;
+
+    for (int first = 0; first < sets; first += most) {
+        if (!range_half(rows, kind, first, most, spread, factor, s, &sums))
+            inside = false;
+    }
     UNROLL
     for (int g = 0; g < sets; g++)
         wins[g] = vm_and(s->live[g], range_fit(s, &sums, g, &scale[g], &low[g]));

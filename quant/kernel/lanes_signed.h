@@ -71,7 +71,7 @@ INLINE void signed_pass(const struct rows *rows, int count, float limit, int set
     for (int i = 0; i < count; i++) {
         UNROLL
         for (int g = 0; g < sets; g++) {
-            level = vf_rint(factor[g] * vf_load(rows->row[i][g] + ROWS_NUMBER));
+            level = vf_round(factor[g] * vf_load(rows->row[i][g] + ROWS_NUMBER));
             if (above)
                 level = vf_min(level, vf_all(limit - 1));
             if (below)
@@ -97,7 +97,7 @@ INLINE void signed_try(const struct rows *rows, int count, float limit, int sets
     UNROLL
     for (int g = 0; g < sets; g++) {
         factor[g] = vf_all(-spread) / s->most[g];
-        end = vf_rint(vf_max(factor[g] * s->low[g], factor[g] * s->high[g]));
+        end = vf_round(vf_max(factor[g] * s->low[g], factor[g] * s->high[g]));
         above = above || vm_any(vm_and(s->live[g], vf_less(vf_all(limit - 1), end)));
     }
     if (below && above)
