@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "quant/format/hf/arch.h"
+#include "quant/format/hf/general.h"
 
 #define ALIGNMENT 32
 
@@ -134,6 +135,19 @@ static int write_tokenizer(struct hf_model *model)
     return r == -ENOENT ? hf_model_refuse(model, "no file with a tokenizer of its kind") : r;
 }
 
+/* Names and descriptions. */
+static int write_general(struct hf_model *model)
+{
+    struct hf_parameters parameters = {0};
+    size_t count;
+    const struct hf_output *tensors = hf_plan_outputs(model->plan, &count);
+
+    for (size_t i = 0; i < count; i++)
+        hf_parameters_add(&parameters, tensors[i].name, tensors[i].n_dims, tensors[i].ne);
+    return hf_general_write(model->directory, hf_config_root(model->config), &parameters, model->kv,
+                            model->defect);
+}
+
 /* All keys, in the converter's order. */
 static int write_keys(struct hf_model *model)
 {
@@ -145,7 +159,8 @@ static int write_keys(struct hf_model *model)
         r = model->arch->early(model);
     if (r == 0)
         r = hf_kv_string(model->kv, "general.type", "model", 5);
-    /* GENERAL */
+    if (r == 0)
+        r = write_general(model);
     if (r == 0)
         r = hf_keys_write(model, model->arch->keys);
     if (r == 0)
