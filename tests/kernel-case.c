@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/kernel/values.h"
+
 static const enum type types[CASE_TYPES] = {
     TYPE_F16,     TYPE_BF16,    TYPE_Q4_0,   TYPE_Q5_0,  TYPE_Q5_1,  TYPE_Q8_0,   TYPE_Q4_K,
     TYPE_Q5_K,    TYPE_Q6_K,    TYPE_Q4_1,   TYPE_Q2_K,  TYPE_Q3_K,  TYPE_IQ4_NL, TYPE_IQ4_XS,
@@ -285,6 +287,24 @@ static void group_powers(struct random *random, float *x)
     x[where] = negate_some(random, end);
 }
 
+/* Some candidate's quotients are values of IQ4_NL and middles of two of them, or lie beside those;
+ * where only values count, that candidate's levels are kept. */
+static void group_middles(struct random *random, float *x)
+{
+    float unit = negate_some(random, ldexpf(1, (int)below(random, 20) - 15)), middle;
+    float largest = below(random, 2) ? 127 : 120 + (float)below(random, 15);
+    unsigned level;
+
+    for (int i = 0; i < 32; i++) {
+        level = 1 + below(random, 14);
+        x[i] = unit * values_iq4[level];
+        middle = unit * 0.5f * (float)(values_iq4[level - below(random, 2)] + values_iq4[level]);
+        if (below(random, 4) == 0)
+            x[i] = below(random, 3) ? nextafterf(middle, below(random, 2) ? 1 : -1) : middle;
+    }
+    x[below(random, 32)] = -unit * largest;
+}
+
 static const struct kind {
     const char *name;
     float (*one)(struct random *random);
@@ -316,6 +336,7 @@ static const struct kind {
     {"ends", NULL, group_ends},
     {"levels", NULL, group_levels},
     {"powers", NULL, group_powers},
+    {"middles", NULL, group_middles},
     /* CASE_FINITE */
     {"infinities", kind_infinities, NULL},
     {"nan", kind_nan, NULL},

@@ -15,8 +15,8 @@
 enum {
     CASE_SEED = 1, /* of the golden hashes */
     CASE_TYPES = 27,
-    CASE_KINDS = 28,       /* kinds of weights */
-    CASE_FINITE = 26,      /* those before this one hold finite weights only */
+    CASE_KINDS = 29,       /* kinds of weights */
+    CASE_FINITE = 27,      /* those before this one hold finite weights only */
     CASE_IMPORTANCES = 10, /* kinds of importance; 0 is none */
     CASE_SHAPES = 3,       /* rows and row lengths */
     CASE_WEIGHTS = 2048,   /* a case has at most as many */
