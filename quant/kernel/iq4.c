@@ -1,21 +1,14 @@
 /* The types with sixteen values that are not evenly spaced: IQ4_NL, IQ4_XS. */
-#include <float.h>
-#include <math.h>
+#include "quant/kernel/iq4.h"
 
-#include "quant/kernel/block.h"
-#include "quant/kernel/fit.h"
+#include <float.h>
+
 #include "quant/kernel/four.h"
 #include "quant/kernel/scalar.h"
 #include "quant/kernel/values.h"
 
 /* --- the nearest value -------------------------------------------------------------------------
  */
-
-enum {
-    SUB = 32,     /* weights that are searched together */
-    VALUES = 16,  /* levels */
-    LARGEST = 135 /* no search asks for more: a weight by the largest one times 127 + 7 */
-};
 
 /*
  * By the integer below twice a number: its level, and what that is worth. Values are integers, so
@@ -24,26 +17,27 @@ enum {
  * both values; around the middle both are exact, so it decides the same.
  */
 struct nearest {
-    float value[4 * LARGEST];
-    uint8_t level[4 * LARGEST];
+    float value[4 * IQ4_LARGEST];
+    uint8_t level[4 * IQ4_LARGEST];
 };
 
 static void nearest_init(struct nearest *nearest)
 {
     int level = 0;
 
-    for (int i = 0; i < 4 * LARGEST; i++) {
-        while (level < VALUES - 1 && i - 2 * LARGEST >= values_iq4[level] + values_iq4[level + 1])
+    for (int i = 0; i < 4 * IQ4_LARGEST; i++) {
+        while (level < IQ4_VALUES - 1 &&
+               i - 2 * IQ4_LARGEST >= values_iq4[level] + values_iq4[level + 1])
             level++;
         nearest->level[i] = (uint8_t)level;
         nearest->value[i] = values_iq4[level];
     }
 }
 
-/* The values next to halves of four numbers, which LARGEST bounds. */
+/* The values next to halves of four numbers, which IQ4_LARGEST bounds. */
 INLINE four nearest_values(const struct nearest *nearest, four twice)
 {
-    const float *value = nearest->value + 2 * LARGEST;
+    const float *value = nearest->value + 2 * IQ4_LARGEST;
     four_bits below = __builtin_convertvector(twice, four_bits);
 
     below += __builtin_convertvector(below, four) > twice; /* they were cut towards zero */
@@ -54,30 +48,17 @@ INLINE four nearest_values(const struct nearest *nearest, four twice)
  */
 static inline uint8_t nearest_level(const struct nearest *nearest, float number)
 {
-    float twice = 2 * (number < LARGEST - 1 ? number : LARGEST - 1);
+    float twice = 2 * (number < IQ4_LARGEST - 1 ? number : IQ4_LARGEST - 1);
     int below;
 
-    twice = twice < -2 * (LARGEST - 1) ? -2 * (LARGEST - 1) : twice;
+    twice = twice < -2 * (IQ4_LARGEST - 1) ? -2 * (IQ4_LARGEST - 1) : twice;
     below = (int)twice;
     below -= (float)below > twice;
-    return nearest->level[below + 2 * LARGEST];
+    return nearest->level[below + 2 * IQ4_LARGEST];
 }
 
 /* --- the search for a scale --------------------------------------------------------------------
  */
-
-enum {
-    STEPS = 7,            /* candidates on each side of the middle one */
-    TRIES = 2 * STEPS + 2 /* all, and before them the one with the opposite sign */
-};
-
-/* Twice the factor x to value of a candidate, exactly. */
-INLINE float try_factor(int candidate, float most)
-{
-    if (candidate == 0)
-        return 2 * (1 / (most / 127));
-    return 2 * ((float)(candidate - 1 - STEPS - 127) / most);
-}
 
 /* For each candidate the sums of weight * value * x and weight * value^2. */
 static void try_all(const struct nearest *nearest, const float *x, const float *weight, float most,
@@ -85,11 +66,11 @@ static void try_all(const struct nearest *nearest, const float *x, const float *
 {
     four factor, sum_vx, sum_v2, value, product;
 
-    for (int first = 0; first < TRIES; first += FOUR) {
-        factor = (four){try_factor(first, most), try_factor(first + 1, most),
-                        try_factor(first + 2, most), try_factor(first + 3, most)};
+    for (int first = 0; first < IQ4_TRIES; first += FOUR) {
+        factor = (four){2 * iq4_factor(first, most), 2 * iq4_factor(first + 1, most),
+                        2 * iq4_factor(first + 2, most), 2 * iq4_factor(first + 3, most)};
         sum_vx = sum_v2 = (four){0};
-        for (int i = 0; i < SUB; i++) {
+        for (int i = 0; i < IQ4_SUB; i++) {
             value = nearest_values(nearest, factor * x[i]);
             product = weight[i] * value;
             sum_vx += product * x[i];
@@ -103,7 +84,7 @@ static void try_all(const struct nearest *nearest, const float *x, const float *
 /* x[i] = scale * value of 32 weights. Returns the scale. */
 static float fit_scale(const struct nearest *nearest, const float *x, const float *weight)
 {
-    float most = fit_extreme(SUB, x), vx[TRIES], v2[TRIES], scale, best;
+    float most = fit_extreme(IQ4_SUB, x), vx[IQ4_TRIES], v2[IQ4_TRIES], scale, best;
 
     /* Also where a number is not finite: the sums look up values by quotients of at most 134. */
     if (!(fabsf(most) >= FIT_EPSILON && fabsf(most) <= FLT_MAX))
@@ -111,7 +92,7 @@ static float fit_scale(const struct nearest *nearest, const float *x, const floa
     try_all(nearest, x, weight, most, vx, v2);
     scale = v2[0] > 0 ? vx[0] / v2[0] : 0;
     best = scale * vx[0];
-    for (int i = 1; i < TRIES; i++)
+    for (int i = 1; i < IQ4_TRIES; i++)
         if (v2[i] > 0 && vx[i] * vx[i] > best * v2[i]) {
             scale = vx[i] / v2[i];
             best = scale * vx[i];
@@ -136,9 +117,9 @@ static void put_levels(const struct nearest *nearest, const float *x, float scal
 {
     float inverse = scale != 0 ? 1 / scale : 0;
 
-    for (int i = 0; i < SUB / 2; i++)
+    for (int i = 0; i < IQ4_SUB / 2; i++)
         qs[i] = (uint8_t)(nearest_level(nearest, inverse * x[i]) |
-                          nearest_level(nearest, inverse * x[i + SUB / 2]) << 4);
+                          nearest_level(nearest, inverse * x[i + IQ4_SUB / 2]) << 4);
 }
 
 /* --- the kernels -------------------------------------------------------------------------------
@@ -149,53 +130,29 @@ void scalar_iq4_nl(void *restrict dst, const float *restrict src, size_t rows, s
 {
     struct block_iq4_nl *block = dst;
     struct nearest nearest;
-    float weight[SUB], scale;
+    float weight[IQ4_SUB], scale;
 
     nearest_init(&nearest);
     for (size_t row = 0; row < rows; row++)
-        for (size_t i = 0; i < row_len; i += SUB, src += SUB, block++) {
-            make_weights(src, importance ? importance + i : NULL, SUB, weight);
+        for (size_t i = 0; i < row_len; i += IQ4_SUB, src += IQ4_SUB, block++) {
+            make_weights(src, importance ? importance + i : NULL, IQ4_SUB, weight);
             scale = fit_scale(&nearest, src, weight);
             half_put(block->d, scale);
             put_levels(&nearest, src, scale, block->qs);
         }
 }
 
-enum {
-    SUBS = BLOCK_SUPER / SUB,
-};
-
-/* Six bits of each scale, from 0 to 63; 32 stands for 0. */
-static void pack_scales(const uint8_t *six, struct block_iq4_xs *block)
-{
-    memset(block->scales_h, 0, sizeof(block->scales_h));
-    for (int j = 0; j < SUBS; j++)
-        block->scales_h[j / 4] = (uint8_t)(block->scales_h[j / 4] | six[j] >> 4 << 2 * (j % 4));
-    for (int j = 0; j < SUBS; j += 2)
-        block->scales_l[j / 2] = (uint8_t)((six[j] & 15) | six[j + 1] << 4);
-}
-
 static void quantize_iq4_xs(const struct nearest *nearest, const float *x, const float *importance,
                             struct block_iq4_xs *block)
 {
-    float weight[BLOCK_SUPER], scale[SUBS], most = 0, d, inverse, level;
-    uint8_t six[SUBS];
+    float weight[BLOCK_SUPER], scale[IQ4_SUBS], kept[IQ4_SUBS];
 
     make_weights(x, importance, BLOCK_SUPER, weight);
-    for (int j = 0; j < SUBS; j++) {
-        scale[j] = fit_scale(nearest, x + SUB * j, weight + SUB * j);
-        most = fabsf(scale[j]) > fabsf(most) ? scale[j] : most;
-    }
-    d = -most / 32;
-    half_put(block->d, d);
-    inverse = d != 0 ? 1 / d : 0;
-    /* The levels are made for d as it was before it became a half float. */
-    for (int j = 0; j < SUBS; j++) {
-        level = fit_clamp(fit_nearest(inverse * scale[j]), -32, 31);
-        six[j] = (uint8_t)((int)level + 32);
-        put_levels(nearest, x + SUB * j, d * level, block->qs + SUB / 2 * j);
-    }
-    pack_scales(six, block);
+    for (int j = 0; j < IQ4_SUBS; j++)
+        scale[j] = fit_scale(nearest, x + IQ4_SUB * j, weight + IQ4_SUB * j);
+    iq4_put_scales(scale, block, kept);
+    for (int j = 0; j < IQ4_SUBS; j++)
+        put_levels(nearest, x + IQ4_SUB * j, kept[j], block->qs + IQ4_SUB / 2 * j);
 }
 
 void scalar_iq4_xs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,

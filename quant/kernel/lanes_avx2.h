@@ -11,6 +11,7 @@
 #include "quant/kernel/inline.h"
 
 #define LANES 8
+#define REGISTERS 16
 
 typedef __m256 vf;
 typedef __m256i vi;
@@ -114,6 +115,17 @@ INLINE vf vf_select(vm mask, vf a, vf b)
     return _mm256_blendv_ps(b, a, mask);
 }
 
+/* To blend takes three operations on some machines. */
+INLINE vf vf_other(vf a, vf b)
+{
+    return _mm256_xor_ps(a, b);
+}
+
+INLINE vf vf_either(vm mask, vf a, vf other)
+{
+    return _mm256_xor_ps(a, _mm256_and_ps(mask, other));
+}
+
 INLINE vi vi_all(int32_t value)
 {
     return _mm256_set1_epi32(value);
@@ -122,6 +134,11 @@ INLINE vi vi_all(int32_t value)
 INLINE vi vi_add(vi a, vi b)
 {
     return _mm256_add_epi32(a, b);
+}
+
+INLINE vi vi_count(vi a, vm mask)
+{
+    return _mm256_sub_epi32(a, _mm256_castps_si256(mask));
 }
 
 INLINE vi vi_and(vi a, vi b)
@@ -244,6 +261,39 @@ INLINE vf lanes_first(vf a, vf b)
 INLINE vf lanes_second(vf a, vf b)
 {
     return _mm256_shuffle_ps(a, b, 0xee);
+}
+
+struct eight {
+    vf entry;
+};
+
+struct sixteen {
+    vf low, other;
+};
+
+INLINE struct eight eight_load(const float from[8])
+{
+    return (struct eight){_mm256_loadu_ps(from)};
+}
+
+INLINE struct sixteen sixteen_load(const float from[16])
+{
+    const vf low = _mm256_loadu_ps(from);
+
+    return (struct sixteen){low, vf_other(low, _mm256_loadu_ps(from + 8))};
+}
+
+INLINE vf eight_pick(const struct eight *table, vi index)
+{
+    return _mm256_permutevar8x32_ps(table->entry, index);
+}
+
+INLINE vf sixteen_pick(const struct sixteen *table, vi index)
+{
+    const vm upper = _mm256_castsi256_ps(_mm256_cmpgt_epi32(index, _mm256_set1_epi32(7)));
+
+    return vf_either(upper, _mm256_permutevar8x32_ps(table->low, index),
+                     _mm256_permutevar8x32_ps(table->other, index));
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "quant/kernel/inline.h"
 
 #define LANES 16
+#define REGISTERS 32 /* that hold vectors */
 
 typedef __m512 vf;
 typedef __m512i vi;
@@ -118,6 +119,19 @@ INLINE vf vf_select(vm mask, vf a, vf b)
     return _mm512_mask_blend_ps(mask, b, a);
 }
 
+/* What vf_either() wants to know of b, besides a. */
+INLINE vf vf_other(vf a, vf b)
+{
+    (void)a;
+    return b;
+}
+
+/* b in the lanes of `mask`, a in the others; cheaper than vf_select(). */
+INLINE vf vf_either(vm mask, vf a, vf other)
+{
+    return _mm512_mask_blend_ps(mask, a, other);
+}
+
 INLINE vi vi_all(int32_t value)
 {
     return _mm512_set1_epi32(value);
@@ -126,6 +140,12 @@ INLINE vi vi_all(int32_t value)
 INLINE vi vi_add(vi a, vi b)
 {
     return _mm512_add_epi32(a, b);
+}
+
+/* One more in the lanes of `mask`. */
+INLINE vi vi_count(vi a, vm mask)
+{
+    return _mm512_mask_add_epi32(a, mask, a, _mm512_set1_epi32(1));
 }
 
 INLINE vi vi_and(vi a, vi b)
@@ -237,6 +257,35 @@ INLINE vf lanes_first(vf a, vf b)
 INLINE vf lanes_second(vf a, vf b)
 {
     return _mm512_shuffle_ps(a, b, 0xee);
+}
+
+/* Eight floats, and sixteen, of which each lane picks the one with its index. */
+struct eight {
+    vf entry;
+};
+
+struct sixteen {
+    vf entry;
+};
+
+INLINE struct eight eight_load(const float from[8])
+{
+    return (struct eight){_mm512_castps256_ps512(_mm256_loadu_ps(from))};
+}
+
+INLINE struct sixteen sixteen_load(const float from[16])
+{
+    return (struct sixteen){_mm512_loadu_ps(from)};
+}
+
+INLINE vf eight_pick(const struct eight *table, vi index)
+{
+    return _mm512_permutexvar_ps(index, table->entry);
+}
+
+INLINE vf sixteen_pick(const struct sixteen *table, vi index)
+{
+    return _mm512_permutexvar_ps(index, table->entry);
 }
 
 #endif

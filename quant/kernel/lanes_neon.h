@@ -16,6 +16,7 @@
 #include "quant/kernel/inline.h"
 
 #define LANES 4
+#define REGISTERS 32
 
 typedef float32x4_t vf;
 typedef int32x4_t vi;
@@ -116,6 +117,17 @@ INLINE vf vf_round(vf a)
     return vf_rint(a);
 }
 
+INLINE vf vf_other(vf a, vf b)
+{
+    (void)a;
+    return b;
+}
+
+INLINE vf vf_either(vm mask, vf a, vf other)
+{
+    return vbslq_f32(mask, other, a);
+}
+
 INLINE vi vi_all(int32_t value)
 {
     return vdupq_n_s32(value);
@@ -124,6 +136,11 @@ INLINE vi vi_all(int32_t value)
 INLINE vi vi_add(vi a, vi b)
 {
     return vaddq_s32(a, b);
+}
+
+INLINE vi vi_count(vi a, vm mask)
+{
+    return vsubq_s32(a, vreinterpretq_s32_u32(mask));
 }
 
 INLINE vi vi_and(vi a, vi b)
@@ -234,6 +251,40 @@ INLINE vf lanes_first(vf a, vf b)
 INLINE vf lanes_second(vf a, vf b)
 {
     return vcombine_f32(vget_high_f32(a), vget_high_f32(b));
+}
+
+struct eight {
+    uint8x16x2_t bytes;
+};
+
+struct sixteen {
+    uint8x16x4_t bytes;
+};
+
+INLINE struct eight eight_load(const float from[8])
+{
+    return (struct eight){vld1q_u8_x2((const uint8_t *)from)};
+}
+
+INLINE struct sixteen sixteen_load(const float from[16])
+{
+    return (struct sixteen){vld1q_u8_x4((const uint8_t *)from)};
+}
+
+/* Which bytes make the float with an index. */
+INLINE uint8x16_t bytes_of(vi index)
+{
+    return vreinterpretq_u8_s32(vaddq_s32(vmulq_n_s32(index, 0x04040404), vdupq_n_s32(0x03020100)));
+}
+
+INLINE vf eight_pick(const struct eight *table, vi index)
+{
+    return vreinterpretq_f32_u8(vqtbl2q_u8(table->bytes, bytes_of(index)));
+}
+
+INLINE vf sixteen_pick(const struct sixteen *table, vi index)
+{
+    return vreinterpretq_f32_u8(vqtbl4q_u8(table->bytes, bytes_of(index)));
 }
 
 #endif

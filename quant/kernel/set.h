@@ -25,6 +25,10 @@ extern const struct kernel_set neon_kernels;
 SET_KERNEL(f16);
 void SET(widen_f16)(float *restrict dst, const void *restrict src, size_t count);
 
+/* iq4_tmpl.c */
+SET_KERNEL(iq4_nl);
+SET_KERNEL(iq4_xs);
+
 /* q0_tmpl.c */
 SET_KERNEL(q4_0);
 SET_KERNEL(q4_1);

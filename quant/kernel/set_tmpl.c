@@ -15,6 +15,8 @@ const struct kernel_set SET(kernels) = {
             [TYPE_Q4_K] = SET(q4_k),
             [TYPE_Q5_K] = SET(q5_k),
             [TYPE_Q6_K] = SET(q6_k),
+            [TYPE_IQ4_NL] = SET(iq4_nl),
+            [TYPE_IQ4_XS] = SET(iq4_xs),
         },
     .widen =
         {
