@@ -34,6 +34,7 @@ struct slot {
 
 struct transfer {
     const struct view *view;
+    const struct kernel_set *kernels;
     struct output *output;
     size_t file; /* of the output */
     const struct transfer_progress *progress;
@@ -230,7 +231,8 @@ static int check_copied(struct transfer *transfer, const struct slot *slot)
 
     if (at + size > extent->size)
         size = (size_t)(extent->size - at);
-    return convert_check(extent->tensor, at / type_info(extent->type)->block_size, slot->data, size,
+    return convert_check(transfer->kernels, extent->tensor,
+                         at / type_info(extent->type)->block_size, slot->data, size,
                          &transfer->failure->defect);
 }
 
@@ -358,6 +360,7 @@ int transfer_run(const struct view *view, const struct kernel_set *kernels, unsi
 {
     struct transfer transfer = {
         .view = view,
+        .kernels = kernels,
         .output = output,
         .file = file,
         .progress = progress,

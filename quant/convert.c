@@ -19,33 +19,6 @@ static const char result_message[] = "quantized data validation failed";
 /* --- checks ------------------------------------------------------------------------------------
  */
 
-/*
- * A number is finite unless all bits of its exponent are set. Adding one unit to the exponent
- * carries into the sign bit exactly then, so whole tiles are judged by an OR of sums.
- */
-static bool finite_f32(const void *data, size_t count)
-{
-    uint32_t bits, all = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        memcpy(&bits, (const uint8_t *)data + 4 * i, 4);
-        all |= (bits & 0x7fffffff) + 0x00800000;
-    }
-    return !(all & 0x80000000);
-}
-
-/* The same for 16 bits; `unit` is one unit of the exponent: 0x0400 of F16, 0x0080 of BF16. */
-static bool finite_16(const void *data, size_t count, uint16_t unit)
-{
-    uint16_t bits, all = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        memcpy(&bits, (const uint8_t *)data + 2 * i, 2);
-        all = (uint16_t)(all | ((bits & 0x7fff) + unit));
-    }
-    return !(all & 0x8000);
-}
-
 /* The tool judges an F64 after it was rounded to float: 2^128 less half a unit becomes infinite. */
 static bool finite_f64(const void *data, size_t count)
 {
@@ -60,6 +33,20 @@ static bool finite_f64(const void *data, size_t count)
     return finite;
 }
 
+/* The half floats at the start of `count` places that are `step` bytes apart; as
+ * scalar_finite_f16().
+ */
+static bool finite_scales(const uint8_t *at, size_t count, size_t step)
+{
+    uint16_t bits, all = 0;
+
+    for (size_t i = 0; i < count; i++, at += step) {
+        memcpy(&bits, at, 2);
+        all = (uint16_t)(all | ((bits & 0x7fff) + 0x0400));
+    }
+    return !(all & 0x8000);
+}
+
 /* IQ1_M keeps its half float in the high four bits of four 16-bit words behind qs and qh. */
 static bool finite_iq1_m(const uint8_t *block)
 {
@@ -69,61 +56,61 @@ static bool finite_iq1_m(const uint8_t *block)
         memcpy(&word, block + 48 + 2 * i, 2);
         scale = (uint16_t)(scale | (word >> 12) << 4 * i);
     }
-    return finite_16(&scale, 1, 0x0400);
+    return (scale & 0x7c00) != 0x7c00;
 }
 
-/* One block of a quantized type: is every scale finite? */
-static bool finite_block(enum type type, const struct type_info *info, const uint8_t *block)
+/* What a block has besides scales that are half floats at fixed places. */
+static bool finite_block(enum type type, const uint8_t *block)
 {
-    for (unsigned i = 0; i < info->scale_count; i++)
-        if (!finite_16(block + info->scale_offset[i], 1, 0x0400))
-            return false;
+    float number;
+
     switch (type) {
     case TYPE_IQ1_M:
         return finite_iq1_m(block);
     case TYPE_MXFP4: /* the exponent comes first; 255 is its NaN */
         return block[0] != 0xff;
     case TYPE_Q8_K: /* a float comes first */
-        return finite_f32(block, 1);
-    case TYPE_Q8_1: /* a type of activations: the tool takes no tensor of it for valid */
+        memcpy(&number, block, 4);
+        return isfinite(number);
+    default: /* Q8_1, a type of activations: the tool takes no tensor of it for valid */
         return false;
-    default:
-        return true;
     }
 }
 
+static bool has_more(enum type type)
+{
+    return type == TYPE_IQ1_M || type == TYPE_MXFP4 || type == TYPE_Q8_K || type == TYPE_Q8_1;
+}
+
 /* Is what the tool checks of `count` blocks in order? (ggml_validate_row_data, 0.27) */
-static bool finite_blocks(enum type type, const void *data, size_t count)
+static bool finite_blocks(const struct kernel_set *kernels, enum type type, const void *data,
+                          size_t count)
 {
     const struct type_info *info = type_info((uint32_t)type);
     const uint8_t *block = data;
 
-    switch (type) {
-    case TYPE_F32:
-        return finite_f32(data, count);
-    case TYPE_F16:
-        return finite_16(data, count, 0x0400);
-    case TYPE_BF16:
-        return finite_16(data, count, 0x0080);
-    case TYPE_F64:
+    if (kernels->finite[type])
+        return kernels->finite[type](data, count);
+    if (type == TYPE_F64)
         return finite_f64(data, count);
-    default:
-        break;
-    }
     if (!info->quantized)
         return true;
-    for (size_t i = 0; i < count; i++, block += info->block_size)
-        if (!finite_block(type, info, block))
+    for (unsigned i = 0; i < info->scale_count; i++)
+        if (!finite_scales(block + info->scale_offset[i], count, info->block_size))
+            return false;
+    for (size_t i = 0; i < count && has_more(type); i++, block += info->block_size)
+        if (!finite_block(type, block))
             return false;
     return true;
 }
 
 /* The first of `count` blocks that is not in order; only asked when one is not. */
-static size_t first_bad(enum type type, const void *data, size_t count)
+static size_t first_bad(const struct kernel_set *kernels, enum type type, const void *data,
+                        size_t count)
 {
     size_t block_size = type_info((uint32_t)type)->block_size, i = 0;
 
-    while (i + 1 < count && finite_blocks(type, (const uint8_t *)data + i * block_size, 1))
+    while (i + 1 < count && finite_blocks(kernels, type, (const uint8_t *)data + i * block_size, 1))
         i++;
     return i;
 }
@@ -140,16 +127,16 @@ static int invalid_result(const struct source_tensor *tensor, uint64_t row, stru
                       (unsigned long long)row, tensor->name);
 }
 
-int convert_check(const struct source_tensor *tensor, uint64_t first, const void *data, size_t size,
-                  struct defect *defect)
+int convert_check(const struct kernel_set *kernels, const struct source_tensor *tensor,
+                  uint64_t first, const void *data, size_t size, struct defect *defect)
 {
     const struct type_info *info = type_info((uint32_t)tensor->type);
     size_t count = size / info->block_size;
 
     assert(size % info->block_size == 0);
-    if (finite_blocks(tensor->type, data, count))
+    if (finite_blocks(kernels, tensor->type, data, count))
         return 0;
-    first += first_bad(tensor->type, data, count);
+    first += first_bad(kernels, tensor->type, data, count);
     return invalid_source(tensor, first * info->block_weights / tensor->ne[0], defect);
 }
 
@@ -185,6 +172,7 @@ struct conversion {
     enum type type;
     const struct type_info *from;
     const struct type_info *to;
+    const struct kernel_set *kernels;
     kernel_widen_fn widen;   /* NULL: they are floats already */
     kernel_fn quantize;      /* NULL: they stay floats */
     const float *importance; /* from the chunk's first column on; NULL: none */
@@ -192,6 +180,7 @@ struct conversion {
 
 static int find_kernels(const struct kernel_set *kernels, struct conversion *c)
 {
+    c->kernels = kernels;
     c->from = type_info((uint32_t)c->tensor->type);
     c->to = type_info((uint32_t)c->type);
     c->widen = kernels->widen[c->tensor->type];
@@ -208,35 +197,52 @@ struct tile {
     size_t rows, column, length;
 };
 
+/* The tile as floats: those of the source where they are such. NULL with *r: it has others. */
+static const float *widen_tile(const struct conversion *c, const struct tile *t,
+                               const uint8_t *data, struct defect *defect, int *r)
+{
+    size_t weights = t->rows * t->length, blocks = weights / c->from->block_weights;
+    const float *floats = (const void *)data;
+    uint64_t row = t->row;
+
+    /* The first pass brings the bytes into the first-level cache for the second. */
+    if (!finite_blocks(c->kernels, c->tensor->type, data, blocks)) {
+        row += first_bad(c->kernels, c->tensor->type, data, blocks) * c->from->block_weights /
+               t->length;
+        *r = invalid_source(c->tensor, row, defect);
+        return NULL;
+    }
+    if (c->widen) {
+        c->widen(t->weights, data, weights);
+        floats = t->weights;
+    }
+    /* Finite scales may still mean numbers beyond those of floats. */
+    if (c->from->quantized && !finite_blocks(c->kernels, TYPE_F32, floats, weights)) {
+        row += first_bad(c->kernels, TYPE_F32, floats, weights) / t->length;
+        *r = invalid_result(c->tensor, row, defect);
+        return NULL;
+    }
+    return floats;
+}
+
 static int convert_tile(const struct conversion *c, const struct tile *t, const uint8_t *data,
                         uint8_t *result, struct defect *defect)
 {
-    float *tile = t->weights;
-    size_t weights = t->rows * t->length, blocks = weights / c->from->block_weights;
+    size_t weights = t->rows * t->length, blocks = weights / c->to->block_weights;
+    int r = 0;
+    const float *floats = widen_tile(c, t, data, defect, &r);
     uint64_t row = t->row;
 
-    if (c->from->quantized && !finite_blocks(c->tensor->type, data, blocks)) {
-        row += first_bad(c->tensor->type, data, blocks) * c->from->block_weights / t->length;
-        return invalid_source(c->tensor, row, defect);
-    }
-    if (c->widen)
-        c->widen(tile, data, weights);
-    else
-        memcpy(tile, data, weights * sizeof(*tile));
-    if (!finite_f32(tile, weights)) {
-        row += first_bad(TYPE_F32, tile, weights) / t->length;
-        return c->from->quantized ? invalid_result(c->tensor, row, defect)
-                                  : invalid_source(c->tensor, row, defect);
-    }
+    if (!floats)
+        return r;
     if (c->quantize)
-        c->quantize(result, tile, t->rows, t->length,
+        c->quantize(result, floats, t->rows, t->length,
                     c->importance ? c->importance + t->column : NULL);
     else
-        memcpy(result, tile, weights * sizeof(*tile));
-    blocks = weights / c->to->block_weights;
-    if (finite_blocks(c->type, result, blocks))
+        memcpy(result, floats, weights * sizeof(*floats));
+    if (finite_blocks(c->kernels, c->type, result, blocks))
         return 0;
-    row += first_bad(c->type, result, blocks) * c->to->block_weights / t->length;
+    row += first_bad(c->kernels, c->type, result, blocks) * c->to->block_weights / t->length;
     return invalid_result(c->tensor, row, defect);
 }
 

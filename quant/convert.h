@@ -21,7 +21,8 @@ MUST_USE int convert_load(const struct view *view, uint32_t tensor, const struct
  * matrices:
  *   tensor 'X' has invalid data (row 7)
  *   quantized data validation failed (row 7 of tensor 'X')
- * -ENOTSUP if the set has no kernel for these types. -ENOMEM.
+ * `data` of an F32 source is aligned as floats are. -ENOTSUP if the set has no kernel for these
+ * types. -ENOMEM.
  */
 MUST_USE int convert_run(const struct kernel_set *kernels, const struct view *view, uint32_t tensor,
                          const struct chunk *chunk, const void *data, void *result,
@@ -32,8 +33,8 @@ MUST_USE int convert_run(const struct kernel_set *kernels, const struct view *vi
  * `data`: `size` bytes, whole blocks of `type`, of which the first is block number `first` of the
  * tensor. -EIO with *defect.
  */
-MUST_USE int convert_check(const struct source_tensor *tensor, uint64_t first, const void *data,
-                           size_t size, struct defect *defect);
+MUST_USE int convert_check(const struct kernel_set *kernels, const struct source_tensor *tensor,
+                           uint64_t first, const void *data, size_t size, struct defect *defect);
 
 /* How much of a text that convert_run() or convert_check() made is the tool's own message. */
 size_t convert_message_length(const char *text);

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "check.h"
+#include "quant/kernel/scalar.h"
 
 /* --- a made-up source and made-up kernels ------------------------------------------------------
  */
@@ -102,6 +103,9 @@ static const struct kernel_set toys = {
     .name = "toys",
     .quantize = {[TYPE_F16] = toy_f16, [TYPE_Q8_0] = toy_q8_0, [TYPE_Q4_K] = toy_q4_k},
     .widen = {[TYPE_BF16] = toy_widen_bf16},
+    .finite = {[TYPE_F32] = scalar_finite_f32,
+               [TYPE_F16] = scalar_finite_f16,
+               [TYPE_BF16] = scalar_finite_bf16},
 };
 
 /* --- one tensor in a view ----------------------------------------------------------------------
@@ -498,12 +502,14 @@ static void test_check(void)
 {
     enum { COUNT = 12 };
     const struct type_info *info;
+    struct kernel_set set;
     struct source_tensor tensor = {.name = "t"};
     struct defect defect;
     uint8_t data[COUNT * 512];
     char text[64];
     size_t size;
 
+    CHECK_EQ(kernel_select(NULL, &set), 0);
     for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
         info = type_info((uint32_t)blocks[i].type);
         CHECK(info);
@@ -511,19 +517,19 @@ static void test_check(void)
         tensor.type = blocks[i].type;
         tensor.ne[0] = 3 * info->block_weights;
         memset(data, 0, sizeof(data));
-        CHECK_EQ(convert_check(&tensor, 0, data, COUNT * size, &defect), 0);
+        CHECK_EQ(convert_check(&set, &tensor, 0, data, COUNT * size, &defect), 0);
         for (size_t b = 0; b < COUNT; b++) {
             put_value(data + b * size + blocks[i].offset, blocks[i].bad, blocks[i].size);
-            CHECK_EQ(convert_check(&tensor, 30, data, COUNT * size, &defect), -EIO);
+            CHECK_EQ(convert_check(&set, &tensor, 30, data, COUNT * size, &defect), -EIO);
             snprintf(text, sizeof(text), "tensor 't' has invalid data (row %zu)", (30 + b) / 3);
             CHECK_STR(defect.text, text);
             put_value(data + b * size + blocks[i].offset, blocks[i].good, blocks[i].size);
-            CHECK_EQ(convert_check(&tensor, 0, data, COUNT * size, &defect), 0);
+            CHECK_EQ(convert_check(&set, &tensor, 0, data, COUNT * size, &defect), 0);
         }
     }
     memset(data, 0xff, sizeof(data));
     tensor.type = TYPE_I8;
-    CHECK_EQ(convert_check(&tensor, 0, data, sizeof(data), &defect), 0);
+    CHECK_EQ(convert_check(&set, &tensor, 0, data, sizeof(data), &defect), 0);
 }
 
 static void test_message(void)

@@ -202,7 +202,8 @@ out:
 }
 
 /* The tool looks at every tensor, also at those that it only copies. */
-static int check_copied(const struct view *view, struct defect *defect)
+static int check_copied(const struct kernel_set *kernels, const struct view *view,
+                        struct defect *defect)
 {
     const struct source_tensor *tensor;
     uint8_t *data;
@@ -217,7 +218,7 @@ static int check_copied(const struct view *view, struct defect *defect)
             return -ENOMEM;
         r = source_read(view->source, tensor->shard, tensor->offset, data, tensor->size);
         if (r == 0)
-            r = convert_check(tensor, 0, data, tensor->size, defect);
+            r = convert_check(kernels, tensor, 0, data, tensor->size, defect);
         free(data);
     }
     return r;
@@ -234,7 +235,7 @@ static int write_view(const struct view *view, bool header, struct defect *defec
     if (!header) {
         r = kernel_select(getenv("QUANTFS_CPU"), &kernels);
         if (r == 0)
-            r = check_copied(view, defect);
+            r = check_copied(&kernels, view, defect);
     }
     while (offset < end && r == 0) {
         count = view_map(view, offset, end - offset, pieces, 16);

@@ -443,6 +443,43 @@ static void test_halves(const struct kernel_set *set)
         }
 }
 
+/* Every place among numbers that fill vectors or do not, every number of 16 bits, and floats beside
+ * infinity. */
+static void test_finite(const struct kernel_set *set)
+{
+    enum { COUNT = 300 };
+    static const uint32_t good[] = {0, 0x80000000, 0x7f7fffff, 0xff7fffff, 0x007fffff, 0x3f800000};
+    static const uint32_t bad[] = {0x7f800000, 0xff800000, 0x7f800001, 0xffffffff, 0x7fc00000};
+    static const enum type halves[] = {TYPE_F16, TYPE_BF16};
+    uint16_t half[COUNT + 1], fill, exponent;
+    uint32_t x[COUNT];
+
+    for (size_t count = 0; count <= COUNT; count += count < 80 ? 1 : 73) {
+        for (size_t i = 0; i < count; i++)
+            x[i] = good[i % 6];
+        CHECK(set->finite[TYPE_F32](x, count));
+        for (size_t i = 0; i < count; i++) {
+            x[i] = bad[i % 5];
+            CHECK(!set->finite[TYPE_F32](x, count));
+            x[i] = good[i % 6];
+        }
+    }
+    for (size_t t = 0; t < 2; t++) {
+        exponent = halves[t] == TYPE_F16 ? 0x7c00 : 0x7f80;
+        for (uint32_t value = 0; value < 0x10000; value++) {
+            size_t at = value % COUNT;
+
+            fill = (uint16_t)(exponent - 1 + (value & 0x8000));
+            for (size_t i = 0; i <= COUNT; i++)
+                half[i] = fill;
+            half[1 + at] = (uint16_t)value;
+            CHECK_EQ(set->finite[halves[t]](half + 1, COUNT), (value & exponent) != exponent);
+            CHECK(set->finite[halves[t]](half + 1, at));
+            CHECK(set->finite[halves[t]](half + 2 + at, COUNT - 1 - at));
+        }
+    }
+}
+
 /* --- speed -------------------------------------------------------------------------------------
  */
 
@@ -542,7 +579,9 @@ int main(int argc, char **argv)
     test_f16();
     test_bf16();
     for (int i = 0; i < CPU_SET_COUNT; i++)
-        if (kernel_select(cpu_set_name((enum cpu_set)i), &set) == 0)
+        if (kernel_select(cpu_set_name((enum cpu_set)i), &set) == 0) {
             test_halves(&set);
+            test_finite(&set);
+        }
     return 0;
 }

@@ -57,12 +57,13 @@ static struct world *world_of(const struct source_tensor *tensor)
     return (struct world *)(uintptr_t)tensor->ne[3];
 }
 
-int convert_check(const struct source_tensor *tensor, uint64_t first, const void *data, size_t size,
-                  struct defect *defect)
+int convert_check(const struct kernel_set *kernels, const struct source_tensor *tensor,
+                  uint64_t first, const void *data, size_t size, struct defect *defect)
 {
     struct world *world = world_of(tensor);
     int index = (int)(tensor - world->tensors);
 
+    CHECK_STR(kernels->name, "none");
     CHECK_EQ(size % BLOCK, 0);
     CHECK_EQ(*(const uint8_t *)data, byte_at(world->extents[index].offset + first * BLOCK));
     world->checked += size;

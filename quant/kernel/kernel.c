@@ -39,6 +39,12 @@ static const struct kernel_set scalar = {
             [TYPE_IQ2_S] = scalar_widen_iq2_s,     [TYPE_IQ3_XXS] = scalar_widen_iq3_xxs,
             [TYPE_IQ3_S] = scalar_widen_iq3_s,
         },
+    .finite =
+        {
+            [TYPE_F32] = scalar_finite_f32,
+            [TYPE_F16] = scalar_finite_f16,
+            [TYPE_BF16] = scalar_finite_bf16,
+        },
 };
 
 /* By enum cpu_set. */
@@ -59,6 +65,8 @@ static void add(struct kernel_set *all, const struct kernel_set *more)
             all->quantize[i] = more->quantize[i];
         if (more->widen[i])
             all->widen[i] = more->widen[i];
+        if (more->finite[i])
+            all->finite[i] = more->finite[i];
     }
 }
 

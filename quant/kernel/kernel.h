@@ -1,6 +1,7 @@
 #ifndef QUANT_KERNEL_KERNEL_H
 #define QUANT_KERNEL_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,11 +23,15 @@ typedef void (*kernel_fn)(void *restrict dst, const float *restrict src, size_t 
 /* Source bytes of one type to `count` floats (whole blocks). `src` need not be aligned. */
 typedef void (*kernel_widen_fn)(float *restrict dst, const void *restrict src, size_t count);
 
+/* Are all of `count` numbers finite? `src` need not be aligned. */
+typedef bool (*kernel_finite_fn)(const void *src, size_t count);
+
 /* All kernels of one instruction set; NULL where it has none. Indexed by enum type. */
 struct kernel_set {
     const char *name; /* "scalar", "avx2", ... */
     kernel_fn quantize[TYPE_COUNT];
     kernel_widen_fn widen[TYPE_COUNT];
+    kernel_finite_fn finite[TYPE_COUNT]; /* F32, F16, BF16 */
 };
 
 /*

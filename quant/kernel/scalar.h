@@ -18,6 +18,11 @@ void scalar_bf16(void *restrict dst, const float *restrict src, size_t rows, siz
 void scalar_widen_f16(float *restrict dst, const void *restrict src, size_t count);
 void scalar_widen_bf16(float *restrict dst, const void *restrict src, size_t count);
 
+/* finite.c */
+bool scalar_finite_f32(const void *src, size_t count);
+bool scalar_finite_f16(const void *src, size_t count);
+bool scalar_finite_bf16(const void *src, size_t count);
+
 /* q0.c. With importance a tile must be whole rows, but for Q8_0, which ignores it. */
 void scalar_q4_0(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance);

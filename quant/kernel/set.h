@@ -25,6 +25,11 @@ extern const struct kernel_set neon_kernels;
 SET_KERNEL(f16);
 void SET(widen_f16)(float *restrict dst, const void *restrict src, size_t count);
 
+/* finite_tmpl.c */
+bool SET(finite_f32)(const void *src, size_t count);
+bool SET(finite_f16)(const void *src, size_t count);
+bool SET(finite_bf16)(const void *src, size_t count);
+
 /* iq4_tmpl.c */
 SET_KERNEL(iq4_nl);
 SET_KERNEL(iq4_xs);

@@ -22,4 +22,10 @@ const struct kernel_set SET(kernels) = {
         {
             [TYPE_F16] = SET(widen_f16),
         },
+    .finite =
+        {
+            [TYPE_F32] = SET(finite_f32),
+            [TYPE_F16] = SET(finite_f16),
+            [TYPE_BF16] = SET(finite_bf16),
+        },
 };
