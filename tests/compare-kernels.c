@@ -1,15 +1,18 @@
 /*
  * If this fails, our kernels do not make the bytes that the reference library makes.
  *
- *   compare-kernels LIBRARY [--type NAME] [--seed N] [--seeds COUNT] [--bench | --golden]
+ *   compare-kernels LIBRARY [--type NAME] [--seed N] [--seeds COUNT] [--golden]
+ *   compare-kernels LIBRARY --bench [--type NAME] [--seed N] [--rounds N]
  *
  * LIBRARY: libggml-base.so.0, to be loaded (tests/kernels-reference starts this program so that it
  * can). --type: only this one. --seeds: so many runs, each with the next seed (one takes more than
- * a million weights of each type that knows importance). --bench: speed of the library and of each
- * set up to QUANTFS_CPU, one thread, instead. --golden: tests/kernels-golden.h instead, of what the
- * library makes.
+ * a million weights of each type that knows importance). --golden: tests/kernels-golden.h instead,
+ * of what the library makes. --bench: speed of the library and of each set up to QUANTFS_CPU, one
+ * thread, instead; of the widest set also what it writes, and the share of the memory's bandwidth
+ * that all cores would take with it, if they read F16 and wrote blocks.
  */
 #include <dlfcn.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bandwidth.h"
 #include "kernel-case.h"
 #include "quant/kernel/cpu.h"
 #include "quant/kernel/kernel.h"
@@ -257,8 +261,8 @@ enum {
     BENCH_WEIGHTS = 65536,
     BENCH_TILE = 4096, /* as convert_run() calls a kernel, */
     BENCH_ROWS = 4,    /* with so many rows if blocks depend on them */
-    BENCH_ROUNDS = 40,
-    BENCH_CALLS = 64, /* of a conversion so short that the clock would count */
+    BENCH_ROUNDS = 40, /* unless fewer are asked for */
+    BENCH_CALLS = 64,  /* of a conversion so short that the clock would count */
 };
 
 static double now(void)
@@ -288,6 +292,14 @@ struct sets {
     int count;
 };
 
+struct bench {
+    const struct library *library;
+    struct sets sets;
+    size_t rounds;
+    unsigned cores;
+    double bandwidth; /* bytes a second, of all cores */
+};
+
 /* Once before it is timed: a core needs a while until it runs wide instructions at its full speed,
  * which a conversion waits for but once. */
 static double time_set(const struct kernel_set *set, enum type type, uint64_t tile_size,
@@ -305,55 +317,96 @@ static double time_set(const struct kernel_set *set, enum type type, uint64_t ti
     return now() - start;
 }
 
+/* What the widest set writes in MB a second, and the share of the bandwidth: `bytes` are read and
+ * written for a weight. */
+static void print_traffic(const struct bench *b, double weights, double written, double bytes)
+{
+    printf("  %9.0f", weights * written * 1e-6);
+    if (b->bandwidth > 0)
+        printf("  %5.1f %%\n", 100 * b->cores * weights * bytes / b->bandwidth);
+    else
+        printf("      - %%\n");
+}
+
 /* Each round takes the library and all sets one after the other; medians of times and of the
  * rounds' ratios, since others use the machine, too. */
-static void bench_type(const struct library *library, const struct sets *sets, enum type type,
-                       const float *importance, const float *x, uint8_t *out)
+static void bench_type(const struct bench *b, enum type type, const float *importance,
+                       const float *x, uint8_t *out)
 {
     double start, theirs[BENCH_ROUNDS], ours[CPU_SET_COUNT][BENCH_ROUNDS];
-    double ratio[CPU_SET_COUNT][BENCH_ROUNDS];
+    double ratio[CPU_SET_COUNT][BENCH_ROUNDS], took = 1, written;
     uint64_t tile_size;
 
     if (!type_size(type, BENCH_TILE, &tile_size))
         exit(2);
-    for (int round = 0; round < BENCH_ROUNDS; round++) {
+    for (size_t round = 0; round < b->rounds; round++) {
         start = now();
-        library->quantize((int)type, x, out, 0, BENCH_WEIGHTS / BENCH_TILE, BENCH_TILE, importance);
+        b->library->quantize((int)type, x, out, 0, BENCH_WEIGHTS / BENCH_TILE, BENCH_TILE,
+                             importance);
         theirs[round] = now() - start;
-        for (int i = 0; i < sets->count; i++) {
-            ours[i][round] = time_set(&sets->set[i], type, tile_size, importance, x, out);
+        for (int i = 0; i < b->sets.count; i++) {
+            ours[i][round] = time_set(&b->sets.set[i], type, tile_size, importance, x, out);
             ratio[i][round] = theirs[round] / ours[i][round];
         }
     }
-    printf("%-6s %-10s %8.1f", type_info((uint32_t)type)->name, importance ? "importance" : "",
-           BENCH_WEIGHTS / median(theirs, BENCH_ROUNDS) * 1e-6);
-    for (int i = 0; i < sets->count; i++)
-        printf("  %8.1f %6.2f", BENCH_WEIGHTS / median(ours[i], BENCH_ROUNDS) * 1e-6,
-               median(ratio[i], BENCH_ROUNDS));
-    printf("\n");
+    printf("%-7s %-10s %8.1f", type_info((uint32_t)type)->name, importance ? "importance" : "",
+           BENCH_WEIGHTS / median(theirs, b->rounds) * 1e-6);
+    for (int i = 0; i < b->sets.count; i++) {
+        took = median(ours[i], b->rounds);
+        printf("  %8.1f %6.2f", BENCH_WEIGHTS / took * 1e-6, median(ratio[i], b->rounds));
+    }
+    written = (double)tile_size / BENCH_TILE;
+    print_traffic(b, BENCH_WEIGHTS / took, written, 2 + written);
 }
 
-static void bench_widen(const struct library *library, const struct kernel_set *set, enum type type,
-                        const uint8_t *half, float *out)
+static double time_widen(kernel_widen_fn widen, const uint8_t *half, float *out)
 {
-    double start, ours = 1e9, theirs = 1e9, took;
+    double start = now();
 
-    for (int round = 0; round < BENCH_ROUNDS; round++) {
+    for (int i = 0; i < BENCH_CALLS; i++)
+        widen(out, half, BENCH_TILE);
+    return (now() - start) / BENCH_CALLS;
+}
+
+/* Floats stay in the cache: of memory it takes what is read. */
+static void bench_widen(const struct bench *b, enum type type, const uint8_t *half, float *out)
+{
+    double start, theirs[BENCH_ROUNDS], ours[CPU_SET_COUNT][BENCH_ROUNDS];
+    double ratio[CPU_SET_COUNT][BENCH_ROUNDS], took = 1;
+
+    for (size_t round = 0; round < b->rounds; round++) {
         start = now();
         for (int i = 0; i < BENCH_CALLS; i++)
-            (type == TYPE_F16 ? library->widen_f16 : library->widen_bf16)((const uint16_t *)half,
-                                                                          out, BENCH_TILE);
-        took = now() - start;
-        theirs = took < theirs ? took : theirs;
-        start = now();
-        for (int i = 0; i < BENCH_CALLS; i++)
-            set->widen[type](out, half, BENCH_TILE);
-        took = now() - start;
-        ours = took < ours ? took : ours;
+            (type == TYPE_F16 ? b->library->widen_f16
+                              : b->library->widen_bf16)((const uint16_t *)half, out, BENCH_TILE);
+        theirs[round] = (now() - start) / BENCH_CALLS;
+        for (int i = 0; i < b->sets.count; i++) {
+            ours[i][round] = time_widen(b->sets.set[i].widen[type], half, out);
+            ratio[i][round] = theirs[round] / ours[i][round];
+        }
     }
-    printf("%-6s %-10s %8.1f %8.1f  %5.2f\n", type_info((uint32_t)type)->name, "widened",
-           BENCH_CALLS * BENCH_TILE / theirs * 1e-6, BENCH_CALLS * BENCH_TILE / ours * 1e-6,
-           theirs / ours);
+    printf("%-7s %-10s %8.1f", type_info((uint32_t)type)->name, "widened",
+           BENCH_TILE / median(theirs, b->rounds) * 1e-6);
+    for (int i = 0; i < b->sets.count; i++) {
+        took = median(ours[i], b->rounds);
+        printf("  %8.1f %6.2f", BENCH_TILE / took * 1e-6, median(ratio[i], b->rounds));
+    }
+    print_traffic(b, BENCH_TILE / took, sizeof(float), 2);
+}
+
+static unsigned count_cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* Of each core so much that no cache has it, of many cores less. */
+static double measure_bandwidth(unsigned cores)
+{
+    size_t size = ((size_t)1 << 30) / cores, least = (size_t)32 << 20, most = (size_t)128 << 20;
+
+    return bandwidth_measure(cores, size < least ? least : size > most ? most : size);
 }
 
 static void find_sets(const struct kernel_set *widest, struct sets *sets)
@@ -370,41 +423,49 @@ static void find_sets(const struct kernel_set *widest, struct sets *sets)
     }
 }
 
-static void bench(const struct library *library, const struct kernel_set *set, const char *name,
-                  uint64_t seed)
+static void bench_head(const struct bench *b)
 {
-    struct sets sets;
+    printf(
+        "millions of weights a second and core: library; for each set: ours, ratio; MB written a "
+        "second;\nshare of what %u cores read and write of memory, %.1f GB/s\n%26s",
+        b->cores, b->bandwidth * 1e-9, "library");
+    for (int i = 0; i < b->sets.count; i++)
+        printf("  %15s", b->sets.set[i].name);
+    printf("  %9s  %7s\n", "MB/s", "share");
+}
+
+static void bench(const struct library *library, const struct kernel_set *set, const char *name,
+                  uint64_t seed, size_t rounds)
+{
     static float x[BENCH_WEIGHTS], importance[BENCH_TILE];
     static _Alignas(16) uint8_t out[BENCH_WEIGHTS * 2];
+    struct bench b = {.library = library, .rounds = rounds, .cores = count_cores()};
 
     case_weights(1, seed, x, BENCH_WEIGHTS);
     case_importance(2, seed, importance, BENCH_TILE);
-    find_sets(set, &sets);
-    printf("millions of weights a second and core: library; for each set: ours, ratio\n%25s",
-           "library");
-    for (int i = 0; i < sets.count; i++)
-        printf("  %15s", sets.set[i].name);
-    printf("\n");
+    find_sets(set, &b.sets);
+    b.bandwidth = measure_bandwidth(b.cores);
+    bench_head(&b);
     for (unsigned i = 0; i < CASE_TYPES; i++) {
         if (!wanted(i, name))
             continue;
         if (!case_needs_importance(i))
-            bench_type(library, &sets, case_type(i), NULL, x, out);
+            bench_type(&b, case_type(i), NULL, x, out);
         if (type_info((uint32_t)case_type(i))->quantized && case_type(i) != TYPE_Q8_0)
-            bench_type(library, &sets, case_type(i), importance, x, out);
+            bench_type(&b, case_type(i), importance, x, out);
     }
     if (name)
         return;
     set->quantize[TYPE_F16](out, x, 1, BENCH_TILE, NULL);
-    bench_widen(library, set, TYPE_F16, out, x);
-    bench_widen(library, set, TYPE_BF16, out, x);
+    bench_widen(&b, TYPE_F16, out, x);
+    bench_widen(&b, TYPE_BF16, out, x);
 }
 
 int main(int argc, char **argv)
 {
     static struct buffers buffers;
     const char *mode = "", *type = NULL;
-    uint64_t seed = CASE_SEED, seeds = 1;
+    uint64_t seed = CASE_SEED, seeds = 1, rounds = BENCH_ROUNDS;
     struct library library;
     struct kernel_set set;
     int passed = 0, failed = 0, result;
@@ -416,16 +477,20 @@ int main(int argc, char **argv)
             seed = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
             seeds = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
+            rounds = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--type") == 0 && i + 1 < argc)
             type = argv[++i];
         else
             mode = argv[i];
     }
+    if (rounds < 1 || rounds > BENCH_ROUNDS)
+        return 2;
     library_open(argv[1], &library);
     if (strcmp(mode, "--golden") == 0)
         return golden(&library, &buffers), 0;
     if (strcmp(mode, "--bench") == 0)
-        return bench(&library, &set, type, seed), 0;
+        return bench(&library, &set, type, seed, (size_t)rounds), 0;
     printf("%s kernels, seed %llu\n", set.name, (unsigned long long)seed);
     for (uint64_t i = 0; i < seeds; i++)
         compare_all(&library, &set, type, seed + i, &buffers, &passed, &failed);
