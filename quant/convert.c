@@ -176,6 +176,9 @@ struct conversion {
     kernel_widen_fn widen;   /* NULL: they are floats already */
     kernel_fn quantize;      /* NULL: they stay floats */
     const float *importance; /* from the chunk's first column on; NULL: none */
+    uint64_t row;            /* the chunk's first, of the tensor */
+    size_t rows, columns;    /* the chunk's */
+    bool whole_rows;         /* a block depends on its row */
 };
 
 static int find_kernels(const struct kernel_set *kernels, struct conversion *c)
@@ -190,26 +193,49 @@ static int find_kernels(const struct kernel_set *kernels, struct conversion *c)
     return 0;
 }
 
-/* Some weights that are converted at one call: whole rows, or a part of one. */
+/*
+ * Some weights that are converted at one call. Where a block depends on nothing but its own weights
+ * and columns, those of a chunk are one run of blocks: tiles are full wherever its rows end, since
+ * kernels take as long for a part of what they do at once. To the kernel such a tile is one row.
+ */
 struct tile {
-    float *weights; /* room for them */
-    uint64_t row;   /* of the tensor: the first */
-    size_t rows, column, length;
+    float *weights;    /* room for them */
+    float *importance; /* room for that of TILE_WEIGHTS columns */
+    size_t first;      /* weights of the chunk before it */
+    size_t rows, length;
 };
+
+/* The row of the tensor that holds the weight `at` of the tile. */
+static uint64_t tile_row(const struct conversion *c, const struct tile *t, size_t at)
+{
+    return c->row + (t->first + at) / c->columns;
+}
+
+/* That of the tile's columns. */
+static const float *tile_importance(const struct conversion *c, const struct tile *t)
+{
+    size_t column = t->first % c->columns, run;
+
+    if (!c->importance || c->columns - column >= t->length)
+        return c->importance ? c->importance + column : NULL;
+    for (size_t i = 0; i < t->length; i += run, column = 0) {
+        run = c->columns - column < t->length - i ? c->columns - column : t->length - i;
+        memcpy(t->importance + i, c->importance + column, run * sizeof(float));
+    }
+    return t->importance;
+}
 
 /* The tile as floats: those of the source where they are such. NULL with *r: it has others. */
 static const float *widen_tile(const struct conversion *c, const struct tile *t,
                                const uint8_t *data, struct defect *defect, int *r)
 {
-    size_t weights = t->rows * t->length, blocks = weights / c->from->block_weights;
+    size_t weights = t->rows * t->length, blocks = weights / c->from->block_weights, bad;
     const float *floats = (const void *)data;
-    uint64_t row = t->row;
 
     /* The first pass brings the bytes into the first-level cache for the second. */
     if (!finite_blocks(c->kernels, c->tensor->type, data, blocks)) {
-        row += first_bad(c->kernels, c->tensor->type, data, blocks) * c->from->block_weights /
-               t->length;
-        *r = invalid_source(c->tensor, row, defect);
+        bad = first_bad(c->kernels, c->tensor->type, data, blocks) * c->from->block_weights;
+        *r = invalid_source(c->tensor, tile_row(c, t, bad), defect);
         return NULL;
     }
     if (c->widen) {
@@ -218,8 +244,8 @@ static const float *widen_tile(const struct conversion *c, const struct tile *t,
     }
     /* Finite scales may still mean numbers beyond those of floats. */
     if (c->from->quantized && !finite_blocks(c->kernels, TYPE_F32, floats, weights)) {
-        row += first_bad(c->kernels, TYPE_F32, floats, weights) / t->length;
-        *r = invalid_result(c->tensor, row, defect);
+        bad = first_bad(c->kernels, TYPE_F32, floats, weights);
+        *r = invalid_result(c->tensor, tile_row(c, t, bad), defect);
         return NULL;
     }
     return floats;
@@ -228,56 +254,52 @@ static const float *widen_tile(const struct conversion *c, const struct tile *t,
 static int convert_tile(const struct conversion *c, const struct tile *t, const uint8_t *data,
                         uint8_t *result, struct defect *defect)
 {
-    size_t weights = t->rows * t->length, blocks = weights / c->to->block_weights;
+    size_t weights = t->rows * t->length, blocks = weights / c->to->block_weights, bad;
     int r = 0;
     const float *floats = widen_tile(c, t, data, defect, &r);
-    uint64_t row = t->row;
 
     if (!floats)
         return r;
     if (c->quantize)
-        c->quantize(result, floats, t->rows, t->length,
-                    c->importance ? c->importance + t->column : NULL);
+        c->quantize(result, floats, t->rows, t->length, tile_importance(c, t));
     else
         memcpy(result, floats, weights * sizeof(*floats));
     if (finite_blocks(c->kernels, c->type, result, blocks))
         return 0;
-    row += first_bad(c->kernels, c->type, result, blocks) * c->to->block_weights / t->length;
-    return invalid_result(c->tensor, row, defect);
+    bad = first_bad(c->kernels, c->type, result, blocks) * c->to->block_weights;
+    return invalid_result(c->tensor, tile_row(c, t, bad), defect);
 }
 
-/* Weights of a tile: at most so many, but whole rows where a block depends on its row. */
-static size_t tile_weights(const struct conversion *c, size_t columns)
+/* Rows of a tile where a block depends on its row. */
+static size_t tile_rows(size_t columns)
 {
     size_t rows = TILE_ROWS;
 
-    if (!c->importance || !type_spans_row(c->type))
-        return TILE_WEIGHTS;
     while (rows > 1 && columns > TILE_ROWS_WEIGHTS / rows)
         rows--;
-    return rows * columns > TILE_WEIGHTS ? rows * columns : TILE_WEIGHTS;
+    return rows * columns > TILE_WEIGHTS ? rows : TILE_WEIGHTS / columns;
 }
 
-/* Tile by tile; `weights` has room for `most`. */
-static int convert_tiles(const struct conversion *c, const struct chunk *chunk, float *weights,
-                         size_t most, const uint8_t *in, uint8_t *out, struct defect *defect)
+/* Tile by tile. */
+static int convert_tiles(const struct conversion *c, struct tile *tile, const uint8_t *in,
+                         uint8_t *out, struct defect *defect)
 {
-    struct tile tile = {.weights = weights};
-    size_t columns = (size_t)chunk->columns, count;
+    size_t rows = tile_rows(c->columns), all = c->rows * c->columns, left, count;
     int r = 0;
 
-    for (uint32_t row = 0; row < chunk->rows && r == 0; row += (uint32_t)tile.rows) {
-        tile.row = chunk->row + row;
-        tile.rows = columns < most ? most / columns : 1;
-        if (tile.rows > chunk->rows - row)
-            tile.rows = chunk->rows - row;
-        for (tile.column = 0; tile.column < columns && r == 0; tile.column += tile.length) {
-            tile.length = columns - tile.column < most ? columns - tile.column : most;
-            r = convert_tile(c, &tile, in, out, defect);
-            count = tile.rows * tile.length;
-            in += count / c->from->block_weights * c->from->block_size;
-            out += count / c->to->block_weights * c->to->block_size;
+    for (tile->first = 0; tile->first < all && r == 0; tile->first += count) {
+        left = all - tile->first;
+        if (c->whole_rows) {
+            tile->rows = left > rows * c->columns ? rows : left / c->columns;
+            tile->length = c->columns;
+        } else {
+            tile->rows = 1;
+            tile->length = left < TILE_WEIGHTS ? left : TILE_WEIGHTS;
         }
+        r = convert_tile(c, tile, in, out, defect);
+        count = tile->rows * tile->length;
+        in += count / c->from->block_weights * c->from->block_size;
+        out += count / c->to->block_weights * c->to->block_size;
     }
     return r;
 }
@@ -286,9 +308,16 @@ int convert_run(const struct kernel_set *kernels, const struct view *view, uint3
                 const struct chunk *chunk, const void *data, void *result, struct defect *defect)
 {
     const struct extent *extent = &view->extents[tensor];
-    struct conversion c = {.tensor = extent->tensor, .type = extent->type};
-    _Alignas(64) float near[TILE_WEIGHTS];
-    float *long_row = NULL;
+    struct conversion c = {
+        .tensor = extent->tensor,
+        .type = extent->type,
+        .row = chunk->row,
+        .rows = chunk->rows,
+        .columns = (size_t)chunk->columns,
+    };
+    _Alignas(64) float near[TILE_WEIGHTS], importance[TILE_WEIGHTS];
+    struct tile tile = {.weights = near, .importance = importance};
+    float *long_rows = NULL;
     size_t most;
     int r = find_kernels(kernels, &c);
 
@@ -299,13 +328,14 @@ int convert_run(const struct kernel_set *kernels, const struct view *view, uint3
     if (extent->importance)
         c.importance =
             extent->importance + chunk->row / c.tensor->ne[1] * c.tensor->ne[0] + chunk->column;
-    most = tile_weights(&c, (size_t)chunk->columns);
-    if (most > TILE_WEIGHTS) {
-        long_row = reallocarray(NULL, most, sizeof(*long_row));
-        if (!long_row)
+    c.whole_rows = c.importance && type_spans_row(c.type);
+    most = tile_rows(c.columns) * c.columns;
+    if (c.whole_rows && most > TILE_WEIGHTS) {
+        tile.weights = long_rows = reallocarray(NULL, most, sizeof(*long_rows));
+        if (!long_rows)
             return -ENOMEM;
     }
-    r = convert_tiles(&c, chunk, long_row ? long_row : near, most, data, result, defect);
-    free(long_row);
+    r = convert_tiles(&c, &tile, data, result, defect);
+    free(long_rows);
     return r;
 }

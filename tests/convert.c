@@ -260,7 +260,8 @@ static void test_weights(void)
 
 /*
  * Blocks of real kernels, with the importance of columns: each matrix has its own, a part of a row
- * those of its columns, and where a block depends on its row, rows stay whole, however long.
+ * or of several rows those of its columns, and where a block depends on its row, rows stay whole,
+ * however long.
  */
 static void test_importance(void)
 {
@@ -276,6 +277,20 @@ static void test_importance(void)
         {TYPE_Q4_1, 8224, 3, 2},
         {TYPE_Q5_0, 20000, 7, 2},
         {TYPE_Q5_1, (1 << 20) + 64, 1, 1},
+        {TYPE_Q2_K, 2816, 5, 2},
+        {TYPE_Q3_K, 768, 11, 3},
+        {TYPE_Q4_K, 4352, 7, 1},
+        {TYPE_Q5_K, 5632, 6, 2},
+        {TYPE_Q6_K, 1280, 9, 2},
+        {TYPE_IQ4_NL, 4128, 4, 2},
+        {TYPE_IQ4_XS, 2816, 5, 1},
+        {TYPE_IQ1_S, 768, 7, 1},
+        {TYPE_IQ1_M, 768, 7, 1},
+        {TYPE_IQ2_XXS, 768, 7, 1},
+        {TYPE_IQ2_XS, 768, 7, 1},
+        {TYPE_IQ2_S, 768, 7, 1},
+        {TYPE_IQ3_XXS, 768, 7, 1},
+        {TYPE_IQ3_S, 768, 7, 1},
     };
     struct kernel_set scalar;
     struct bench b;
