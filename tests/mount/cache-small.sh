@@ -31,9 +31,7 @@ done
 [ "$(stats hits)" -gt 50 ] || fail "only $(stats hits) objects were found"
 equal "damaged" "$(stats damaged)" 0
 readers_end
-# Of 128 a quarter is for objects at hand, an eighth for others that are open; and what read-ahead that still runs is writing.
-few_descriptors() { [ "$(descriptors)" -le $((idle + 32 + 16 + 8)) ]; }
-until_true 30 few_descriptors || fail "descriptors: $idle before, $(descriptors) afterwards"
+no_leak "$idle" 128
 same mnt/a@q4_k_m.gguf expected.q4_k_m
 same two/a@q5_k_m.gguf expected.q5_k_m
 stop_also

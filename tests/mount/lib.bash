@@ -121,6 +121,10 @@ readers_end() {
 }
 # How many descriptors the daemon has open.
 descriptors() { find "/proc/$daemon/fd" -mindepth 1 | wc -l; }
+# A daemon that had IDLE open before it was asked for anything, and may have LIMIT, has no more than it may keep: a quarter for
+# objects at hand, and a few that come and go while read-ahead still runs.
+few_descriptors() { [ "$(descriptors)" -le $(($1 + $2 / 4 + 8)) ]; } # IDLE LIMIT
+no_leak() { until_true 30 few_descriptors "$1" "$2" || fail "descriptors: $1 at first, $(descriptors) afterwards"; }
 
 at_exit() {
     local status=$? end=0 one
