@@ -207,7 +207,7 @@ static void note_put(struct cache *cache, const struct name *name, uint64_t size
 
 /* Every file but the counters is written here. */
 static int put_file(struct cache *cache, enum object_kind kind, const struct name *name,
-                    const void *data, size_t size, unsigned flags)
+                    const void *data, size_t size, uint64_t position, unsigned flags)
 {
     uint64_t total, available, on_disk = 0;
     char path[PLACE_PATH_SIZE];
@@ -223,10 +223,11 @@ static int put_file(struct cache *cache, enum object_kind kind, const struct nam
         return -ENOSPC;
     }
     place_file(name, path);
-    r = object_write(cache->key, cache->place.fd, path, kind, name, data, size, flags, &on_disk);
+    r = object_write(cache->key, cache->place.fd, path, kind, name, data, size, position, flags,
+                     &on_disk);
     if (r == -ENOENT && due(cache, &cache->repaired, REPAIR_MS) &&
         place_repair(&cache->place, cache->key) == 0)
-        r = object_write(cache->key, cache->place.fd, path, kind, name, data, size, flags,
+        r = object_write(cache->key, cache->place.fd, path, kind, name, data, size, position, flags,
                          &on_disk);
     if (r == -ENOSPC || r == -EDQUOT)
         note_low_space(cache);
@@ -236,9 +237,9 @@ static int put_file(struct cache *cache, enum object_kind kind, const struct nam
 }
 
 int cache_put(struct cache *cache, const struct name *name, const void *data, size_t size,
-              bool cold)
+              uint64_t position, bool cold)
 {
-    int r = put_file(cache, OBJECT_CHUNK, name, data, size, cold ? OBJECT_WRITEBACK : 0);
+    int r = put_file(cache, OBJECT_CHUNK, name, data, size, position, cold ? OBJECT_WRITEBACK : 0);
 
     if (r == 0 && cold)
         cold_add(cache->cold, name);
@@ -253,7 +254,7 @@ void cache_count_dropped(struct cache *cache)
 
 int cache_put_record(struct cache *cache, const struct name *name, const void *data, size_t size)
 {
-    int r = put_file(cache, OBJECT_SOURCE, name, data, size, 0);
+    int r = put_file(cache, OBJECT_SOURCE, name, data, size, 0, 0);
 
     if (r < 0)
         count(cache, COUNTER_DROPPED, 1);
@@ -264,7 +265,7 @@ static void write_manifest(void *context, const struct name *name, const void *p
 {
     struct cache *cache = context;
 
-    if (put_file(cache, OBJECT_MANIFEST, name, payload, size, 0) < 0)
+    if (put_file(cache, OBJECT_MANIFEST, name, payload, size, 0, 0) < 0)
         count(cache, COUNTER_DROPPED, 1);
 }
 

@@ -87,10 +87,11 @@ MUST_USE int cache_read_now(const struct cache_object *object, uint64_t offset, 
 void cache_will_need(const struct cache_object *object);
 
 /* [disk] Keeps bytes under a name, replacing what lies there. 0, or -errno: dropped and counted;
- * nobody needs to know. `cold`: it is part of one pass over something big, and shall not stay
- * in the page cache for long. */
+ * nobody needs to know. `position`: where they are in the file that they are part of; its pages are
+ * pages of the object. `cold`: they are part of one pass over something big, and shall not stay in
+ * the page cache for long. */
 int cache_put(struct cache *cache, const struct name *name, const void *data, size_t size,
-              bool cold);
+              uint64_t position, bool cold);
 /* Counts a put that the caller has dropped itself (its queue was full). */
 void cache_count_dropped(struct cache *cache);
 

@@ -125,7 +125,7 @@ int counters_write(struct key *key, const struct place *place, struct counters *
     if (getrandom(name.bytes, sizeof(name.bytes), 0) != sizeof(name.bytes))
         return -EIO;
     counters_path(&name, path);
-    return object_write(key, place->fd, path, OBJECT_COUNTERS, &name, &stored, sizeof(stored), 0,
+    return object_write(key, place->fd, path, OBJECT_COUNTERS, &name, &stored, sizeof(stored), 0, 0,
                         &on_disk);
 }
 

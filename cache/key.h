@@ -20,7 +20,7 @@
  *
  * A key may be used by many threads at once.
  */
-#define CACHE_FORMAT 1 /* the version of everything on disk; part of every name */
+#define CACHE_FORMAT 2 /* the version of everything on disk; part of every name */
 #define SECRET_SIZE 32
 
 struct key;

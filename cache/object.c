@@ -16,14 +16,14 @@
 #include <unistd.h>
 
 /*
- * The format of a file, version 1. All numbers are little-endian.
+ * The format of a file, version 2. All numbers are little-endian.
  *
  *   OFFSET  SIZE  DESCRIPTION
  *        0     8  magic: "qfscache"
  *        8     4  version of the format: CACHE_FORMAT
  *       12     4  kind: enum object_kind
  *       16     4  codec: 0 raw, 1 LZ4 (one block)
- *       20     4  P: where the payload begins, 72 or 4096
+ *       20     4  P: where the payload begins, from 72 to 4096 + 71
  *       24     8  size of the payload
  *       32     8  S: size of the payload as stored; equal to the former if raw
  *       40    32  seal over the file's own name, the 40 bytes above, and the fingerprint of the
@@ -31,7 +31,8 @@
  *       72  P-72  zeros
  *        P     S  the payload as stored; the file ends with it
  *
- * A raw payload of a page or more begins on a page: a page of it is read from one page of the file.
+ * A raw payload of a page or more has its pages where the view that it was made for has them: who
+ * reads a page of that view reads one page of the file. Of any other payload P is 72.
  */
 struct header {
     char magic[8];
@@ -58,6 +59,7 @@ enum { CODEC_RAW = 0, CODEC_LZ4 = 1 };
 
 #define HEADER_SEALED offsetof(struct header, seal)
 #define PAGE 4096
+#define HEADER_MAX (PAGE + sizeof(struct header) - 1) /* P is at most that */
 #define READ_SIZE ((size_t)64 << 10)
 /* Compressed if that saves an eighth: what saves less costs its reader more than the disk gains. */
 #define SAVING 8
@@ -152,10 +154,9 @@ static int write_temporary(int directory, char *temporary, size_t size, unsigned
 }
 
 static int make_header(struct key *key, enum object_kind kind, const struct name *name, size_t size,
-                       const void *stored, size_t stored_size, bool compressed,
+                       const void *stored, size_t stored_size, uint32_t offset, bool compressed,
                        struct header *header)
 {
-    bool paged = !compressed && size >= PAGE;
     struct fingerprint fingerprint;
     struct seal seal;
     int r = fingerprint_make(key, stored, stored_size, &fingerprint);
@@ -166,7 +167,7 @@ static int make_header(struct key *key, enum object_kind kind, const struct name
     header->format = htole32(CACHE_FORMAT);
     header->kind = htole32((uint32_t)kind);
     header->codec = htole32(compressed ? CODEC_LZ4 : CODEC_RAW);
-    header->offset = htole32(paged ? PAGE : (uint32_t)sizeof(*header));
+    header->offset = htole32(offset);
     header->size = htole64(size);
     header->stored = htole64(stored_size);
     r = seal_make(key, name, header, HEADER_SEALED, &fingerprint, &seal);
@@ -175,17 +176,26 @@ static int make_header(struct key *key, enum object_kind kind, const struct name
     return r;
 }
 
+/* The first place behind the header that is as far behind a border of pages as `position`. */
+static uint32_t payload_offset(uint64_t position)
+{
+    uint32_t phase = (uint32_t)(position % PAGE);
+
+    return phase < sizeof(struct header) ? PAGE + phase : phase;
+}
+
 int object_write(struct key *key, int directory, const char *path, enum object_kind kind,
-                 const struct name *name, const void *data, size_t size, unsigned flags,
-                 uint64_t *on_disk)
+                 const struct name *name, const void *data, size_t size, uint64_t position,
+                 unsigned flags, uint64_t *on_disk)
 {
     struct {
         struct header header;
-        uint8_t zeros[PAGE - sizeof(struct header)];
+        uint8_t zeros[HEADER_MAX - sizeof(struct header)];
     } head = {0};
     char temporary[32];
     struct iovec iov[2];
     size_t stored = size;
+    uint32_t offset = sizeof(struct header);
     char *compressed;
     int r;
 
@@ -197,7 +207,9 @@ int object_write(struct key *key, int directory, const char *path, enum object_k
     if (!compressed)
         memcpy(&iov[1].iov_base, &data, sizeof(data)); /* iovecs know no const */
     iov[1].iov_len = stored;
-    r = make_header(key, kind, name, size, iov[1].iov_base, stored, compressed != NULL,
+    if (!compressed && size >= PAGE)
+        offset = payload_offset(position);
+    r = make_header(key, kind, name, size, iov[1].iov_base, stored, offset, compressed != NULL,
                     &head.header);
     if (r < 0)
         goto out;
@@ -224,7 +236,7 @@ static int read_header(int fd, uint64_t file_size, enum object_kind kind, struct
 {
     union {
         struct header header;
-        uint8_t bytes[PAGE];
+        uint8_t bytes[HEADER_MAX];
     } head;
     ssize_t count = pread(fd, &head, sizeof(head), 0);
 
@@ -244,8 +256,8 @@ static int read_header(int fd, uint64_t file_size, enum object_kind kind, struct
         (kind != 0 && header->kind != (uint32_t)kind) || header->codec > CODEC_LZ4 ||
         header->size > OBJECT_SIZE_MAX || header->stored > OBJECT_SIZE_MAX)
         return -EBADMSG;
-    if ((header->offset != sizeof(*header) && header->offset != PAGE) ||
-        header->offset > (size_t)count || header->offset + header->stored != file_size ||
+    if (header->offset < sizeof(*header) || header->offset > (size_t)count ||
+        header->offset + header->stored != file_size ||
         (header->codec == CODEC_RAW && header->size != header->stored))
         return -EBADMSG;
     for (size_t i = sizeof(*header); i < header->offset; i++)

@@ -25,12 +25,14 @@ enum object_kind {
 #define OBJECT_WRITEBACK 1u /* begin to write it to the disk now, without waiting for it */
 
 /*
- * Writes an object under a temporary name and renames it over whatever `path` is. *on_disk: the
- * size of the file. -EFBIG: more than OBJECT_SIZE_MAX. After an error nothing is left.
+ * Writes an object under a temporary name and renames it over whatever `path` is. `position`:
+ * of the payload's first byte in the file that it is part of, whose pages it shall have.
+ * *on_disk: the size of the file. -EFBIG: more than OBJECT_SIZE_MAX. After an error nothing is
+ * left.
  */
 MUST_USE int object_write(struct key *key, int directory, const char *path, enum object_kind kind,
-                          const struct name *name, const void *data, size_t size, unsigned flags,
-                          uint64_t *on_disk);
+                          const struct name *name, const void *data, size_t size, uint64_t position,
+                          unsigned flags, uint64_t *on_disk);
 
 /*
  * An object whose seal held when it was opened; for many threads at once. A raw one is a

@@ -190,6 +190,7 @@ int store_find(struct store *store, const struct store_chunk *chunk, const void 
 
     put->index = chunk->index;
     put->count = 0;
+    put->position = view_chunk_offset(chunk->view, chunk->tensor, chunk->index);
     if (r == 0 && may_note) {
         r = name_manifest(store, chunk->view, chunk->tensor, &put->manifest);
         if (r == 0)
@@ -242,7 +243,8 @@ static void write_put(struct store *store, struct store_put *put)
 {
     size_t size = put->size;
 
-    if (cache_put(store->config.cache, &put->name, put->data, put->size, put->cold) == 0)
+    if (cache_put(store->config.cache, &put->name, put->data, put->size, put->position,
+                  put->cold) == 0)
         note(store, put);
     put->done(put);
     pthread_mutex_lock(&store->lock);

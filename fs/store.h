@@ -41,6 +41,7 @@ struct store_put {
     struct name name;
     struct name manifest;
     uint32_t index, count; /* of the manifest's slots; 0: there is none */
+    uint64_t position;     /* of the chunk in its view, bytes */
     /* set by the owner: `cold` as of cache_put(); the bytes stay until done() is called: once, with
      * no lock held */
     bool cold;

@@ -159,7 +159,7 @@ static void test_cold(void)
     for (uint64_t i = 0; i < 10; i++) {
         name = make_name(cache, "object", i);
         make_data(i, data);
-        CHECK_EQ(cache_put(cache, &name, data, CHUNK, i < 8), 0);
+        CHECK_EQ(cache_put(cache, &name, data, CHUNK, 0, i < 8), 0);
     }
     shell("sync -f '%s'", in_work("cold"));
     for (uint64_t i = 0; i < 10; i++)

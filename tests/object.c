@@ -80,16 +80,24 @@ static void spill(const char *path, const void *data, size_t size)
     (void)close(fd);
 }
 
-static void write_object(struct key *key, const char *path, const struct name *name,
-                         const void *data, size_t size)
+static void write_object_at(struct key *key, const char *path, const struct name *name,
+                            const void *data, size_t size, uint64_t position)
 {
     uint64_t on_disk;
     struct stat st;
 
-    CHECK_EQ(object_write(key, directory, path, OBJECT_CHUNK, name, data, size, 0, &on_disk), 0);
+    CHECK_EQ(
+        object_write(key, directory, path, OBJECT_CHUNK, name, data, size, position, 0, &on_disk),
+        0);
     CHECK(fstatat(directory, path, &st, 0) == 0);
     CHECK_EQ(st.st_size, on_disk);
     CHECK_EQ(st.st_mode & 07777, 0600);
+}
+
+static void write_object(struct key *key, const char *path, const struct name *name,
+                         const void *data, size_t size)
+{
+    write_object_at(key, path, name, data, size, next_random());
 }
 
 static int try_open(struct key *key, const char *path, const struct name *name)
@@ -160,6 +168,7 @@ static uint64_t number(const uint8_t *at, int size)
 /* The table of object.c, read without its code. */
 static void test_format(struct key *key)
 {
+    static const uint64_t positions[] = {0, 1, 71, 72, 73, 4095, 4096, 4096 * 7 + 71, UINT64_MAX};
     struct name name = make_name(2);
     struct fingerprint fingerprint;
     uint8_t data[10000], *file;
@@ -167,19 +176,23 @@ static void test_format(struct key *key)
     size_t size;
 
     fill(data, sizeof(data));
-    for (int compressed = 0; compressed < 2; compressed++) {
-        uint64_t offset, stored;
+    for (int i = 0; i < 10; i++) {
+        uint64_t position = positions[i % 9], offset, stored;
+        bool compressed = i == 9;
 
         if (compressed)
             memset(data, 1, 9000);
-        write_object(key, "format", &name, data, sizeof(data));
+        write_object_at(key, "format", &name, data, sizeof(data), position);
         file = slurp("format", &size);
         CHECK(memcmp(file, "qfscache", 8) == 0);
-        CHECK_EQ(number(file + 8, 4), 1);
+        CHECK_EQ(number(file + 8, 4), 2);
         CHECK_EQ(number(file + 12, 4), OBJECT_CHUNK);
         CHECK_EQ(number(file + 16, 4), compressed);
         offset = number(file + 20, 4);
-        CHECK_EQ(offset, compressed ? 72 : PAGE);
+        if (compressed)
+            CHECK_EQ(offset, 72);
+        else
+            CHECK(offset >= 72 && offset < 72 + PAGE && offset % PAGE == position % PAGE);
         CHECK_EQ(number(file + 24, 8), sizeof(data));
         stored = number(file + 32, 8);
         CHECK_EQ(offset + stored, size);
@@ -274,7 +287,7 @@ static void test_lies(struct key *key)
     memset(data, 1, sizeof(data));
     write_object(key, "lies", &name, data, sizeof(data));
     file = slurp("lies", &size);
-    for (int lie = 0; lie < 8; lie++) {
+    for (int lie = 0; lie < 10; lie++) {
         uint8_t *copy = malloc(size);
         uint32_t field;
         uint64_t wide;
@@ -289,10 +302,12 @@ static void test_lies(struct key *key)
         memcpy(copy + 24, &wide, 8);
         field = little(lie == 4 ? 2 : 1); /* a codec */
         memcpy(copy + 16, &field, 4);
-        field = little(lie == 5 ? 2 : 1); /* a version to come */
+        field = little(CACHE_FORMAT + (lie == 5)); /* a version to come */
         memcpy(copy + 8, &field, 4);
         field = little(lie == 6 ? 9 : 1); /* a kind */
         memcpy(copy + 12, &field, 4);
+        field = little(lie == 8 ? 71 : lie == 9 ? 73 : 72); /* where the payload begins */
+        memcpy(copy + 20, &field, 4);
         CHECK_EQ(fingerprint_make(key, copy + 72, size - 72, &fingerprint), 0);
         CHECK_EQ(seal_make(key, &name, copy, 40, &fingerprint, &seal), 0);
         memcpy(copy + 40, seal.bytes, 32);
@@ -362,7 +377,7 @@ static void test_open_stays(struct key *key)
     write_object(key, "stays", &name, data, sizeof(data));
     CHECK_EQ(object_open(key, directory, "stays", OBJECT_CHUNK, &name, &object), 0);
     fd = openat(directory, "stays", O_WRONLY | O_CLOEXEC);
-    CHECK(fd >= 0 && ftruncate(fd, PAGE + 8999) == 0 && close(fd) == 0);
+    CHECK(fd >= 0 && ftruncate(fd, (off_t)object->offset + 8999) == 0 && close(fd) == 0);
     CHECK(!object_whole(key, object));
     CHECK_EQ(object_read(object, 0, back, 8999), 0);
     CHECK_EQ(object_read(object, 0, back, 9000), -EBADMSG);
@@ -392,12 +407,12 @@ static void test_written(struct key *key)
     CHECK_EQ(object_read_now(object, 100, back, 5000), now);
     fd = openat(directory, "written", O_WRONLY | O_CLOEXEC);
     byte = (uint8_t)(data[5000] ^ 1);
-    CHECK(fd >= 0 && pwrite(fd, &byte, 1, PAGE + 5000) == 1);
+    CHECK(fd >= 0 && pwrite(fd, &byte, 1, (off_t)object->offset + 5000) == 1);
     CHECK_EQ(object_read_now(object, 0, back, 10), -EAGAIN);
     CHECK(!object_whole(key, object));
     CHECK(!object_whole(key, object));
     CHECK_EQ(object_read_now(object, 0, back, 10), -EAGAIN);
-    CHECK(pwrite(fd, &data[5000], 1, PAGE + 5000) == 1);
+    CHECK(pwrite(fd, &data[5000], 1, (off_t)object->offset + 5000) == 1);
     CHECK(object_whole(key, object));
     CHECK(close(fd) == 0);
     object_close(object);
@@ -441,21 +456,23 @@ static void test_failed_writes(struct key *key)
     CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && getrlimit(RLIMIT_FSIZE, &limit) == 0);
     small = (struct rlimit){100000, limit.rlim_max};
     CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
-    CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, data, 1 << 20, 0, &on_disk),
-             -EFBIG);
+    CHECK_EQ(
+        object_write(key, directory, "kept", OBJECT_CHUNK, &name, data, 1 << 20, 0, 0, &on_disk),
+        -EFBIG);
     CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     check_no_temporaries();
-    CHECK_EQ(object_write(key, directory, "folder", OBJECT_CHUNK, &name, data, 10, 0, &on_disk),
+    CHECK_EQ(object_write(key, directory, "folder", OBJECT_CHUNK, &name, data, 10, 0, 0, &on_disk),
              -EISDIR);
-    CHECK_EQ(object_write(key, directory, "absent/x", OBJECT_CHUNK, &name, data, 10, 0, &on_disk),
-             -ENOENT);
+    CHECK_EQ(
+        object_write(key, directory, "absent/x", OBJECT_CHUNK, &name, data, 10, 0, 0, &on_disk),
+        -ENOENT);
     check_no_temporaries();
     CHECK_EQ(try_open(key, "kept", &name), 0);
     CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, data, OBJECT_SIZE_MAX + 1, 0,
-                          &on_disk),
+                          0, &on_disk),
              -EFBIG);
     CHECK(unlinkat(directory, "tmp", AT_REMOVEDIR) == 0);
-    CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, data, 10, 0, &on_disk),
+    CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, data, 10, 0, 0, &on_disk),
              -ENOENT);
     free(data);
 }

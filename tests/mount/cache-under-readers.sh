@@ -46,7 +46,7 @@ for name in names:
         size = os.fstat(file.fileno()).st_size
         if how == "cut": file.truncate(draw.randrange(size))
         elif how == "emptied": file.truncate(0)
-        elif how == "version": file.seek(8); file.write(struct.pack("<I", 2))
+        elif how == "version": file.seek(8); file.write(struct.pack("<I", 99))
         elif how == "longer": file.seek(size); file.write(b"more")
         else:
             at = draw.randrange(72 if how == "header" else size)
