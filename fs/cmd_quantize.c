@@ -77,8 +77,9 @@ static int usage(const char *program)
     (void)printf(
         "usage: %s [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n\n"
         "Writes a quantized model, byte for byte as llama-quantize %s does. SOURCE: a GGUF file, "
-        "or\n"
-        "the first file of a split set. Without OUT: ggml-model-TYPE.gguf beside SOURCE.\n\n"
+        "the\n"
+        "first file of a split set, or a Hugging Face directory, of which f16, bf16 and f32 are\n"
+        "what convert_hf_to_gguf.py writes. Without OUT: ggml-model-TYPE.gguf beside SOURCE.\n\n"
         "  --allow-requantize         convert tensors that are quantized already, too\n"
         "  --leave-output-tensor      leave output.weight as it is\n"
         "  --pure                     one type for all tensors, no mixture\n"
@@ -93,6 +94,7 @@ static int usage(const char *program)
         "  --prune-layers N,N...      leave these layers out\n"
         "  --override-kv KEY=T:VALUE  metadata of the output: T is int, float, bool or str\n"
         "  --keep-split               as many files as SOURCE has: OUT-00001-of-0000N.gguf\n"
+        "  --from T                   make it of the directory's file of type f16, bf16 or f32\n"
         "  --dry-run                  say what would be done and how big it would be\n"
         "  --max-buffer-size MIB      taken; memory is bounded anyway\n"
         "  --sync                     return when the file is on the disk\n"
@@ -153,6 +155,22 @@ static bool parse_type(const char *text, enum type *type)
     return false;
 }
 
+/* What a directory becomes before it is quantized. */
+static bool parse_from(const char *text, struct variant *variant)
+{
+    char shown[256], name[32];
+    struct variant from;
+
+    if (snprintf(name, sizeof(name), "copy+from=%s", text) < (int)sizeof(name) &&
+        variant_parse(name, strlen(name), &from) == 0) {
+        variant->from = from.from;
+        return true;
+    }
+    log_escape(text, shown, sizeof(shown));
+    (void)fprintf(stderr, "llama_quantize: invalid --from '%s'\n", shown);
+    return false;
+}
+
 enum parsed { PARSED, PARSED_USAGE, PARSED_ERROR };
 
 /* One more part of a name. There are not more of them than words, so a list never grows. */
@@ -189,6 +207,8 @@ static enum parsed parse_valued(struct quantize *quantize, int argc, char **argv
         quantize->imatrix_path = argv[*at];
         return PARSED;
     }
+    if (strcmp(option, "--from") == 0)
+        return parse_from(argv[*at], &quantize->variant) ? PARSED : PARSED_ERROR;
     if (cmd_rules_is_option(option)) {
         r = cmd_rules_parse(&quantize->rules, option, argv[*at]);
         if (r == -ENOMEM)
@@ -226,7 +246,7 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
     } else if (strcmp(option, "--output-tensor-type") == 0 ||
                strcmp(option, "--token-embedding-type") == 0 ||
                strcmp(option, "--max-buffer-size") == 0 || strcmp(option, "--imatrix") == 0 ||
-               strcmp(option, "--include-weights") == 0 ||
+               strcmp(option, "--from") == 0 || strcmp(option, "--include-weights") == 0 ||
                strcmp(option, "--exclude-weights") == 0 || cmd_rules_is_option(option))
         return parse_valued(quantize, argc, argv, at);
     else {
@@ -243,10 +263,15 @@ static enum parsed parse_option(struct quantize *quantize, int argc, char **argv
 /* ggml-model-NAME.gguf beside the source. */
 static char *default_output(const struct quantize *quantize)
 {
-    const char *input = quantize->input, *slash = strrchr(input, '/');
-    int length = slash ? (int)(slash - input) + 1 : 0;
+    const char *input = quantize->input, *slash;
+    size_t end = strlen(input);
     char *path;
+    int length;
 
+    while (end > 1 && input[end - 1] == '/') /* a directory's own name stands before them */
+        end--;
+    slash = memrchr(input, '/', end);
+    length = slash ? (int)(slash - input) + 1 : 0;
     return asprintf(&path, "%.*sggml-model-%s%s", length, input, quantize->ftype_shown,
                     quantize->variant.keep_split ? "" : ".gguf") < 0
                ? NULL
@@ -641,7 +666,10 @@ static int run(struct quantize *quantize)
     if (is_same_file(quantize))
         return same_file(quantize);
     print_start(quantize);
-    r = cmd_source_open_as(quantize->input, &quantize->rules, &model, &defect);
+    if (rules_empty(&quantize->rules))
+        quantize->variant.rules = NULL;
+    r = cmd_source_open_as(quantize->input, cmd_source_type(&quantize->variant), &quantize->rules,
+                           &model, &defect);
     if (r < 0) {
         r = failed_open(quantize, &model, &defect);
         goto out;

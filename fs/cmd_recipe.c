@@ -94,15 +94,17 @@ static int parse_variant(const char *source, const char *text, struct variant *v
 
 static void print_help(const char *program)
 {
-    (void)printf("usage: %s [--allow-requantize] SOURCE VARIANT\n\n"
-                 "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
-                 "tensor in file order its name, shape, source type, type, offset and size.\n"
-                 "SOURCE: a GGUF file, or the first file of a split set. VARIANT: as in the\n"
-                 "mount, for example q4_k_m or q4_k_m+pure, or the NAME of a file NAME.mix\n"
-                 "beside SOURCE. With +imatrix the importance matrix beside SOURCE counts; where\n"
-                 "one is missing, that is only a warning here.\n\n"
-                 "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n",
-                 program);
+    (void)printf(
+        "usage: %s [--allow-requantize] SOURCE VARIANT\n\n"
+        "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
+        "tensor in file order its name, shape, source type, type, offset and size.\n"
+        "SOURCE: a GGUF file, the first file of a split set, or a Hugging Face directory.\n"
+        "VARIANT: as in the mount, for example q4_k_m or q4_k_m+pure, or the NAME of a file "
+        "NAME.mix\n"
+        "beside SOURCE. With +imatrix the importance matrix beside SOURCE counts; where\n"
+        "one is missing, that is only a warning here.\n\n"
+        "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n",
+        program);
 }
 
 /* The importance matrix beside the model becomes the source's; *found is false if there is none.
@@ -154,6 +156,18 @@ static void warn(const struct recipe *recipe, struct variant variant)
     (void)fprintf(stderr, "quantfs recipe: the variant with one is %s\n", text);
 }
 
+/* *recipe stays NULL where the view is the source itself. */
+static int make_view(const struct cmd_source *model, const struct variant *variant,
+                     struct recipe **recipe, struct view **view, struct defect *defect)
+{
+    int r;
+
+    if (view_is_verbatim(model->source, variant))
+        return view_make_verbatim(model->source, view);
+    r = recipe_make(model->source, &model->facts, variant, recipe, defect);
+    return r < 0 ? r : view_make(model->source, *recipe, view, defect);
+}
+
 int cmd_recipe(const char *program, int argc, char **argv)
 {
     struct cmd_source model = {.directory = -1};
@@ -182,16 +196,14 @@ int cmd_recipe(const char *program, int argc, char **argv)
     if (parse_variant(argv[1], argv[2], &variant, &mix) < 0)
         return 1;
     variant.requantize = requantize;
-    r = cmd_source_open_as(argv[1], variant.rules, &model, &defect);
+    r = cmd_source_open_as(argv[1], cmd_source_type(&variant), variant.rules, &model, &defect);
     if (r == 0 && variant.imatrix && find_imatrix(&model, mix, &found) < 0) {
         r = -EINVAL;
         goto out;
     }
     variant.dry_run = !found;
     if (r == 0)
-        r = recipe_make(model.source, &model.facts, &variant, &recipe, &defect);
-    if (r == 0)
-        r = view_make(model.source, recipe, &view, &defect);
+        r = make_view(&model, &variant, &recipe, &view, &defect);
     if (r < 0) {
         if (defect.text[0] == '\0')
             (void)snprintf(defect.text, sizeof(defect.text), "%s", strerror(-r));
@@ -199,7 +211,7 @@ int cmd_recipe(const char *program, int argc, char **argv)
         (void)fprintf(stderr, "%s\n", text);
         goto out;
     }
-    if (recipe->lacking)
+    if (recipe && recipe->lacking)
         warn(recipe, variant);
     r = print_recipe(view);
     if (r < 0)

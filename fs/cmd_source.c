@@ -1,11 +1,14 @@
 #include "fs/cmd_source.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/directory.h"
 #include "fs/log.h"
 
 static const char *name_of(const char *path)
@@ -38,34 +41,104 @@ static int open_beside(void *context, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect)
+/* The directory's own name, which decides bytes: "." and such have none of their own. */
+static int own_name(const char *path, char name[NAME_MAX + 1])
 {
-    return cmd_source_open_as(path, NULL, model, defect);
+    char *real = realpath(path, NULL);
+    int r = real ? 0 : -errno;
+
+    if (real)
+        (void)snprintf(name, NAME_MAX + 1, "%s", name_of(real));
+    free(real);
+    return r;
 }
 
-int cmd_source_open_as(const char *path, const struct rules *rules, struct cmd_source *model,
-                       struct defect *defect)
+/* The directory that has the files: of a repository in a cache that of its newest revision. */
+static int open_revision(const char *path, const char *name)
 {
-    struct stat st;
-    int r = 0;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), found, r;
+    char revision[NAME_MAX + 16];
 
-    *model = (struct cmd_source){.directory = -1};
-    *defect = (struct defect){.offset = DEFECT_NOWHERE};
-    if (stat(path, &st) < 0)
-        return defect_set(defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return defect_set(defect, EISDIR, DEFECT_NOWHERE,
-                          "a directory; this version reads GGUF files only");
+    if (fd < 0)
+        return -errno;
+    if (!directory_is_cached(name))
+        return fd;
+    r = directory_revision(fd, revision);
+    found = r < 0 ? r : openat(fd, revision, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r == 0 && found < 0)
+        found = -errno;
+    (void)close(fd);
+    return found;
+}
+
+static int list_files(int directory, struct directory_names *names)
+{
+    int fd = fcntl(directory, F_DUPFD_CLOEXEC, 0);
+
+    return fd < 0 ? -errno : directory_names_read(fd, names);
+}
+
+static int open_model_directory(const char *path, struct cmd_source *model, struct defect *defect)
+{
+    struct directory_names names = {0};
+    char name[NAME_MAX + 1];
+    int r = own_name(path, name);
+
+    if (r == 0)
+        model->directory = r = open_revision(path, name);
+    if (r >= 0)
+        r = list_files(model->directory, &names);
+    if (r == -ENOENT)
+        r = defect_set(defect, ENOENT, DEFECT_NOWHERE,
+                       "a directory without config.json or *.safetensors: no model");
+    else if (r < 0)
+        r = defect_set(defect, -r, DEFECT_NOWHERE, "%s", strerror(-r));
+    if (r == 0)
+        r = source_open_directory(open_beside, model, directory_own_name(name),
+                                  (const char *const *)names.names, names.count, model->type,
+                                  &model->source, defect);
+    directory_names_free(&names);
+    return r;
+}
+
+int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect)
+{
+    return cmd_source_open_as(path, TYPE_NONE, NULL, model, defect);
+}
+
+static int open_file(const char *path, struct cmd_source *model, struct defect *defect)
+{
     model->directory = open_directory(path);
     if (model->directory < 0)
         return defect_set(defect, -model->directory, DEFECT_NOWHERE, "%s",
                           strerror(-model->directory));
-    r = source_open(open_beside, model, name_of(path), &model->source, defect);
+    return source_open(open_beside, model, name_of(path), &model->source, defect);
+}
+
+int cmd_source_open_as(const char *path, enum type type, const struct rules *rules,
+                       struct cmd_source *model, struct defect *defect)
+{
+    struct stat st;
+    int r = 0;
+
+    *model = (struct cmd_source){.directory = -1, .type = type};
+    *defect = (struct defect){.offset = DEFECT_NOWHERE};
+    if (stat(path, &st) < 0)
+        return defect_set(defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));
+    r = S_ISDIR(st.st_mode) ? open_model_directory(path, model, defect)
+                            : open_file(path, model, defect);
     if (r == 0)
-        r = arch_check_as(model->source, rules, &model->facts, defect);
+        r = arch_judge(model->source, rules, &model->facts, defect);
     if (r < 0 && defect->text[0] == '\0')
         (void)snprintf(defect->text, sizeof(defect->text), "%s", strerror(-r));
     return r;
+}
+
+enum type cmd_source_type(const struct variant *variant)
+{
+    if (variant->from)
+        return variant->from->type;
+    return variant_is_plain(variant) ? variant->ftype->type : TYPE_NONE;
 }
 
 void cmd_source_close(struct cmd_source *model)
@@ -82,7 +155,8 @@ void cmd_source_describe(const char *path, const struct cmd_source *model,
     char line[8192], at[40] = "";
     const char *name = name_of(path);
 
-    if (model->source && defect->shard < source_shard_count(model->source))
+    if (model->source && !source_is_directory(model->source) &&
+        defect->shard < source_shard_count(model->source))
         name = source_shard_name(model->source, defect->shard);
     if (defect->offset != DEFECT_NOWHERE)
         (void)snprintf(at, sizeof(at), "byte %llu: ", (unsigned long long)defect->offset);

@@ -3,23 +3,29 @@
 
 #include "quant/arch.h"
 #include "quant/source.h"
+#include "quant/variant.h"
 
 /* A source by its path, for the verbs; the mount opens its own from the tree. */
 struct cmd_source {
-    int directory;
+    int directory;  /* of its files */
+    enum type type; /* as asked for */
     struct source *source;
     struct arch_facts facts;
 };
 
 /*
- * Opens the model at `path` (a GGUF file or the first shard of a set) and checks that the reference
- * tool would load it. -errno with *defect, whose text is never empty; model->source is set then if
- * the files could be read but the architecture was refused. To be closed in any case.
+ * Opens the model at `path` (a GGUF file, the first shard of a set, or a Hugging Face directory)
+ * and checks that the reference tool would load it. -errno with *defect, whose text is never empty;
+ * model->source is set then if the files could be read but the architecture was refused. To be
+ * closed in any case.
  */
 MUST_USE int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect);
-/* The same with overrides of its keys (arch_check_as()); `rules` may be NULL. */
-MUST_USE int cmd_source_open_as(const char *path, const struct rules *rules,
+/* The same with overrides of its keys (arch_judge()), which may be NULL. `type`: what a
+ * directory becomes, as for source_open_directory(). */
+MUST_USE int cmd_source_open_as(const char *path, enum type type, const struct rules *rules,
                                 struct cmd_source *model, struct defect *defect);
+/* The type that a directory becomes for a variant: TYPE_NONE, the one that loses nothing. */
+enum type cmd_source_type(const struct variant *variant);
 void cmd_source_close(struct cmd_source *model);
 
 /* "PATH: byte OFFSET: TEXT" of a defect, PATH being that of its shard; escaped for a terminal. */

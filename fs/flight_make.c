@@ -1,11 +1,6 @@
 #include <errno.h>
-#include <fcntl.h>
 
 #include "fs/flight_state.h"
-
-/* Bytes of a folio of the page cache, at most. */
-#define FOLIO_MAX ((uint64_t)2 << 20)
-#define FOLIOS_BEHIND 8
 
 struct store_chunk flight_store_chunk(const struct flight *flight)
 {
@@ -59,28 +54,18 @@ static bool is_big(const struct flight *flight)
     const struct source *source = flight->view->source;
     uint64_t size = 0;
 
-    for (unsigned i = 0; i < source_shard_count(source); i++)
-        size += source_version(source, i)->size;
+    for (unsigned i = 0; i < source_file_count(source); i++)
+        size += source_file_version(source, i)->size;
     return size > flight->flights->big;
 }
 
-/*
- * Rows that were read for a conversion leave the page cache to others. The kernel keeps pages in
- * folios, which it drops whole or not at all; read-ahead makes them as large as a huge page. So the
- * range begins where the largest folio would that has the first row in it, and some before that:
- * the rows there have been read, by workers who may have been slower. The one with the last row
- * goes with the next chunk.
- */
+/* Rows that were read for a conversion leave the page cache to others. */
 static void forget_rows(const struct flight *flight)
 {
-    uint64_t folio = flight->chunk.source_offset / FOLIO_MAX;
-    uint64_t begin = folio > FOLIOS_BEHIND ? (folio - FOLIOS_BEHIND) * FOLIO_MAX : 0;
-    uint64_t end = flight->chunk.source_offset + flight->chunk.source_size;
     const struct view *view = flight->view;
-    unsigned shard = view->extents[flight->tensor].tensor->shard;
 
-    (void)posix_fadvise(source_descriptor(view->source, shard), (off_t)begin, (off_t)(end - begin),
-                        POSIX_FADV_DONTNEED);
+    source_forget(view->source, view->extents[flight->tensor].tensor->shard,
+                  flight->chunk.source_offset, flight->chunk.source_size);
 }
 
 /* Finds the chunk by its source's bytes, or converts it. *put: it is new to the cache. */

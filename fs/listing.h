@@ -23,7 +23,7 @@ struct listing;
 
 /* The model of virtual entries. */
 struct listing_source {
-    char *path; /* of its first file, from the root */
+    char *path; /* of its first file, or of the directory, from the root */
     unsigned version_count;
     struct version *versions;
 };
@@ -47,6 +47,7 @@ enum listing_claim {
     LISTING_REAL,
     LISTING_FILE,
     LISTING_SET,
+    LISTING_DIRECTORY,
 };
 
 MUST_USE int listing_new(struct listing **listing);

@@ -28,7 +28,9 @@ struct slot {
     struct models_question question; /* must be first */
     struct making *making;
     const struct survey_model *model;
-    size_t asked;     /* of the variants, then of the mixes that are listed as they are there */
+    size_t asked; /* of the variants, then of the mixes that are listed as they are there */
+    struct variant native; /* of a directory: what it becomes and loses nothing */
+    bool native_known, native_asked;
     struct mixes own; /* of `directory`, in an arranged mount */
     bool own_known;
     int *results;
@@ -129,6 +131,11 @@ static int add_real(void *context, const struct dirent *entry)
     return 0;
 }
 
+static enum listing_claim claim_of(const struct survey_model *model)
+{
+    return model->directory ? LISTING_DIRECTORY : model->shards ? LISTING_SET : LISTING_FILE;
+}
+
 /* A facet of a variant, whose name and attributes are those of the whole view. */
 static int add_facet(struct making *making, const struct survey_model *model,
                      const struct listing_entry *view, enum facet_kind kind, size_t source)
@@ -139,7 +146,7 @@ static int add_facet(struct making *making, const struct survey_model *model,
     entry.type = facet_is_folder(entry.facet) ? DT_DIR : DT_REG;
     folder_attr(&entry.attr, entry.facet);
     entry.inode = entry.attr.inode;
-    return listing_add(making->listing, &entry, model->shards ? LISTING_SET : LISTING_FILE, source);
+    return listing_add(making->listing, &entry, claim_of(model), source);
 }
 
 /* Called with the lock. A view and, if that is asked for, its folder; in its name the variant is
@@ -152,7 +159,7 @@ static int add_view(struct making *making, const struct survey_model *model,
     char name[NAME_MAX + 1];
     struct listing_entry view = {.name = name, .variant = variant, .sized = true, .attr = *attr};
     int r, length = snprintf(name, sizeof(name), "%.*s@%s.gguf", (int)model->stem_length,
-                             model->name, shown);
+                             model->stem, shown);
 
     if (length > NAME_MAX)
         return 0;
@@ -235,6 +242,40 @@ static const struct mixes *mixes_of(const struct slot *slot)
     return layout_is_arranged(slot->making->config.layout) ? &slot->own : &slot->making->mixes;
 }
 
+/* A directory's own type, if the mount does not list it anyway. */
+static bool ask_native(struct slot *slot)
+{
+    const struct listing_config *config = &slot->making->config;
+
+    if (!slot->native_known || slot->native_asked)
+        return false;
+    slot->native_asked = true;
+    for (size_t i = 0; i < config->variant_count; i++)
+        if (variant_is_plain(&config->variants[i]) &&
+            config->variants[i].ftype == slot->native.ftype)
+            return false;
+    slot->question.variants = &slot->native;
+    slot->question.variant_count = 1;
+    models_ask(config->models, &slot->question);
+    return true;
+}
+
+/* What a directory becomes, from what is known of it: general.file_type. That of MXFP4 weights does
+ * not tell what the others are: nearly always BF16. */
+static void note_native(struct slot *slot)
+{
+    const struct model_record *record = slot->question.record;
+    const struct ftype *native = ftype_by_number(record->ftype);
+
+    if (!slot->model->directory || slot->native_known || model_form_from(record->form))
+        return;
+    if (!native || (native->type != TYPE_F16 && native->type != TYPE_F32))
+        native = ftype_find("bf16", 4);
+    slot->native =
+        (struct variant){.ftype = native, .output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
+    slot->native_known = true;
+}
+
 /* Asks about the variants that are next: those of one form, as others are those of another version
  * of a model's files. False: there are none left. */
 static bool ask_variants(struct slot *slot)
@@ -245,12 +286,13 @@ static bool ask_variants(struct slot *slot)
     size_t first = slot->asked, last = first + 1;
 
     if (first >= config->variant_count + mixes->count)
-        return false;
+        return ask_native(slot);
     question->variants = first < config->variant_count
                              ? &config->variants[first]
                              : &mixes->variants[first - config->variant_count];
     while (last < config->variant_count &&
-           strcmp(model_form(&config->variants[last]), model_form(question->variants)) == 0)
+           strcmp(model_form(question->name, &config->variants[last]),
+                  model_form(question->name, question->variants)) == 0)
         last++;
     question->variant_count = last - first;
     slot->asked = last;
@@ -269,6 +311,7 @@ static void set_model(struct slot *slot, const struct survey_model *model)
                    model->path);
     slot->model = model;
     slot->asked = 0;
+    slot->native_known = slot->native_asked = false;
     slot->question.name = model->name;
     if (slot->own_known && strcmp(directory, slot->directory) == 0)
         return;
@@ -304,9 +347,10 @@ static void answered(struct models_question *question, int r)
     struct slot *slot = (struct slot *)question;
     struct making *making = slot->making;
     /* Of what is no model nothing else is asked; a mix or matrix may be to blame alone. */
-    bool is_model = r == 0 || *model_form(question->variants) != '\0';
+    bool is_model = r == 0 || *model_form(question->name, question->variants) != '\0';
 
     if (r == 0) {
+        note_native(slot);
         pthread_mutex_lock(&making->lock);
         r = add_model(making, slot);
         if (r < 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/directory.h"
 #include "fs/model_shelf.h"
 
 static struct model_shelf_entry *entry_of(struct model_record *record)
@@ -21,9 +22,34 @@ static bool has_versions(const struct model_shelf_entry *entry, unsigned count,
     return versions_equal(files->versions, files->count, versions, count);
 }
 
-const char *model_form(const struct variant *variant)
+const char *model_form(const char *path, const struct variant *variant)
 {
-    return variant->mix[0] ? variant->mix : variant->imatrix ? "+imatrix" : "";
+    static const struct {
+        enum type type;
+        const char *plain, *imatrix;
+    } forms[] = {
+        {TYPE_NONE, "", "+imatrix"},
+        {TYPE_F16, "+from=f16", "+imatrix+from=f16"},
+        {TYPE_BF16, "+from=bf16", "+imatrix+from=bf16"},
+        {TYPE_F32, "+from=f32", "+imatrix+from=f32"},
+    };
+    const struct ftype *from = variant->from;
+    size_t i = sizeof(forms) / sizeof(forms[0]) - 1;
+
+    if (variant->mix[0])
+        return variant->mix;
+    if (directory_is_model(path) && variant_is_plain(variant))
+        from = variant->ftype;
+    while (i > 0 && !(from && from->type == forms[i].type))
+        i--;
+    return variant->imatrix ? forms[i].imatrix : forms[i].plain;
+}
+
+const struct ftype *model_form_from(const char *form)
+{
+    const char *from = *form == '+' ? strstr(form, "+from=") : NULL;
+
+    return from ? ftype_find(from + 6, strlen(from + 6)) : NULL;
 }
 
 static struct model_shelf_entry *new_entry(const char *path, const char *form,
@@ -140,7 +166,7 @@ static size_t source_memory(const struct source *source)
 
     (void)source_tensors(source, &count);
     return 4096 + count * 320 + source_gguf(source)->key_count * 128 +
-           (imatrix ? imatrix->memory : 0);
+           source_header_memory(source) + (imatrix ? imatrix->memory : 0);
 }
 
 int model_set(struct model_shelf *shelf, struct model_record *record, struct source *source,
@@ -159,7 +185,7 @@ int model_set(struct model_shelf *shelf, struct model_record *record, struct sou
     }
     *model = (struct model){
         .users = 1,
-        .files = source_shard_count(source) + (source_imatrix(source) != NULL) + (mix != NULL),
+        .files = source_file_count(source) + (source_imatrix(source) != NULL) + (mix != NULL),
         .memory = source_memory(source) + (mix ? mix->memory : 0),
         .young = record->young,
         .source = source,
@@ -323,7 +349,7 @@ struct model_view *model_view_find_at(struct model_shelf *shelf, const char *pat
 
     variant_format(variant, text, sizeof(text));
     pthread_mutex_lock(&shelf->lock);
-    entry = model_shelf_find(shelf, path, model_form(variant));
+    entry = model_shelf_find(shelf, path, model_form(path, variant));
     if (entry && entry->model && has_versions(entry, version_count, versions) &&
         (!entry->model->young || probe_files_young(&entry->record.files)))
         view = find_view(shelf, entry->model, text, facet);

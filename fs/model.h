@@ -70,9 +70,13 @@ struct model_record {
     struct model_reason *reason; /* of the verdict, else of the first variant refused; or NULL */
 };
 
-/* The files that a variant is made of: "" the model's own, "+imatrix" with its importance matrix,
- * else the name of the mix, with what that asks for. */
-const char *model_form(const struct variant *variant);
+/* What a variant of the model at `path` (or of that name) is made of: "" the model's own files,
+ * "+imatrix" those with its importance matrix; behind it "+from=f16" of a directory that becomes
+ * that; else the name of the mix, with what that asks for. */
+const char *model_form(const char *path, const struct variant *variant);
+/* What model_form() says of the model's own files: F16, BF16 or F32, which a directory becomes, or
+ * NULL. */
+const struct ftype *model_form_from(const char *form);
 
 MUST_USE int model_shelf_new(struct model_shelf **shelf);
 /* Nothing may be in use any more. */

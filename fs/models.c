@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/directory.h"
 #include "fs/hash.h"
 #include "fs/models_variant.h"
 #include "fs/probe.h"
@@ -147,7 +148,8 @@ static struct probe probe_of(const struct models *models, const struct flight *f
         .directory = flight->directory,
         .name = flight->name,
         .trust_stat = models->config.trust_stat,
-        .imatrix = strcmp(flight->form, "+imatrix") == 0,
+        .imatrix = strncmp(flight->form, "+imatrix", 8) == 0,
+        .from = model_form_from(flight->form),
         .mix = *flight->form && *flight->form != '+' ? flight->form : NULL,
     };
 }
@@ -174,14 +176,16 @@ static void log_refused(struct models *models, const struct flight *flight, int 
     char path[PATH_MAX + SHARD_NAME_MAX], line[3 * PATH_MAX];
     struct defect shown = *defect;
     const char *root = models->config.root_path;
-    bool of_mix = files && files->mix && shown.shard == shard_count(flight->name);
+    bool of_mix = files && files->mix && shown.shard == files->own;
 
     if (shown.text[0] == '\0')
         (void)snprintf(shown.text, sizeof(shown.text), "%s", strerror(-r));
     if (name_file(models, flight, shown.shard, files, &root, path, sizeof(path)) < 0)
         return;
-    /* Of such a place there is no record; a mix is that of many models. */
-    if ((r == -ELOOP || of_mix) && !tell(models, path, shown.text))
+    /* Of such a place there is no record; a mix is that of many models, and a directory has a
+     * record for each type that it becomes. */
+    if ((r == -ELOOP || of_mix || directory_is_model(flight->name)) &&
+        !tell(models, path, shown.text))
         return;
     log_path(root, path, line, sizeof(line));
     log_defect(models->config.log, level, line, &shown);
@@ -495,11 +499,12 @@ static struct flight *find_flight(struct models *models, const char *directory, 
 
 void models_ask(struct models *models, struct models_question *question)
 {
-    const char *form = question->variant_count > 0 ? model_form(&question->variants[0]) : "";
+    const char *form =
+        question->variant_count > 0 ? model_form(question->name, &question->variants[0]) : "";
     struct flight *flight;
 
     for (size_t i = 1; i < question->variant_count; i++)
-        assert(strcmp(model_form(&question->variants[i]), form) == 0);
+        assert(strcmp(model_form(question->name, &question->variants[i]), form) == 0);
     question->next = NULL;
     pthread_mutex_lock(&models->lock);
     flight = find_flight(models, question->directory, question->name, form);

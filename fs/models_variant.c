@@ -99,10 +99,14 @@ static int make_view(const struct models_variants *variants, struct model_record
     *out = model_view_find(variants->shelf, model, variant, whole);
     if (*out)
         return 0;
-    r = recipe_make(model_source(model), model_facts(model), &permitted, &recipe, &defect);
-    if (r == 0)
-        r = view_make(model_source(model), recipe, &view, &defect);
-    recipe_free(recipe);
+    if (view_is_verbatim(model_source(model), &permitted)) {
+        r = view_make_verbatim(model_source(model), &view);
+    } else {
+        r = recipe_make(model_source(model), model_facts(model), &permitted, &recipe, &defect);
+        if (r == 0)
+            r = view_make(model_source(model), recipe, &view, &defect);
+        recipe_free(recipe);
+    }
     if (r == -EINVAL || r == -ENOTSUP) {
         advise(variant, &defect);
         if (!record->reason)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/directory.h"
 #include "fs/ops_state.h"
 #include "fs/probe.h"
 
@@ -18,15 +19,17 @@ struct virtual
 
 /*
  * A lookup that a worker looks at. It asks about the file STEM.gguf, and if that has no such
- * variant, about the split set of that stem. Where the mount is arranged it asks about one after
- * the other of all models of that stem whose place the directory is.
+ * variant, about the split set of that stem, then about the directory STEM, then about
+ * models--STEM, a repository in a cache. Where the mount is
+ * arranged it asks about one after the other of all models of that stem whose place the directory
+ * is.
  */
 struct lookup {
     struct ops_held held;
     struct models_question question;
     struct virtual virtual;
     uint64_t parent;
-    bool set; /* it is the set that is asked about */
+    enum { STAGE_FILE, STAGE_SET, STAGE_DIRECTORY, STAGE_CACHED } stage; /* what is asked about */
     int error;
     int result;
     struct tree_attr attr;
@@ -140,7 +143,7 @@ static bool is_candidate(const struct lookup *lookup, const struct survey_model 
 {
     return strcmp(model->place, lookup->place) == 0 &&
            model->stem_length == lookup->virtual.stem_length &&
-           memcmp(model->name, lookup->virtual.name, model->stem_length) == 0;
+           memcmp(model->stem, lookup->virtual.name, model->stem_length) == 0;
 }
 
 /* The survey is in the order in which they claim the name. */
@@ -186,15 +189,26 @@ static bool ask_next(struct lookup *lookup)
 
     if (lookup->arranged)
         return ask_candidate(lookup) || (look_again(lookup) && ask_candidate(lookup));
-    if (lookup->set)
-        return false;
-    lookup->set = true;
-    r = survey_find_set(&ops->root, lookup->directory, lookup->virtual.name,
-                        lookup->virtual.stem_length, lookup->source);
-    if (r < 0) {
-        note_error(lookup, r);
-        return false;
+    if (lookup->stage == STAGE_FILE) {
+        lookup->stage = STAGE_SET;
+        r = survey_find_set(&ops->root, lookup->directory, lookup->virtual.name,
+                            lookup->virtual.stem_length, lookup->source);
+        if (r < 0)
+            note_error(lookup, r);
+        else
+            models_ask(ops->models, &lookup->question);
+        if (r == 0)
+            return true;
     }
+    if (lookup->stage == STAGE_CACHED)
+        return false;
+    lookup->stage++;
+    if (snprintf(lookup->source, sizeof(lookup->source), "%s%.*s",
+                 lookup->stage == STAGE_CACHED ? "models--" : "", (int)lookup->virtual.stem_length,
+                 lookup->virtual.name) > NAME_MAX)
+        return false;
+    if (!directory_is_model(lookup->source))
+        return false;
     models_ask(ops->models, &lookup->question);
     return true;
 }

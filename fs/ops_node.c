@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "fs/directory.h"
 #include "fs/importance.h"
 #include "fs/ops_state.h"
 #include "fs/probe.h"
@@ -94,6 +95,9 @@ bool ops_inputs_same(struct ops *ops, const struct tree_node *node)
     struct stat st;
 
     if (split_source(node, directory, &first) < 0)
+        return false;
+    /* So are the files of a directory. */
+    if (directory_is_model(first))
         return false;
     files = shard_count(first);
     /* A mix is for a worker to look for. */

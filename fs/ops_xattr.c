@@ -269,8 +269,8 @@ static int fill_question(struct ops *ops, struct xattr_call *call)
 
     /* The others are those of other files. */
     while (!view && count < ops->config.variant_count &&
-           strcmp(model_form(&ops->config.variants[count]), model_form(&ops->config.variants[0])) ==
-               0)
+           strcmp(model_form(call->source, &ops->config.variants[count]),
+                  model_form(call->source, &ops->config.variants[0])) == 0)
         count++;
     call->results = calloc(count + 1, sizeof(*call->results));
     call->attrs = calloc(count + 1, sizeof(*call->attrs));

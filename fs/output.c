@@ -203,8 +203,8 @@ static bool is_of_source(const struct stat *st, const struct source *source)
 {
     struct version version = version_of(st);
 
-    for (unsigned i = 0; i < source_shard_count(source); i++) {
-        const struct version *input = source_version(source, i);
+    for (unsigned i = 0; i < source_file_count(source); i++) {
+        const struct version *input = source_file_version(source, i);
 
         if (input->device == version.device && input->inode == version.inode)
             return true;

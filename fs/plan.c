@@ -39,6 +39,24 @@ static int add_files(const struct source *source, const struct recipe *recipe,
     return r;
 }
 
+static int add_verbatim(const struct source *source, const char *output, struct plan *plan)
+{
+    int r;
+
+    plan->views = calloc(1, sizeof(*plan->views));
+    plan->paths = calloc(1, sizeof(*plan->paths));
+    if (!plan->views || !plan->paths)
+        return -ENOMEM;
+    plan->count = 1;
+    plan->paths[0] = strdup(output);
+    r = plan->paths[0] ? view_make_verbatim(source, &plan->views[0]) : -ENOMEM;
+    if (r < 0)
+        return r;
+    plan->tensor_count = plan->views[0]->extent_count;
+    plan->size = plan->views[0]->size;
+    return 0;
+}
+
 int plan_make(const struct source *source, const struct arch_facts *facts,
               const struct variant *variant, const char *output, struct plan *plan,
               struct defect *defect)
@@ -47,6 +65,8 @@ int plan_make(const struct source *source, const struct arch_facts *facts,
     int r;
 
     *plan = (struct plan){0};
+    if (view_is_verbatim(source, variant))
+        return add_verbatim(source, output, plan);
     r = recipe_make(source, facts, variant, &recipe, defect);
     if (r == 0)
         r = add_files(source, recipe, variant, output, plan, defect);

@@ -15,8 +15,9 @@ struct plan {
 };
 
 /*
- * `output` is the file's name, or with variant->keep_split what its shards' names begin with.
- * Errors as of recipe_make() and view_make(). In every case plan_free() is due.
+ * A variant that is the source itself (view_is_verbatim()) is one file of it. `output` is the
+ * file's name, or with variant->keep_split what its shards' names begin with. Errors as of
+ * recipe_make() and view_make(). In every case plan_free() is due.
  */
 MUST_USE int plan_make(const struct source *source, const struct arch_facts *facts,
                        const struct variant *variant, const char *output, struct plan *plan,

@@ -1,6 +1,7 @@
 #include "fs/probe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,109 @@ static int add_shard(const struct probe *probe, unsigned number, struct probe_fi
     return r;
 }
 
+/* One file of a directory. */
+static int add_member(const struct probe *probe, const char *directory, const char *name,
+                      struct probe_files *files)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    mode_t way = 0;
+    int r = root_join(directory, name, path, sizeof(path));
+
+    if (r == 0)
+        r = look_at(probe->root, path, probe->trust_stat, files, &st, &way);
+    if (r == -ENOENT) /* a symlink to what is not there yet */
+        r = -ENODATA;
+    if (r == 0)
+        r = make_room(files);
+    if (r == 0)
+        add_file(files, files->count++, &st, way);
+    return r;
+}
+
+/* A directory, also behind a symlink. */
+static int open_directory(const struct root *root, const char *path)
+{
+    char proc[32];
+    struct stat st;
+    int fd = root_follow(root, path, &st), r;
+
+    if (fd < 0)
+        return fd;
+    if (!S_ISDIR(st.st_mode)) {
+        (void)close(fd);
+        return -ENOENT;
+    }
+    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+    r = open(proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r < 0)
+        r = -errno;
+    (void)close(fd);
+    return r;
+}
+
+/* Of a repository in a cache: which of its revisions is the model. */
+static int find_revision(const struct probe *probe, struct probe_files *files)
+{
+    char path[PATH_MAX];
+    int fd, r = root_join(probe->directory, probe->name, path, sizeof(path));
+
+    if (!directory_is_cached(probe->name) || r < 0)
+        return r;
+    fd = open_directory(probe->root, path);
+    if (fd < 0)
+        return fd;
+    r = directory_revision(fd, files->revision);
+    (void)close(fd);
+    return r == -ENOTDIR ? -ENOENT : r;
+}
+
+/* The directory that has the files. */
+static int members_path(const struct probe *probe, const struct probe_files *files,
+                        char path[PATH_MAX])
+{
+    char own[PATH_MAX];
+    int r = root_join(probe->directory, probe->name, own, sizeof(own));
+
+    if (r == 0 && files->revision[0])
+        return root_join(own, files->revision, path, PATH_MAX);
+    memcpy(path, own, sizeof(own));
+    return r;
+}
+
+static int add_members(const struct probe *probe, struct probe_files *files)
+{
+    char path[PATH_MAX];
+    int r = find_revision(probe, files);
+
+    if (r == 0)
+        r = members_path(probe, files, path);
+    if (r == 0)
+        r = open_directory(probe->root, path);
+    if (r >= 0)
+        r = directory_names_read(r, &files->names);
+    for (size_t i = 0; i < files->names.count && r == 0; i++)
+        r = add_member(probe, path, files->names.names[i], files);
+    return r;
+}
+
+/* The model's own files. */
+static int add_own(const struct probe *probe, struct probe_files *files)
+{
+    unsigned count = shard_count(probe->name);
+    int r = 0;
+
+    if (directory_is_model(probe->name))
+        r = add_members(probe, files);
+    else if (probe->from)
+        r = -ENOENT;
+    else
+        for (unsigned i = 0; i < count && r == 0; i++)
+            r = add_shard(probe, i, files);
+    files->own = files->count;
+    return r;
+}
+
 int probe_imatrix_path(const struct probe *probe, unsigned place, const struct root **root,
                        char *path, size_t size)
 {
@@ -146,14 +250,15 @@ static int imatrix_path(const struct probe *probe, const struct probe_files *fil
 int probe_file_path(const struct probe *probe, const struct probe_files *files, unsigned number,
                     const struct root **root, char *path, size_t size)
 {
-    unsigned shards = shard_count(probe->name);
     char file[SHARD_NAME_MAX];
 
-    if (files && files->mix && number == shards)
+    if (files && files->mix && number == files->own)
         return path_at_mix(probe, files->mix, files->mix->file, root, path, size);
-    if (files && files->imatrix_place >= 0 && number >= shards)
+    if (files && files->imatrix_place >= 0 && number >= files->own)
         return imatrix_path(probe, files, (unsigned)files->imatrix_place, root, path, size);
     *root = probe->root;
+    if (directory_is_model(probe->name))
+        return root_join(probe->directory, probe->name, path, size);
     shard_name(probe->name, number, file);
     return root_join(probe->directory, file, path, size);
 }
@@ -258,19 +363,20 @@ static int add_imatrix(const struct probe *probe, struct probe_files *files)
 
 int probe_files(const struct probe *probe, struct probe_files *files, struct defect *defect)
 {
-    unsigned count = shard_count(probe->name);
     bool imatrix = probe->imatrix;
-    int r = 0;
+    int r;
 
     *files = (struct probe_files){.mode = 0444, .true_ctime = true, .imatrix_place = -1};
-    for (unsigned i = 0; i < count && r == 0; i++)
-        r = add_shard(probe, i, files);
+    r = add_own(probe, files);
     if (r == 0 && probe->mix)
         r = add_mix(probe, files, &imatrix);
     if (r == 0 && imatrix)
         r = add_imatrix(probe, files);
     if (r < 0) {
-        (void)defect_set(defect, -r, DEFECT_NOWHERE, "%s",
+        const char *what =
+            files->count < files->names.count ? files->names.names[files->count] : "";
+
+        (void)defect_set(defect, -r, DEFECT_NOWHERE, "%.200s%s%s", what, *what ? ": " : "",
                          r == -ENODATA ? "missing, as yet" : strerror(-r));
         defect->shard = files->count;
         probe_files_free(files);
@@ -280,6 +386,7 @@ int probe_files(const struct probe *probe, struct probe_files *files, struct def
 
 void probe_files_free(struct probe_files *files)
 {
+    directory_names_free(&files->names);
     free(files->versions);
     free(files->mix);
     *files = (struct probe_files){0};
@@ -300,6 +407,35 @@ static int open_neighbour(void *context, const char *name)
     return r < 0 ? r : root_open(probe->root, path, true, &st);
 }
 
+/* Where the files of a directory are opened. */
+struct members {
+    const struct root *root;
+    char directory[PATH_MAX];
+};
+
+static int open_member(void *context, const char *name)
+{
+    const struct members *members = context;
+    char path[PATH_MAX];
+    struct stat st;
+    int r = root_join(members->directory, name, path, sizeof(path));
+
+    return r < 0 ? r : root_open(members->root, path, true, &st);
+}
+
+static int open_directory_source(const struct probe *probe, const struct probe_files *files,
+                                 struct source **source, struct defect *defect)
+{
+    struct members members = {.root = probe->root};
+    int r = members_path(probe, files, members.directory);
+
+    return r < 0
+               ? r
+               : source_open_directory(open_member, &members, directory_own_name(probe->name),
+                                       (const char *const *)files->names.names, files->names.count,
+                                       probe->from ? probe->from->type : TYPE_NONE, source, defect);
+}
+
 /* Does the file say itself that it is something else than a model? */
 static bool is_model(const struct source *source)
 {
@@ -315,8 +451,12 @@ static bool is_model(const struct source *source)
 
 static bool versions_agree(const struct source *source, const struct probe_files *files)
 {
-    for (unsigned i = 0; i < source_shard_count(source); i++)
-        if (i >= files->count || !version_equal(source_version(source, i), &files->versions[i]))
+    unsigned count = source_file_count(source);
+
+    if (count > files->own)
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        if (!version_equal(source_file_version(source, i), &files->versions[i]))
             return false;
     return true;
 }
@@ -395,7 +535,7 @@ static int give_imatrix(const struct probe *probe, const struct probe_files *fil
 static int give_mix(const struct probe *probe, const struct probe_files *files,
                     struct source *source, struct mix **mix, struct defect *defect)
 {
-    unsigned number = shard_count(probe->name);
+    unsigned number = files->own;
     struct version version = {0};
     const struct root *root;
     char path[PATH_MAX];
@@ -429,7 +569,10 @@ int probe_source(const struct probe *probe, const struct probe_files *files, str
     int r;
 
     *defect = (struct defect){.offset = DEFECT_NOWHERE};
-    r = source_open(open_neighbour, &place, probe->name, &source, defect);
+    if (directory_is_model(probe->name))
+        r = open_directory_source(probe, files, &source, defect);
+    else
+        r = source_open(open_neighbour, &place, probe->name, &source, defect);
     if (r == 0 && !versions_agree(source, files))
         r = defect_set(defect, EAGAIN, DEFECT_NOWHERE, "it is being written");
     if (r == 0 && !is_model(source))
@@ -437,7 +580,7 @@ int probe_source(const struct probe *probe, const struct probe_files *files, str
     if (r == 0 && probe->mix)
         r = give_mix(probe, files, source, &mix, defect);
     if (r == 0)
-        r = arch_check_as(source, mix ? &mix->rules : NULL, facts, defect);
+        r = arch_judge(source, mix ? &mix->rules : NULL, facts, defect);
     if (r == 0 && (mix ? mix->variant.imatrix : probe->imatrix))
         r = give_imatrix(probe, files, source, defect);
     if (r < 0) {

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "fs/directory.h"
 #include "fs/mixes.h"
 #include "fs/root.h"
 #include "fs/tree.h"
@@ -23,6 +24,9 @@ struct probe_mix {
 /* The files of a model as stat shows them. */
 struct probe_files {
     unsigned count;
+    unsigned own;                 /* of these the model's own: the first ones */
+    struct directory_names names; /* of the same, if it is a directory */
+    char revision[NAME_MAX + 16]; /* where in the directory they are: "" or "snapshots/REV" */
     struct version *versions;
     bool true_ctime; /* what is written down about these versions may be believed later */
     uint64_t digest; /* of inode, size and mtime of all: what a view's inode number comes from */
@@ -44,14 +48,16 @@ struct probe {
     const struct root *root;
     const struct root *imatrix_root; /* NULL: importance matrices are looked for beside only */
     const struct root *mix_root;     /* NULL: mixes are looked for beside only */
-    const char *directory, *name;    /* of the first file */
+    const char *directory, *name;    /* of the first file, or of the directory */
+    const struct ftype *from;        /* F16, BF16 or F32, which a directory becomes; or NULL */
     bool trust_stat;                 /* as for ctime_is_true() */
     bool imatrix;                    /* an importance matrix counts as a file of the model */
     const char *mix; /* so does this mix, in lower case, with what it asks for; or NULL */
 };
 
-/* -ENOENT: no first file; or no such mix; -ENODATA: another one of its set is missing. *defect
- * tells which one. An importance matrix may be missing: that is found out by probe_source(). */
+/* -ENOENT: no first file; no directory that is a model; or no such mix; -ENODATA: another one of
+ * its set is missing. *defect tells which one. An importance matrix may be missing: that is found
+ * out by probe_source(). */
 MUST_USE int probe_files(const struct probe *probe, struct probe_files *files,
                          struct defect *defect);
 void probe_files_free(struct probe_files *files);
@@ -59,7 +65,7 @@ bool probe_files_young(const struct probe_files *files);
 
 /*
  * Parses and judges the model whose files were seen so. Errors as of source_open() and
- * arch_check(), and: -EAGAIN the files have changed since; -ENOEXEC also a GGUF that is no model
+ * arch_judge(), and: -EAGAIN the files have changed since; -ENOEXEC also a GGUF that is no model
  * (an imatrix, a projector, an adapter). If it is asked for, the source has its importance matrix:
  * -ENOKEY where there is none, -EINVAL or -ENODATA one that cannot be used. *mix is the mix that is
  * asked for, or NULL; -EINVAL: it cannot be used.

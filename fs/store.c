@@ -158,6 +158,17 @@ uint32_t store_known(struct store *store, const struct view *view, uint32_t tens
     return known < count ? known : count;
 }
 
+/* Those of its files: what is written down about them may be believed later. */
+static bool ctimes_are_true(const struct source *source, unsigned shard, bool trust)
+{
+    if (!source_is_directory(source))
+        return ctime_is_true(source_file_descriptor(source, shard), trust);
+    for (unsigned i = 0; i < source_file_count(source); i++)
+        if (!ctime_is_true(source_file_descriptor(source, i), trust))
+            return false;
+    return true;
+}
+
 bool store_may_note(const struct store *store, const struct store_chunk *chunk)
 {
     const struct source *source = chunk->view->source;
@@ -168,7 +179,7 @@ bool store_may_note(const struct store *store, const struct store_chunk *chunk)
 
     clock_gettime(CLOCK_REALTIME, &now);
     return !version_young(source_version(source, shard), now) &&
-           ctime_is_true(source_descriptor(source, shard), trust) &&
+           ctimes_are_true(source, shard, trust) &&
            (!extent->importance || (!version_young(source_imatrix_version(source), now) &&
                                     ctime_is_true(source_imatrix_descriptor(source), trust)));
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/directory.h"
 #include "fs/room.h"
 #include "fs/shard.h"
 
@@ -29,32 +30,96 @@ struct gathering {
 
 /* ---- one directory ---- */
 
+/* The stem begins at `stem` of the name. */
+static int append(struct survey *survey, const char *path, size_t name_length, size_t stem,
+                  const struct survey_model *model)
+{
+    struct survey_model *added;
+    int r = make_room(&survey->models, survey->count, &survey->capacity, sizeof(*survey->models));
+
+    if (r < 0)
+        return r;
+    added = &survey->models[survey->count];
+    *added = *model;
+    added->path = strdup(path);
+    if (!added->path)
+        return -ENOMEM;
+    added->name = added->path + strlen(path) - name_length;
+    added->stem = added->name + stem;
+    survey->count++;
+    return 0;
+}
+
+/* Is a repository in a cache of huggingface_hub, and has it a revision? */
+static bool has_revision(const struct root *root, const char *path)
+{
+    char revision[NAME_MAX + 16];
+    int fd = root_open_directory(root, path, O_RDONLY), r;
+
+    if (fd < 0)
+        return false;
+    r = directory_revision(fd, revision);
+    (void)close(fd);
+    return r == 0;
+}
+
+static bool has_config(const struct root *root, const char *path)
+{
+    char config[PATH_MAX];
+    struct stat st;
+    int fd = root_join(path, "config.json", config, sizeof(config));
+
+    if (fd == 0)
+        fd = root_follow(root, config, &st);
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    return S_ISREG(st.st_mode);
+}
+
+/* Revisions are for who looks into the cache; elsewhere the newest one stands for them. */
+static bool is_snapshot(const struct gathering *g)
+{
+    const char *slash = strrchr(g->directory, '/');
+
+    return layout_is_arranged(g->config->layout) && slash && strcmp(slash, "/snapshots") == 0;
+}
+
+/* A directory that has a config.json; whether it has more is for others to see. */
+static int add_directory(const struct gathering *g, const struct dirent *entry)
+{
+    const struct root *root = g->config->root;
+    const char *name = entry->d_name;
+    const char *stem =
+        g->config->layout == LAYOUT_LMSTUDIO ? directory_own_name(name) : directory_stem(name);
+    const struct survey_model model = {.stem_length = strlen(stem), .directory = true};
+    char path[PATH_MAX];
+
+    if ((entry->d_type != DT_DIR && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) ||
+        name[0] == '.' || is_snapshot(g) || root_join(g->directory, name, path, sizeof(path)) < 0 ||
+        !(directory_is_cached(name) ? has_revision(root, path) : has_config(root, path)))
+        return 0;
+    return append(g->survey, path, strlen(name), (size_t)(stem - name), &model);
+}
+
 static int add_model(const struct gathering *g, const struct dirent *entry)
 {
     size_t length = strlen(entry->d_name);
     struct survey_model model = {.stem_length = length - 5};
-    struct survey *survey = g->survey;
     unsigned number = 1, count = 0;
     char path[PATH_MAX];
-    int r;
 
+    if (directory_is_model(entry->d_name))
+        return add_directory(g, entry);
     if (entry->d_type != DT_REG && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
         return 0;
-    if (length < 6 || strcmp(entry->d_name + length - 5, ".gguf") != 0)
+    if (length < 6)
         return 0;
     if (shard_parse(entry->d_name, &model.stem_length, &number, &count))
         model.shards = count;
     if (number != 1 || root_join(g->directory, entry->d_name, path, sizeof(path)) < 0)
         return 0;
-    r = make_room(&survey->models, survey->count, &survey->capacity, sizeof(*survey->models));
-    if (r < 0)
-        return r;
-    model.path = strdup(path);
-    if (!model.path)
-        return -ENOMEM;
-    model.name = model.path + strlen(path) - length;
-    survey->models[survey->count++] = model;
-    return 0;
+    return append(g->survey, path, length, 0, &model);
 }
 
 static int add_way(const struct gathering *g, int directory, const struct dirent *entry)
@@ -93,7 +158,7 @@ static int open_stream(const struct root *root, const char *directory, DIR **str
 static int compare_stems(const struct survey_model *x, const struct survey_model *y)
 {
     size_t length = x->stem_length < y->stem_length ? x->stem_length : y->stem_length;
-    int order = memcmp(x->name, y->name, length);
+    int order = memcmp(x->stem, y->stem, length);
 
     return order != 0 ? order
                       : (x->stem_length > y->stem_length) - (x->stem_length < y->stem_length);
@@ -106,6 +171,8 @@ static int compare_models(const void *a, const void *b)
 
     if (order == 0)
         order = compare_stems(x, y);
+    if (order == 0)
+        order = x->directory - y->directory;
     if (order == 0)
         order = (x->shards > 0) - (y->shards > 0);
     if (order == 0 && !x->place)
@@ -195,7 +262,8 @@ static int give_places(enum layout layout, const char *directory, struct survey 
     for (size_t i = first; i < survey->count; i++) {
         struct survey_model *model = &survey->models[i];
 
-        if (r == 0 && layout_place(layout, directory, model->name, model->stem_length, place)) {
+        if (r == 0 && layout_place(layout, model->directory ? model->path : directory, model->stem,
+                                   model->stem_length, place)) {
             model->place = strdup(place);
             r = model->place ? 0 : -ENOMEM;
         }

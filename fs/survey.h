@@ -12,19 +12,22 @@
 #include "fs/models.h"
 #include "fs/root.h"
 
-/* The files of a directory, or of the whole tree, that may be models, by their names alone. Reads
- * directories: for workers. */
+/* The files and directories of a directory, or of the whole tree, that may be models, by names
+ * alone: a GGUF file's own, and that of the config.json in a directory. Reads directories: for
+ * workers. */
 
 struct survey_model {
-    char *path;         /* of its first file, from the root */
-    const char *name;   /* the last part of it */
-    size_t stem_length; /* of the name */
-    unsigned shards;    /* files of its set; 0: no set */
-    char *place;        /* layout_place(); NULL in a survey of one directory */
+    char *path;       /* of its first file, or of the directory, from the root */
+    const char *name; /* the last part of it */
+    const char *stem; /* in the name */
+    size_t stem_length;
+    unsigned shards; /* files of its set; 0: no set */
+    bool directory;  /* it has a config.json */
+    char *place;     /* layout_place(); NULL in a survey of one directory */
 };
 
-/* Sorted: by place, then by stem, single files before sets, then by layout_compare(). To begin with
- * all is 0.
+/* Sorted: by place, then by stem, single files before sets before directories, then by
+ * layout_compare(). To begin with all is 0.
  */
 struct survey {
     size_t count, capacity;

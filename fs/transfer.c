@@ -280,7 +280,7 @@ static int take(struct transfer *transfer, const struct slot *slot)
     }
     if (r < 0)
         find_defect(transfer, slot);
-    else if (!header && !slot->padding && slot->size > 0 &&
+    else if (!header && !slot->padding && slot->size > 0 && !transfer->view->verbatim &&
              transfer->view->extents[slot->tensor].chunk_count == 0)
         r = check_copied(transfer, slot);
     if (r < 0)

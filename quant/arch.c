@@ -447,3 +447,17 @@ int arch_check_as(const struct source *source, const struct rules *rules, struct
     facts->known_heads = r == 0;
     return r;
 }
+
+int arch_judge(const struct source *source, const struct rules *rules, struct arch_facts *facts,
+               struct defect *defect)
+{
+    struct defect why = {.offset = DEFECT_NOWHERE};
+    int r = arch_check_as(source, rules, facts, &why);
+
+    if (r < 0 && defect)
+        *defect = why;
+    if (r != -EINVAL || !source_is_directory(source))
+        return r;
+    (void)snprintf(facts->refused, sizeof(facts->refused), "%.255s", why.text);
+    return 0;
+}

@@ -15,6 +15,9 @@ struct arch_facts {
     uint32_t head_count_kv;
     bool known_heads; /* false: `clip`, which needs no key; a file type that looks at n_gqa is
                          refused then */
+    /* What the tool would say against the file that a directory becomes, or "": it can be had, but
+     * nothing can be made of it. See arch_judge(). */
+    char refused[256];
 };
 
 /*
@@ -28,5 +31,10 @@ MUST_USE int arch_check(const struct source *source, struct arch_facts *facts,
  * NULL. */
 MUST_USE int arch_check_as(const struct source *source, const struct rules *rules,
                            struct arch_facts *facts, struct defect *defect);
+
+/* As arch_check_as(), but of a directory whose file the tool would not load -EINVAL is no error:
+ * the converter writes it all the same, so facts->refused says it. */
+MUST_USE int arch_judge(const struct source *source, const struct rules *rules,
+                        struct arch_facts *facts, struct defect *defect);
 
 #endif

@@ -542,6 +542,11 @@ int recipe_make(const struct source *source, const struct arch_facts *facts,
     int r;
 
     *result = NULL;
+    if (variant->from && source_directory_type(source) != variant->from->type)
+        return defect_set(defect, EINVAL, DEFECT_NOWHERE,
+                          "from= is for directories of safetensors");
+    if (facts->refused[0])
+        return defect_set(defect, EINVAL, DEFECT_NOWHERE, "%s", facts->refused);
     r = new_recipe(source, variant, &recipe);
     maker.imatrix = r == 0 ? recipe->imatrix : NULL;
     if (r == 0)

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool rules_empty(const struct rules *rules)
+{
+    return rules->pattern_count == 0 && rules->pruned_count == 0 && rules->override_count == 0;
+}
+
 void rules_free(struct rules *rules)
 {
     for (size_t i = 0; i < rules->pattern_count; i++)

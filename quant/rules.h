@@ -40,6 +40,7 @@ struct rules {
 };
 
 void rules_free(struct rules *rules);
+bool rules_empty(const struct rules *rules);
 
 /* The text is taken in lower case, as the tool does; nothing is checked. -ENOMEM. */
 MUST_USE int rules_add_pattern(struct rules *rules, const char *text, size_t length,

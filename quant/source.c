@@ -1,30 +1,20 @@
 #include "quant/source.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/input.h"
+#include "quant/source_state.h"
 
-struct shard {
-    char *name;
-    struct input *input; /* NULL: not opened yet */
-    struct gguf gguf;
-};
-
-struct source {
-    struct shard *shards;
-    unsigned shard_count;
-    struct source_tensor *tensors;
-    size_t tensor_count;
-    struct imatrix *imatrix;
-    struct input *imatrix_file;
-    struct input *mix_file;
-    bool watched; /* the file of the importance matrix */
-};
+/* Bytes of a folio of the page cache, at most. */
+#define FOLIO_MAX ((uint64_t)2 << 20)
+#define FOLIOS_BEHIND 8
 
 int source_unchanged(const struct source *source, unsigned shard)
 {
+    if (source->directory)
+        return source_directory_unchanged(source->directory);
     return input_unchanged(source->shards[shard].input);
 }
 
@@ -44,15 +34,39 @@ int source_mix_unchanged(const struct source *source)
 int source_read(const struct source *source, unsigned shard, uint64_t offset, void *data,
                 size_t size)
 {
+    if (source->directory)
+        return source_directory_read(source->directory, offset, data, size);
     return input_read(source->shards[shard].input, offset, data, size);
 }
 
+/*
+ * The kernel keeps pages in folios, which it drops whole or not at all; read-ahead makes them as
+ * large as a huge page. So the range begins where the largest folio would that has the first byte
+ * in it, and some before that: what is there has been read, by threads that may have been slower.
+ * The one with the last byte goes with the next range.
+ */
+void source_forget_range(int fd, uint64_t offset, uint64_t size)
+{
+    uint64_t folio = offset / FOLIO_MAX;
+    uint64_t begin = folio > FOLIOS_BEHIND ? (folio - FOLIOS_BEHIND) * FOLIO_MAX : 0;
+
+    (void)posix_fadvise(fd, (off_t)begin, (off_t)(offset + size - begin), POSIX_FADV_DONTNEED);
+}
+
+void source_forget(const struct source *source, unsigned shard, uint64_t offset, uint64_t size)
+{
+    if (source->directory)
+        source_directory_forget(source->directory, offset, size);
+    else
+        source_forget_range(input_descriptor(source->shards[shard].input), offset, size);
+}
+
 /* A number of `size` bytes; arrays of one are taken where the tool takes them. */
-static int read_number(const struct shard *shard, const struct gguf_key *key, size_t size,
-                       uint32_t *value)
+static int read_number(const struct source *source, unsigned shard, const struct gguf_key *key,
+                       size_t size, uint32_t *value)
 {
     uint8_t bytes[4];
-    int r = input_read(shard->input, key->value, bytes, size);
+    int r = source_read(source, shard, key->value, bytes, size);
 
     *value = 0;
     for (size_t i = size; i-- > 0 && r == 0;)
@@ -68,7 +82,7 @@ int source_key_u32(const struct source *source, const char *key, uint32_t *value
         return -ENOENT;
     if (found->type != GGUF_U32)
         return -EINVAL;
-    return read_number(&source->shards[0], found, 4, value);
+    return read_number(source, 0, found, 4, value);
 }
 
 int source_key_string(const struct source *source, const char *key, char *value, size_t size)
@@ -82,7 +96,7 @@ int source_key_string(const struct source *source, const char *key, char *value,
     if (found->type != GGUF_STRING)
         return -EINVAL;
     n = found->count < size ? (size_t)found->count : size;
-    r = input_read(source->shards[0].input, found->value + 8, value, n);
+    r = source_read(source, 0, found->value + 8, value, n);
     if (r < 0)
         return r;
     if (n < size)
@@ -111,7 +125,7 @@ static int blame(struct opening *o, unsigned shard, int r)
     return r;
 }
 
-static int shard_parse(struct opening *o, struct shard *shard)
+static int shard_parse(struct opening *o, struct source_shard *shard)
 {
     uint64_t size = input_version(shard->input)->size;
     int r = gguf_parse(input_descriptor(shard->input), size, &shard->gguf, o->defect);
@@ -124,12 +138,11 @@ static int shard_parse(struct opening *o, struct shard *shard)
     return r;
 }
 
-/* Adds a shard that is not open yet; takes the name, also if it fails. */
-static int add_shard(struct source *source, char *name)
+int source_add_shard(struct source *source, char *name)
 {
     /* Grows with the files that are there, not by what the first one claims. */
-    struct shard *shards =
-        reallocarray(source->shards, source->shard_count + 1, sizeof(struct shard));
+    struct source_shard *shards =
+        reallocarray(source->shards, source->shard_count + 1, sizeof(struct source_shard));
 
     if (shards)
         source->shards = shards;
@@ -137,7 +150,7 @@ static int add_shard(struct source *source, char *name)
         free(name);
         return -ENOMEM;
     }
-    shards[source->shard_count++] = (struct shard){.name = name};
+    shards[source->shard_count++] = (struct source_shard){.name = name};
     return 0;
 }
 
@@ -145,7 +158,7 @@ static int add_shard(struct source *source, char *name)
 static int shard_open(struct opening *o)
 {
     unsigned number = o->source->shard_count - 1;
-    struct shard *shard = &o->source->shards[number];
+    struct source_shard *shard = &o->source->shards[number];
     int r = o->open(o->context, shard->name);
 
     if (r >= 0)
@@ -168,20 +181,20 @@ static int wrong_type(struct opening *o, const struct gguf_key *key, enum gguf_t
 /* A key about splitting in the first shard. */
 static int read_split_key(struct opening *o, const char *name, enum gguf_type type, uint32_t *value)
 {
-    const struct shard *first = &o->source->shards[0];
+    const struct source_shard *first = &o->source->shards[0];
     const struct gguf_key *key = gguf_find(&first->gguf, name);
 
     if (!key)
         return defect_set(o->defect, EINVAL, DEFECT_NOWHERE, "key not found in model: %s", name);
     if (key->type != type)
         return wrong_type(o, key, type);
-    return read_number(first, key, gguf_type_size(type), value);
+    return read_number(o->source, 0, key, gguf_type_size(type), value);
 }
 
 /* The number of a shard behind the first, as the tool looks at it. */
 static int check_split_number(struct opening *o, unsigned number)
 {
-    const struct shard *shard = &o->source->shards[number];
+    const struct source_shard *shard = &o->source->shards[number];
     const struct gguf_key *key = gguf_find(&shard->gguf, "split.no");
     uint32_t value;
     int r;
@@ -191,7 +204,7 @@ static int check_split_number(struct opening *o, unsigned number)
                           "missing key split.no in GGUF split %s", shard->name);
     if (key->subtype != GGUF_U16 || key->count != 1) /* an array of one is fine */
         return wrong_type(o, key, GGUF_U16);
-    r = read_number(shard, key, 2, &value);
+    r = read_number(o->source, number, key, 2, &value);
     if (r == 0 && value != number)
         r = defect_set(o->defect, EINVAL, key->value,
                        "invalid split file idx: %" PRIu32 " (file: %s), expected %u", value,
@@ -226,7 +239,7 @@ static int open_neighbour(struct opening *o, unsigned number, size_t stem, uint3
 
     if (name)
         (void)snprintf(name + stem, size - stem, "-%05u-of-%05" PRIu32 ".gguf", number + 1, count);
-    r = add_shard(source, name);
+    r = source_add_shard(source, name);
     if (r < 0)
         return r;
     r = shard_open(o);
@@ -238,7 +251,7 @@ static int open_neighbour(struct opening *o, unsigned number, size_t stem, uint3
 /* The other shards, if the first one says that there are any. */
 static int open_neighbours(struct opening *o, uint32_t *count)
 {
-    const struct shard *first = &o->source->shards[0];
+    const struct source_shard *first = &o->source->shards[0];
     char ending[32];
     size_t length = strlen(first->name), ending_length;
     uint32_t number;
@@ -315,10 +328,8 @@ static struct source_tensor tensor_at(const struct place *place)
     return tensor;
 }
 
-/* All tensors into their order; no name twice. */
-static int sort_tensors(struct opening *o)
+int source_sort_tensors(struct source *source, struct defect *defect)
 {
-    struct source *source = o->source;
     struct place *places;
     const struct gguf *gguf;
     size_t count = 0, n = 0;
@@ -340,11 +351,12 @@ static int sort_tensors(struct opening *o)
     qsort(places, count, sizeof(*places), compare_places);
     for (size_t i = 0; i < count; i++) {
         source->tensors[i] = tensor_at(&places[i]);
-        if (r == 0 && i > 0 && compare_places(&places[i - 1], &places[i]) == 0)
-            r = blame(o, places[i].shard,
-                      defect_set(o->defect, EINVAL, DEFECT_NOWHERE,
-                                 "invalid model: tensor '%s' is duplicated",
-                                 places[i].tensor->name));
+        if (r == 0 && i > 0 && compare_places(&places[i - 1], &places[i]) == 0) {
+            r = defect_set(defect, EINVAL, DEFECT_NOWHERE,
+                           "invalid model: tensor '%s' is duplicated", places[i].tensor->name);
+            if (defect)
+                defect->shard = places[i].shard;
+        }
     }
     source->tensor_count = count;
     free(places);
@@ -366,14 +378,14 @@ static int check_tensor_count(struct opening *o)
 static int open_all(struct opening *o, const char *name)
 {
     uint32_t count;
-    int r = add_shard(o->source, strdup(name));
+    int r = source_add_shard(o->source, strdup(name));
 
     if (r == 0)
         r = shard_open(o);
     if (r == 0)
         r = open_neighbours(o, &count);
     if (r == 0)
-        r = sort_tensors(o);
+        r = source_sort_tensors(o->source, o->defect);
     if (r == 0 && count > 1)
         r = check_tensor_count(o);
     return r;
@@ -399,7 +411,7 @@ int source_open(source_open_fn open, void *context, const char *name, struct sou
     return r;
 }
 
-static void shard_close(struct shard *shard)
+static void shard_close(struct source_shard *shard)
 {
     gguf_free(&shard->gguf);
     input_free(shard->input);
@@ -412,6 +424,7 @@ void source_close(struct source *source)
         return;
     for (unsigned i = 0; i < source->shard_count; i++)
         shard_close(&source->shards[i]);
+    source_directory_free(source->directory);
     input_free(source->imatrix_file);
     input_free(source->mix_file);
     imatrix_free(source->imatrix);
@@ -484,10 +497,46 @@ const char *source_shard_name(const struct source *source, unsigned shard)
 
 const struct version *source_version(const struct source *source, unsigned shard)
 {
-    return input_version(source->shards[shard].input);
+    return source->directory ? &source->directory->version
+                             : input_version(source->shards[shard].input);
 }
 
-int source_descriptor(const struct source *source, unsigned shard)
+bool source_is_directory(const struct source *source)
 {
-    return input_descriptor(source->shards[shard].input);
+    return source->directory != NULL;
+}
+
+enum type source_directory_type(const struct source *source)
+{
+    return source->directory ? hf_import_type(source->directory->import) : TYPE_NONE;
+}
+
+uint64_t source_shard_size(const struct source *source, unsigned shard)
+{
+    return source_version(source, shard)->size;
+}
+
+size_t source_header_memory(const struct source *source)
+{
+    return source->directory ? source->directory->header_size : 0;
+}
+
+static const struct input *input_of(const struct source *source, unsigned file)
+{
+    return source->directory ? source->directory->inputs[file] : source->shards[file].input;
+}
+
+unsigned source_file_count(const struct source *source)
+{
+    return source->directory ? (unsigned)source->directory->count : source->shard_count;
+}
+
+const struct version *source_file_version(const struct source *source, unsigned file)
+{
+    return input_version(input_of(source, file));
+}
+
+int source_file_descriptor(const struct source *source, unsigned file)
+{
+    return input_descriptor(input_of(source, file));
 }

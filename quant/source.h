@@ -24,13 +24,15 @@ struct source_tensor {
 };
 
 /*
- * A full-precision model as it lies on disk: one GGUF file or a split set. Opaque: it owns
- * descriptors. Immutable after source_open(); any thread may read from it.
+ * A full-precision model as it lies on disk: one GGUF file, a split set, or a Hugging Face
+ * directory, which is taken for the one GGUF file that the reference converter would make of it:
+ * its one shard, whose bytes are made as they are read. Opaque: it owns descriptors. Immutable
+ * after source_open(); any thread may read from it.
  */
 struct source;
 
-/* Opens the file called `name` (a plain name: all files of a source are neighbours) for reading,
- * O_CLOEXEC, O_NONBLOCK. Returns a descriptor or -errno. */
+/* Opens the file called `name` (a plain name: all files of a source are neighbours; of a directory
+ * also "FOLDER/NAME" in it) for reading, O_CLOEXEC, O_NONBLOCK. Returns a descriptor or -errno. */
 typedef int (*source_open_fn)(void *context, const char *name);
 
 /*
@@ -42,6 +44,15 @@ typedef int (*source_open_fn)(void *context, const char *name);
  */
 MUST_USE int source_open(source_open_fn open, void *context, const char *name,
                          struct source **source, struct defect *defect);
+/*
+ * The same of a directory. `name`: its own, which decides bytes; `names`: its files that count
+ * (hf_is_input()), sorted, which open() opens. `type`: F32, F16 or BF16, what the converter is
+ * asked for, or TYPE_NONE, the one that loses nothing. Errors also as of hf_import_open(), and
+ * *defect names the file in its text.
+ */
+MUST_USE int source_open_directory(source_open_fn open, void *context, const char *name,
+                                   const char *const *names, size_t count, enum type type,
+                                   struct source **source, struct defect *defect);
 void source_close(struct source *source);
 
 /* All tensors of all shards in the reference tool's output order (recipe.md §2.1). */
@@ -51,7 +62,22 @@ const struct source_tensor *source_tensors(const struct source *source, size_t *
 const struct gguf *source_gguf(const struct source *source);
 unsigned source_shard_count(const struct source *source);
 const char *source_shard_name(const struct source *source, unsigned shard);
+/* Of a directory: one version made of those of all its files and of the type; no device. */
 const struct version *source_version(const struct source *source, unsigned shard);
+
+bool source_is_directory(const struct source *source);
+/* F32, F16 or BF16; of what is no directory TYPE_NONE. */
+enum type source_directory_type(const struct source *source);
+/* Bytes of a shard. */
+uint64_t source_shard_size(const struct source *source, unsigned shard);
+/* Bytes of a header that is kept in memory. */
+size_t source_header_memory(const struct source *source);
+
+/* The files on disk: the shards, or those of the directory in the order of their names. A
+ * descriptor is the source's own: to ask about its filesystem. */
+unsigned source_file_count(const struct source *source);
+const struct version *source_file_version(const struct source *source, unsigned file);
+int source_file_descriptor(const struct source *source, unsigned file);
 
 /*
  * Gives the source an importance matrix, before it is shared: takes it and the file `fd` that it
@@ -80,9 +106,8 @@ MUST_USE int source_key_u32(const struct source *source, const char *key, uint32
 MUST_USE int source_key_string(const struct source *source, const char *key, char *value,
                                size_t size);
 
-/* The shard's descriptor, the source's own: to ask about its filesystem, or to advise about its
- * pages. */
-int source_descriptor(const struct source *source, unsigned shard);
+/* Bytes of a shard that were read leave the page cache to others, and what was read before them. */
+void source_forget(const struct source *source, unsigned shard, uint64_t offset, uint64_t size);
 
 /* Reads exactly `size` bytes at `offset` of a shard. -EIO: also when the file has become shorter;
  * never a partial read. */

@@ -136,6 +136,22 @@ static bool parse_type(const char *value, enum type *type)
     return true;
 }
 
+static bool is_float(const struct ftype *ftype)
+{
+    return ftype &&
+           (ftype->type == TYPE_F16 || ftype->type == TYPE_BF16 || ftype->type == TYPE_F32);
+}
+
+static bool parse_from(const char *value, struct variant *variant)
+{
+    const struct ftype *found = ftype_find(value, strlen(value));
+
+    if (!is_float(found) || (variant->from && variant->from != found))
+        return false;
+    variant->from = found;
+    return true;
+}
+
 static bool parse_flag(bool *flag)
 {
     *flag = true;
@@ -230,6 +246,8 @@ static bool parse_option(const char *text, size_t length, struct variant *varian
     if (equals && !unescape(equals + 1, length - name_length - 1, value, sizeof(value)))
         return false;
     name_length = strlen(name);
+    if (same_word("from", name, name_length))
+        return equals && parse_from(value, variant);
     if (same_word("imatrix", name, name_length))
         return !equals && parse_flag(&variant->imatrix);
     if (same_word("pure", name, name_length))
@@ -292,7 +310,9 @@ static bool write_text(const struct variant *variant, char text[VARIANT_TEXT_MAX
     text[0] = '\0';
     if (variant->mix[0])
         return append(text, variant->mix);
-    fits = append(text, variant->ftype->name) && (!variant->imatrix || append(text, "+imatrix")) &&
+    fits = append(text, variant->ftype->name) &&
+           (!variant->from || (append(text, "+from=") && append(text, variant->from->name))) &&
+           (!variant->imatrix || append(text, "+imatrix")) &&
            (!variant->leave_output || append(text, "+leave-output")) &&
            (!variant->ollama || append(text, "+ollama")) &&
            append_type(text, "+output=", variant->output_type) && append_pruned(variant, text) &&
@@ -309,6 +329,15 @@ void variant_format(const struct variant *variant, char *text, size_t size)
     assert(size >= VARIANT_TEXT_MAX);
     (void)size;
     (void)write_text(variant, text);
+}
+
+bool variant_is_plain(const struct variant *variant)
+{
+    char text[VARIANT_TEXT_MAX];
+
+    variant_format(variant, text, sizeof(text));
+    return !variant->rules && !variant->keep_split && is_float(variant->ftype) &&
+           same_word(variant->ftype->name, text, strlen(text));
 }
 
 bool variant_pattern(const struct variant *variant, size_t *at, struct variant_pattern *pattern)

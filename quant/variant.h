@@ -35,6 +35,8 @@ struct rules;
 struct variant {
     const struct ftype *ftype;  /* NULL: a mix whose file says it (quant/mix.h) */
     char mix[VARIANT_TEXT_MAX]; /* the name of a mix, in lower case; then nothing else is said */
+    const struct ftype *from;   /* of a directory: F16, BF16 or F32, what it becomes before it is
+                                   quantized; NULL: the one that loses nothing */
     bool pure;
     bool leave_output;
     bool imatrix;          /* use the source's importance matrix */
@@ -79,6 +81,10 @@ MUST_USE int variant_parse_any(const char *text, size_t length, struct variant *
 /* The canonical text: lower case, aliases resolved, options sorted, then patterns in their order.
  * `size` at least VARIANT_TEXT_MAX. Nothing of variant->rules. */
 void variant_format(const struct variant *variant, char *text, size_t size);
+
+/* Nothing but F16, BF16 or F32: of a directory that is the converted file itself, not what the tool
+ * makes of one. */
+bool variant_is_plain(const struct variant *variant);
 
 /* The next pattern from *at on, which begins at 0. False: there is none. */
 bool variant_pattern(const struct variant *variant, size_t *at, struct variant_pattern *pattern);

@@ -66,6 +66,7 @@ struct chunk {
 struct view {
     const struct source *source; /* not owned; must outlive the view */
     bool imatrix;                /* it depends on the source's importance matrix */
+    bool verbatim;               /* it is the source itself */
     uint64_t size;               /* bytes, exact */
     uint64_t header_size;        /* bytes, padding included */
     size_t extent_count;
@@ -88,6 +89,10 @@ MUST_USE int view_make(const struct source *source, const struct recipe *recipe,
  * (recipe.md §5.6). */
 MUST_USE int view_make_shard(const struct source *source, const struct recipe *recipe,
                              unsigned shard, struct view **view, struct defect *defect);
+/* Is that variant the source itself? So it is of a directory that became that type. */
+bool view_is_verbatim(const struct source *source, const struct variant *variant);
+/* The source itself, byte for byte, of one shard. -ENOMEM. */
+MUST_USE int view_make_verbatim(const struct source *source, struct view **view);
 /* A file of bytes that the view owns: takes `bytes` over, of malloc(), also on -ENOMEM. They belong
  * to the version of the first shard. */
 MUST_USE int view_make_bytes(const struct source *source, uint8_t *bytes, size_t size,

@@ -27,17 +27,35 @@ const struct version *source_version(const struct source *s, unsigned shard)
     return &s->version;
 }
 
-unsigned source_shard_count(const struct source *s)
+unsigned source_file_count(const struct source *s)
 {
     (void)s;
     return 1;
 }
 
-int source_descriptor(const struct source *s, unsigned shard)
+const struct version *source_file_version(const struct source *s, unsigned file)
+{
+    return source_version(s, file);
+}
+
+int source_file_descriptor(const struct source *s, unsigned file)
+{
+    (void)s;
+    (void)file;
+    return source.fd;
+}
+
+bool source_is_directory(const struct source *s)
+{
+    (void)s;
+    return false;
+}
+
+void source_forget(const struct source *s, unsigned shard, uint64_t offset, uint64_t size)
 {
     (void)s;
     (void)shard;
-    return source.fd;
+    (void)posix_fadvise(source.fd, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
 }
 
 bool version_young(const struct version *version, struct timespec now)
@@ -59,7 +77,7 @@ const struct version *source_imatrix_version(const struct source *s)
 
 int source_imatrix_descriptor(const struct source *s)
 {
-    return source_descriptor(s, 0);
+    return source_file_descriptor(s, 0);
 }
 
 int source_mix_unchanged(const struct source *s)

@@ -14,6 +14,12 @@ struct source {
     const struct imatrix *imatrix;
 };
 
+enum type source_directory_type(const struct source *source)
+{
+    (void)source;
+    return TYPE_NONE;
+}
+
 const struct source_tensor *source_tensors(const struct source *source, size_t *count)
 {
     *count = source->count;

@@ -35,6 +35,7 @@ static void test_spellings(void)
         {"q4_k+PURE+Imatrix+leave-output", "q4_k_m+imatrix+leave-output+pure"},
         {"Q8_0+PURE", "q8_0+pure"},
         {"q8_0+pure+pure", "q8_0+pure"},
+        {"q8_0+imatrix+From=BF16+from=bf16", "q8_0+from=bf16+imatrix"},
         {"q8_0+%70u%52e", "q8_0+pure"},
         {"q4_k+token-embd=F16+pure+output=Q8_0+leave-output",
          "q4_k_m+leave-output+output=q8_0+pure+token-embd=f16"},
@@ -104,6 +105,10 @@ static void test_no_such_variant(void)
         "q4_k_m+(a)\\1=q6_k",
         "q4_k_m+a**=q6_k",
         "q4_k_m+pure=q6_k",
+        "q4_k_m+from",
+        "q4_k_m+from=",
+        "q4_k_m+from=q8_0",
+        "q4_k_m+from=f16+from=f32",
         "q4_k_m+ollama=q6_k",
         "q4_k_m+prune",
         "q4_k_m+prune=",
@@ -246,8 +251,27 @@ static void test_too_long(void)
     CHECK_STR(canonical(text, result), "");
 }
 
+/* Of a directory these are the converted file itself. */
+static void test_plain(void)
+{
+    static const struct {
+        const char *text;
+        bool plain;
+    } rows[] = {{"f16", true},           {"BF16", true},         {"f32", true},
+                {"q8_0", false},         {"copy", false},        {"f16+pure", false},
+                {"f16+from=f32", false}, {"f16+imatrix", false}, {"bf16+a=q8_0", false}};
+    struct variant variant;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CHECK_EQ(variant_parse(rows[i].text, strlen(rows[i].text), &variant), 0);
+        CHECK_EQ(variant_is_plain(&variant), rows[i].plain);
+    }
+    CHECK(variant_parse_mix("mine", 4, &variant) && !variant_is_plain(&variant));
+}
+
 int main(void)
 {
+    test_plain();
     test_spellings();
     test_no_such_variant();
     test_length();

@@ -2,6 +2,7 @@
 #define QUANT_FORMAT_CURSOR_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct cursor {
     uint8_t *window; /* bytes [start, start + filled) of the file */
     uint64_t start;
     size_t filled;
+    bool memory; /* the window is all that there is to read, and somebody else's; no fd */
     size_t step; /* bytes of the next fill: small headers cost small reads, long ones few */
 };
 
@@ -38,9 +40,18 @@ MUST_USE static inline int cursor_open(struct cursor *cursor, int fd, uint64_t s
     return cursor->window ? 0 : -ENOMEM;
 }
 
+/* The first `filled` bytes of a file of `size` bytes lie in memory, which outlives the cursor. */
+static inline void cursor_open_memory(struct cursor *cursor, const uint8_t *data, size_t filled,
+                                      uint64_t size)
+{
+    *cursor = (struct cursor){.fd = -1, .size = size, .filled = filled, .memory = true};
+    cursor->window = (uint8_t *)(uintptr_t)data; /* it is only read */
+}
+
 static inline void cursor_close(struct cursor *cursor)
 {
-    free(cursor->window);
+    if (!cursor->memory)
+        free(cursor->window);
     cursor->window = NULL;
 }
 
@@ -63,6 +74,10 @@ static inline void cursor_fill(struct cursor *cursor)
     size_t want = left < cursor->step ? (size_t)left : cursor->step;
     ssize_t n = 0;
 
+    if (cursor->memory) {
+        cursor_fail(cursor, -ENODATA);
+        return;
+    }
     cursor->start = cursor->offset;
     cursor->filled = 0;
     while (cursor->filled < want) {

@@ -162,25 +162,43 @@ static int place_data(struct gguf_parser *p)
     return 0;
 }
 
-int gguf_parse(int fd, uint64_t size, struct gguf *gguf, struct defect *defect)
+/* The cursor stands at the start of the file, and is closed. */
+static int parse(struct gguf_parser *p)
 {
     static int (*const steps[])(struct gguf_parser *) = {
         read_magic,     read_header,       gguf_read_keys, gguf_index_keys,
         read_alignment, gguf_read_tensors, place_data,
     };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+        r = steps[i](p);
+    if (r == -ENOMEM)
+        r = defect_set(p->defect, ENOMEM, DEFECT_NOWHERE, "%s", strerror(ENOMEM));
+    if (r < 0)
+        gguf_free(p->gguf);
+    cursor_close(&p->cursor);
+    return r;
+}
+
+int gguf_parse(int fd, uint64_t size, struct gguf *gguf, struct defect *defect)
+{
     struct gguf_parser p = {.gguf = gguf, .defect = defect};
-    int r;
 
     *gguf = (struct gguf){0};
-    r = cursor_open(&p.cursor, fd, size);
-    for (size_t i = 0; r == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
-        r = steps[i](&p);
-    if (r == -ENOMEM)
-        r = defect_set(defect, ENOMEM, DEFECT_NOWHERE, "%s", strerror(ENOMEM));
-    if (r < 0)
-        gguf_free(gguf);
-    cursor_close(&p.cursor);
-    return r;
+    if (cursor_open(&p.cursor, fd, size) < 0)
+        return defect_set(defect, ENOMEM, DEFECT_NOWHERE, "%s", strerror(ENOMEM));
+    return parse(&p);
+}
+
+int gguf_parse_memory(const uint8_t *header, size_t header_size, uint64_t size, struct gguf *gguf,
+                      struct defect *defect)
+{
+    struct gguf_parser p = {.gguf = gguf, .defect = defect};
+
+    *gguf = (struct gguf){0};
+    cursor_open_memory(&p.cursor, header, header_size, size);
+    return parse(&p);
 }
 
 void gguf_free(struct gguf *gguf)

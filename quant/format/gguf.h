@@ -75,6 +75,10 @@ struct gguf {
  * multiple of the header's size.
  */
 MUST_USE int gguf_parse(int fd, uint64_t size, struct gguf *gguf, struct defect *defect);
+/* The same of a file of `size` bytes whose first `header_size` bytes, up to where the data begins,
+ * lie in memory. */
+MUST_USE int gguf_parse_memory(const uint8_t *header, size_t header_size, uint64_t size,
+                               struct gguf *gguf, struct defect *defect);
 void gguf_free(struct gguf *gguf);
 
 /* The key of that name, or NULL. */

@@ -3,8 +3,8 @@
  *
  *     must-fail FORMAT TABLE DIRECTORY
  *
- * FORMAT: gguf or imatrix. TABLE: a line a file of DIRECTORY: name, error, offset, message; tabs
- * between them.
+ * FORMAT: gguf, imatrix or safetensors. TABLE: a line a file of DIRECTORY: name, error, offset,
+ * message; tabs between them.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,6 +13,9 @@
 #include "../check.h"
 #include "quant/format/gguf.h"
 #include "quant/format/imatrix.h"
+#include "quant/format/safetensors.h"
+
+typedef int read_fn(int fd, uint64_t size, struct defect *defect);
 
 static int error_of(const char *name)
 {
@@ -47,7 +50,29 @@ static int read_imatrix(int fd, uint64_t size, struct defect *defect)
     return r;
 }
 
-static void check_file(bool gguf, int directory, char *line)
+static int read_safetensors(int fd, uint64_t size, struct defect *defect)
+{
+    struct safetensors all;
+
+    return safetensors_parse(fd, size, &all, defect);
+}
+
+static read_fn *reader_of(const char *format)
+{
+    static const struct {
+        const char *format;
+        read_fn *read;
+    } readers[] = {
+        {"gguf", read_gguf}, {"imatrix", read_imatrix}, {"safetensors", read_safetensors}};
+
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
+        if (strcmp(readers[i].format, format) == 0)
+            return readers[i].read;
+    fprintf(stderr, "no format is called %s\n", format);
+    exit(1);
+}
+
+static void check_file(read_fn *read_file, int directory, char *line)
 {
     char *fields[4], *at = line;
     struct defect defect = {0};
@@ -60,7 +85,7 @@ static void check_file(bool gguf, int directory, char *line)
     }
     fd = openat(directory, fields[0], O_RDONLY | O_CLOEXEC);
     CHECK(fd >= 0 && fstat(fd, &st) == 0);
-    r = (gguf ? read_gguf : read_imatrix)(fd, (uint64_t)st.st_size, &defect);
+    r = read_file(fd, (uint64_t)st.st_size, &defect);
     if (r == 0 || strcmp(defect.text, fields[3]) != 0)
         fprintf(stderr, "%s\n", fields[0]);
     CHECK_EQ(r, -error_of(fields[1]));
@@ -78,7 +103,7 @@ int main(int argc, char **argv)
 
     CHECK(table && directory >= 0);
     for (; fgets(line, sizeof(line), table); count++)
-        check_file(strcmp(argv[1], "gguf") == 0, directory, line);
+        check_file(reader_of(argv[1]), directory, line);
     CHECK(count >= 12);
     (void)fclose(table);
     (void)close(directory);

@@ -142,4 +142,6 @@ void hf_stack_free(struct hf_model *model)
         free(model->stacks[i]);
     free(model->stacks);
     free(model->stack_counts);
+    model->stacks = NULL; /* a plan may be made again for another outtype */
+    model->stack_counts = NULL;
 }

@@ -110,6 +110,12 @@ MUST_USE int hf_plan_read(const struct hf_plan *plan, size_t output, uint64_t of
 MUST_USE int hf_plan_read_data(const struct hf_plan *plan, uint64_t offset, void *data,
                                size_t size);
 
+/* Runs of the directory's files, each by its place among them, that have been read for a range of
+ * the data section, and that reading what lies next in it does not need again. */
+void hf_plan_spans(const struct hf_plan *plan, uint64_t offset, uint64_t size,
+                   void (*span)(void *context, unsigned file, uint64_t offset, uint64_t size),
+                   void *context);
+
 /* ---- slices of the moves that architectures need (moves.c) ---- */
 
 /* The tensor as it lies there. */

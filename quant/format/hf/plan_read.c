@@ -382,3 +382,75 @@ int hf_plan_read_data(const struct hf_plan *plan, uint64_t offset, void *data, s
     }
     return r;
 }
+
+/* ---- spans ---- */
+
+struct spans {
+    void (*span)(void *context, unsigned file, uint64_t offset, uint64_t size);
+    void *context;
+};
+
+/* Units [first, first + count) of a slice. Where they lie apart, those between them are still to
+ * come: nothing is said of such a range. */
+static void span_of_slice(const struct hf_plan *plan, const struct hf_plan_slice *slice,
+                          uint64_t first, uint64_t count, const struct spans *spans)
+{
+    const struct hf_slice *walk = &slice->slice;
+    const struct hf_tensor *tensor;
+    uint64_t within = 1, rows, low, high, size;
+    unsigned dim = 0;
+
+    if (walk->kind != HF_WEIGHTS && walk->kind != HF_MXFP4)
+        return;
+    tensor = &plan->weights->tensors[walk->tensor];
+    size = walk->kind == HF_MXFP4 ? 16 : element_size(tensor);
+    for (unsigned i = 1; i < walk->dim_count; i++)
+        within *= walk->dims[i].count;
+    /* The outermost dimension that the range has more than one step of. */
+    for (; dim + 1 < walk->dim_count && count <= within; dim++)
+        within /= walk->dims[dim + 1].count;
+    low = element_at(walk, first / within * within);
+    rows = walk->dim_count ? (first % within + count + within - 1) / within : 1;
+    high = low;
+    for (unsigned i = dim; i < walk->dim_count; i++)
+        high += ((i == dim ? rows : walk->dims[i].count) - 1) * walk->dims[i].stride;
+    if (high - low + 1 <= 2 * rows * within)
+        spans->span(spans->context, tensor->file, tensor->offset + low * size,
+                    (high - low + 1) * size);
+}
+
+static void span_of_output(const struct hf_plan *plan, const struct hf_output *output,
+                           uint64_t first, uint64_t count, const struct spans *spans)
+{
+    const struct hf_plan_slice *slice;
+    uint64_t n;
+
+    for (; count > 0; first += n, count -= n) {
+        slice = slice_at(plan, output, first);
+        n = slice->first + slice->count - first;
+        n = n < count ? n : count;
+        span_of_slice(plan, slice, first - slice->first, n, spans);
+    }
+}
+
+void hf_plan_spans(const struct hf_plan *plan, uint64_t offset, uint64_t size,
+                   void (*span)(void *context, unsigned file, uint64_t offset, uint64_t size),
+                   void *context)
+{
+    const struct spans spans = {span, context};
+    uint64_t end;
+
+    if (plan->output_count == 0 || __builtin_add_overflow(offset, size, &end))
+        return;
+    for (size_t i = output_at(plan, offset); i < plan->output_count; i++) {
+        const struct hf_output *output = &plan->outputs[i];
+        uint64_t unit = type_info((uint32_t)output->type)->block_size;
+        uint64_t from = offset > output->offset ? offset - output->offset : 0, to;
+
+        if (output->offset >= end)
+            return;
+        to = end - output->offset < output->size ? end - output->offset : output->size;
+        if (from < to)
+            span_of_output(plan, output, from / unit, (to - 1) / unit - from / unit + 1, &spans);
+    }
+}

@@ -1,0 +1,220 @@
+#include "fs/directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "quant/format/hf/files.h"
+
+static bool ends(const char *text, const char *end)
+{
+    size_t length = strlen(text), end_length = strlen(end);
+
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+bool directory_is_model(const char *name)
+{
+    return !ends(name, ".gguf");
+}
+
+/* ---- a cache of huggingface_hub ---- */
+
+static const char cached[] = "models--";
+
+bool directory_is_cached(const char *name)
+{
+    return strncmp(name, cached, sizeof(cached) - 1) == 0 && name[sizeof(cached) - 1] != '\0';
+}
+
+const char *directory_stem(const char *name)
+{
+    return directory_is_cached(name) ? name + sizeof(cached) - 1 : name;
+}
+
+const char *directory_own_name(const char *name)
+{
+    const char *stem = directory_stem(name), *end = stem == name ? NULL : strstr(stem, "--");
+
+    return end && end[2] ? end + 2 : stem;
+}
+
+/* Has the revision the file that makes it a model? When it was made. */
+static bool look_at_revision(int fd, const char *name, char revision[NAME_MAX + 16],
+                             struct timespec *made)
+{
+    char config[NAME_MAX + 32];
+    struct stat st;
+
+    (void)snprintf(revision, NAME_MAX + 16, "snapshots/%.255s", name);
+    (void)snprintf(config, sizeof(config), "%s/config.json", revision);
+    if (fstatat(fd, config, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode) ||
+        fstatat(fd, revision, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+        return false;
+    *made = st.st_mtim;
+    return true;
+}
+
+/* What refs/main says: the name of a directory, and nothing else. */
+static bool read_main(int fd, char name[NAME_MAX + 1])
+{
+    int file = openat(fd, "refs/main", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    ssize_t n = -1;
+
+    if (file < 0)
+        return false;
+    if (fstat(file, &st) == 0 && S_ISREG(st.st_mode))
+        n = read(file, name, NAME_MAX);
+    (void)close(file);
+    name[n > 0 ? n : 0] = '\0';
+    name[strcspn(name, "\r\n")] = '\0';
+    return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
+}
+
+static bool later(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
+static int find_last(int fd, char revision[NAME_MAX + 16])
+{
+    int snapshots = openat(fd, "snapshots", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *stream = snapshots < 0 ? NULL : fdopendir(snapshots);
+    char found[NAME_MAX + 16];
+    struct timespec made, last = {0};
+    const struct dirent *entry;
+    int r = -ENOENT;
+
+    if (!stream) {
+        r = -errno;
+        if (snapshots >= 0)
+            (void)close(snapshots);
+        return r;
+    }
+    while ((entry = readdir(stream)) != NULL) {
+        if (entry->d_name[0] == '.' || !look_at_revision(fd, entry->d_name, found, &made) ||
+            (r == 0 && !later(&made, &last)))
+            continue;
+        last = made;
+        memcpy(revision, found, sizeof(found));
+        r = 0;
+    }
+    (void)closedir(stream);
+    return r;
+}
+
+int directory_revision(int fd, char revision[NAME_MAX + 16])
+{
+    char name[NAME_MAX + 1];
+    struct timespec made;
+
+    if (read_main(fd, name) && look_at_revision(fd, name, revision, &made))
+        return 0;
+    return find_last(fd, revision);
+}
+
+/* ---- files ---- */
+
+static int add(struct directory_names *names, const char *folder, const char *name)
+{
+    size_t count = names->count;
+    char **more = names->names;
+
+    if ((count & (count - 1)) == 0) {
+        more = reallocarray(more, count ? 2 * count : 1, sizeof(*more));
+        if (!more)
+            return -ENOMEM;
+        names->names = more;
+    }
+    if (asprintf(&more[count], "%s%s%s", folder, *folder ? "/" : "", name) < 0)
+        return -ENOMEM;
+    names->count++;
+    return 0;
+}
+
+/* A folder of the directory: the file in it that counts, if it is there. Where a symlink leads is
+ * seen when it is opened. */
+static int add_folder(struct directory_names *names, int fd, const char *folder)
+{
+    const char *name = hf_folder_input(folder);
+    char path[2 * NAME_MAX + 2];
+    struct stat st;
+
+    if (!name)
+        return 0;
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    if (fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+        return 0;
+    return add(names, folder, name);
+}
+
+static int add_entry(struct directory_names *names, int fd, const struct dirent *entry)
+{
+    unsigned char type = entry->d_type;
+    struct stat st;
+
+    if (type == DT_UNKNOWN && fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : DT_REG;
+    if (type == DT_DIR)
+        return add_folder(names, fd, entry->d_name);
+    if ((type != DT_REG && type != DT_LNK) || !hf_is_input(entry->d_name))
+        return 0;
+    return add(names, "", entry->d_name);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What makes a directory a model. */
+static bool is_whole(const struct directory_names *names)
+{
+    bool config = false, weights = false;
+
+    for (size_t i = 0; i < names->count; i++) {
+        config = config || strcmp(names->names[i], "config.json") == 0;
+        weights = weights || ends(names->names[i], ".safetensors");
+    }
+    return config && weights;
+}
+
+int directory_names_read(int fd, struct directory_names *names)
+{
+    DIR *stream = fdopendir(fd);
+    const struct dirent *entry;
+    int r = 0;
+
+    *names = (struct directory_names){0};
+    if (!stream) {
+        r = -errno;
+        (void)close(fd);
+        return r;
+    }
+    do {
+        errno = 0;
+        entry = readdir(stream);
+        r = entry ? add_entry(names, dirfd(stream), entry) : -errno;
+    } while (entry && r == 0);
+    (void)closedir(stream);
+    if (r < 0)
+        return r;
+    if (names->count > 0)
+        qsort(names->names, names->count, sizeof(*names->names), compare);
+    return is_whole(names) ? 0 : -ENOENT;
+}
+
+void directory_names_free(struct directory_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->names[i]);
+    free(names->names);
+    *names = (struct directory_names){0};
+}

@@ -1,0 +1,217 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/source_state.h"
+
+/* ---- its version ---- */
+
+/* The same on every machine, as cached chunks are named by it. */
+static uint64_t hash_add(uint64_t hash, uint64_t value)
+{
+    for (int i = 0; i < 8; i++, value >>= 8)
+        hash = (hash ^ (value & 255)) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 29;
+}
+
+static bool later(struct timespec a, struct timespec b)
+{
+    return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
+}
+
+/* One version for all files, and for what is made of them: without devices, as on disk. */
+static struct version combine(const struct source_directory *d, enum type type)
+{
+    struct version combined = {.size = d->size};
+    uint64_t hash = hash_add(UINT64_C(0xcbf29ce484222325), (uint64_t)type);
+
+    for (size_t i = 0; i < d->count; i++) {
+        const struct version *version = input_version(d->inputs[i]);
+
+        hash = hash_add(hash, version->inode);
+        hash = hash_add(hash, version->size);
+        hash = hash_add(hash, (uint64_t)version->mtime.tv_sec);
+        hash = hash_add(hash, (uint64_t)version->mtime.tv_nsec);
+        hash = hash_add(hash, (uint64_t)version->ctime.tv_sec);
+        hash = hash_add(hash, (uint64_t)version->ctime.tv_nsec);
+        if (i == 0 || later(version->mtime, combined.mtime))
+            combined.mtime = version->mtime;
+        if (i == 0 || later(version->ctime, combined.ctime))
+            combined.ctime = version->ctime;
+    }
+    combined.inode = hash;
+    return combined;
+}
+
+/* ---- opening ---- */
+
+static int open_files(struct source_directory *d, source_open_fn open, void *context,
+                      const char *const *names, size_t count, struct defect *defect)
+{
+    int r = 0;
+
+    d->inputs = calloc(count + 1, sizeof(*d->inputs));
+    d->files = calloc(count + 1, sizeof(*d->files));
+    d->names = calloc(count + 1, sizeof(*d->names));
+    if (!d->inputs || !d->files || !d->names)
+        return -ENOMEM;
+    for (size_t i = 0; i < count && r >= 0; i++) {
+        r = open(context, names[i]);
+        if (r >= 0)
+            r = input_new(r, &d->inputs[i]);
+        if (r < 0)
+            return defect_set(defect, -r, DEFECT_NOWHERE, "%.200s: %s", names[i],
+                              r == -EISDIR ? "no regular file" : strerror(-r));
+        d->count++;
+        d->names[i] = strdup(names[i]);
+        if (!d->names[i])
+            return -ENOMEM;
+        d->files[i] = (struct hf_file){.name = d->names[i],
+                                       .fd = input_descriptor(d->inputs[i]),
+                                       .size = input_version(d->inputs[i])->size};
+    }
+    return r;
+}
+
+static int check_settled(const struct source_directory *d, struct defect *defect)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < d->count && r == 0; i++) {
+        r = input_settled(d->inputs[i]);
+        if (r < 0)
+            r = defect_set(defect, -r, DEFECT_NOWHERE, "%.200s: %s", d->names[i],
+                           r == -EAGAIN ? "it changed while it was read" : strerror(-r));
+    }
+    return r;
+}
+
+static int import(struct source *source, const char *name, enum type type, struct defect *defect)
+{
+    struct source_directory *d = source->directory;
+    int r, settled;
+
+    d->directory = (struct hf_directory){name, d->files, d->count};
+    r = hf_import_open(&d->directory, type, &d->import, defect);
+    settled = check_settled(d, defect);
+    if (settled < 0)
+        return settled;
+    if (r < 0)
+        return r;
+    d->header = hf_import_header(d->import, &d->header_size);
+    if (__builtin_add_overflow(hf_plan_size(hf_import_plan(d->import)), d->header_size, &d->size) ||
+        d->size > INT64_MAX)
+        return defect_set(defect, EINVAL, DEFECT_NOWHERE, "the tensors are too large together");
+    d->version = combine(d, hf_import_type(d->import));
+    return gguf_parse_memory(d->header, d->header_size, d->size, &source->shards[0].gguf, defect);
+}
+
+static int open_all(struct source *source, source_open_fn open, void *context, const char *name,
+                    const char *const *names, size_t count, enum type type, struct defect *defect)
+{
+    int r;
+
+    source->directory = calloc(1, sizeof(*source->directory));
+    if (!source->directory)
+        return -ENOMEM;
+    r = source_add_shard(source, strdup(name));
+    if (r == 0)
+        r = open_files(source->directory, open, context, names, count, defect);
+    if (r == 0)
+        r = import(source, source->shards[0].name, type, defect);
+    return r < 0 ? r : source_sort_tensors(source, defect);
+}
+
+/* The text names the file, and says the place in it, too: for others the directory is the file. */
+static void place_in_text(struct defect *defect)
+{
+    char text[sizeof(defect->text)];
+    const char *behind = strstr(defect->text, ": ");
+
+    if (defect->offset != DEFECT_NOWHERE && behind) {
+        memcpy(text, defect->text, sizeof(text));
+        (void)snprintf(defect->text, sizeof(defect->text), "%.*s: byte %llu: %s",
+                       (int)(behind - defect->text), text, (unsigned long long)defect->offset,
+                       text + (behind + 2 - defect->text));
+    }
+    defect->offset = DEFECT_NOWHERE;
+    defect->shard = 0;
+}
+
+int source_open_directory(source_open_fn open, void *context, const char *name,
+                          const char *const *names, size_t count, enum type type,
+                          struct source **out, struct defect *defect)
+{
+    struct source *source = calloc(1, sizeof(*source));
+    struct defect why = {.offset = DEFECT_NOWHERE};
+    int r = source ? open_all(source, open, context, name, names, count, type, &why) : -ENOMEM;
+
+    *out = NULL;
+    if (r < 0 && why.text[0] == '\0')
+        (void)defect_set(&why, -r, DEFECT_NOWHERE, "%s", strerror(-r));
+    place_in_text(&why);
+    if (defect)
+        *defect = why;
+    if (r < 0)
+        source_close(source);
+    else
+        *out = source;
+    return r;
+}
+
+void source_directory_free(struct source_directory *d)
+{
+    if (!d)
+        return;
+    hf_import_free(d->import);
+    for (size_t i = 0; i < d->count; i++) {
+        input_free(d->inputs[i]);
+        free(d->names[i]);
+    }
+    free(d->inputs);
+    free(d->files);
+    free(d->names);
+    free(d);
+}
+
+/* ---- reading ---- */
+
+int source_directory_read(const struct source_directory *d, uint64_t offset, void *data,
+                          size_t size)
+{
+    const struct hf_plan *plan = hf_import_plan(d->import);
+    size_t n = 0;
+
+    if (offset < d->header_size) {
+        n = d->header_size - (size_t)offset < size ? d->header_size - (size_t)offset : size;
+        memcpy(data, d->header + offset, n);
+    }
+    if (n == size)
+        return 0;
+    return hf_plan_read_data(plan, offset + n - d->header_size, (uint8_t *)data + n, size - n);
+}
+
+int source_directory_unchanged(const struct source_directory *d)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < d->count && r == 0; i++)
+        r = input_unchanged(d->inputs[i]);
+    return r;
+}
+
+static void forget(void *context, unsigned file, uint64_t offset, uint64_t size)
+{
+    const struct source_directory *d = context;
+
+    source_forget_range(d->files[file].fd, offset, size);
+}
+
+void source_directory_forget(const struct source_directory *d, uint64_t offset, uint64_t size)
+{
+    const struct hf_plan *plan = hf_import_plan(d->import);
+
+    if (offset >= d->header_size)
+        hf_plan_spans(plan, offset - d->header_size, size, forget,
+                      (struct source_directory *)(uintptr_t)d);
+}
