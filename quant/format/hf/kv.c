@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "quant/format/gguf.h"
+#include "quant/format/hf/index.h"
 
 /* One key with its value as it stands in the file, behind the type. */
 struct entry {
-    char *name;
-    size_t name_size;
     enum gguf_type type;
     uint8_t *value;
     uint64_t size; /* of the value */
@@ -18,6 +17,8 @@ struct entry {
 
 struct hf_kv {
     struct entry *entries;
+    struct hf_text *names; /* of the entries, ended by a zero */
+    struct hf_index index; /* of the names: a model card may list many things */
     size_t count, room;
     int error;
 };
@@ -33,9 +34,11 @@ void hf_kv_free(struct hf_kv *kv)
     if (!kv)
         return;
     for (size_t i = 0; i < kv->count; i++) {
-        free(kv->entries[i].name);
+        free((char *)(uintptr_t)kv->names[i].text);
         free(kv->entries[i].value);
     }
+    hf_index_free(&kv->index);
+    free(kv->names);
     free(kv->entries);
     free(kv);
 }
@@ -50,33 +53,51 @@ int hf_kv_error(const struct hf_kv *kv)
 
 static struct entry *find(const struct hf_kv *kv, const char *key)
 {
-    for (size_t i = 0; i < kv->count; i++)
-        if (strcmp(kv->entries[i].name, key) == 0)
-            return &kv->entries[i];
-    return NULL;
+    uint32_t place;
+
+    return hf_index_find(&kv->index, kv->names, key, strlen(key), &place) ? &kv->entries[place]
+                                                                          : NULL;
+}
+
+static bool make_room(struct hf_kv *kv)
+{
+    size_t room = kv->room ? 2 * kv->room : 64;
+    struct entry *entries;
+    struct hf_text *names;
+
+    if (kv->count < kv->room)
+        return true;
+    entries = reallocarray(kv->entries, room, sizeof(*entries));
+    if (entries)
+        kv->entries = entries;
+    names = entries ? reallocarray(kv->names, room, sizeof(*names)) : NULL;
+    if (!names)
+        return false;
+    kv->names = names;
+    kv->room = room;
+    return true;
 }
 
 /* The key's entry, new and last where there is none. */
 static struct entry *take(struct hf_kv *kv, const char *key)
 {
     struct entry *entry = find(kv, key);
-    size_t room = kv->room ? 2 * kv->room : 64;
+    uint32_t place = (uint32_t)kv->count;
+    char *name;
 
-    if (entry)
+    if (entry || !make_room(kv))
         return entry;
-    if (kv->count == kv->room) {
-        entry = reallocarray(kv->entries, room, sizeof(*entry));
-        if (!entry)
-            return NULL;
-        kv->entries = entry;
-        kv->room = room;
-    }
-    entry = &kv->entries[kv->count];
-    *entry = (struct entry){.name = strdup(key), .name_size = strlen(key)};
-    if (!entry->name)
+    name = strdup(key);
+    if (!name)
         return NULL;
+    kv->entries[place] = (struct entry){0};
+    kv->names[place] = (struct hf_text){name, strlen(name)};
+    if (hf_index_add(&kv->index, kv->names, &place) < 0) {
+        free(name);
+        return NULL;
+    }
     kv->count++;
-    return entry;
+    return &kv->entries[place];
 }
 
 /* Makes room for a value of `size` bytes under the key; NULL: an error, which stays. */
@@ -274,7 +295,7 @@ uint64_t hf_kv_size(const struct hf_kv *kv)
     uint64_t size = 0;
 
     for (size_t i = 0; i < kv->count; i++)
-        size += 8 + kv->entries[i].name_size + 4 + kv->entries[i].size;
+        size += 8 + kv->names[i].size + 4 + kv->entries[i].size;
     return size;
 }
 
@@ -284,7 +305,7 @@ void hf_kv_write(const struct hf_kv *kv, uint8_t *out)
 
     for (size_t i = 0; i < kv->count; i++) {
         entry = &kv->entries[i];
-        out = put_text(out, entry->name, entry->name_size);
+        out = put_text(out, kv->names[i].text, kv->names[i].size);
         out = put_u32(out, entry->type);
         memcpy(out, entry->value, (size_t)entry->size);
         out += entry->size;
