@@ -72,15 +72,17 @@ static uint64_t *slot_of(const struct hf_index *index, const struct hf_text *tex
     }
 }
 
-/* Room for one more, so that at least half of the slots stay free. */
-static int make_room(struct hf_index *index, const struct hf_text *texts)
+/* So that at least half of the slots stay free. */
+int hf_index_reserve(struct hf_index *index, const struct hf_text *texts, size_t count)
 {
     struct hf_index wider = *index;
-    size_t slots = index->slots ? 2 * (index->mask + 1) : SLOTS_MIN;
+    size_t slots = index->slots ? index->mask + 1 : SLOTS_MIN;
     const struct hf_text *text;
     uint64_t hash;
 
-    if (index->slots && 2 * (index->count + 1) <= index->mask + 1)
+    while (slots < 2 * count)
+        slots *= 2;
+    if (index->slots && slots == index->mask + 1)
         return 0;
     if (!index->slots && getentropy(wider.key, sizeof(wider.key)) < 0)
         return -errno;
@@ -104,7 +106,7 @@ static int put(struct hf_index *index, const struct hf_text *texts, uint32_t *pl
 {
     const struct hf_text *text = &texts[*place];
     uint64_t hash, *slot;
-    int r = make_room(index, texts);
+    int r = hf_index_reserve(index, texts, index->count + 1);
 
     if (r < 0)
         return r;

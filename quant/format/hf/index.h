@@ -17,6 +17,8 @@ struct hf_index {
     uint64_t key[2];
 };
 
+/* Makes room for so many. -ENOMEM. */
+MUST_USE int hf_index_reserve(struct hf_index *index, const struct hf_text *texts, size_t count);
 /*
  * Adds texts[place]. If the same text is there already, *place becomes its place and nothing is
  * added: -EEXIST. -ENOMEM.

@@ -32,7 +32,7 @@ static void put(struct buffer *buffer, const char *text, size_t size)
     size_t room = 2 * (buffer->size + size) + 256;
     char *wider;
 
-    if (buffer->error)
+    if (buffer->error || size == 0)
         return;
     if (buffer->room - buffer->size < size) {
         wider = realloc(buffer->text, room);
@@ -346,13 +346,50 @@ static const struct definition *find_definition(const char *digest)
     return NULL;
 }
 
+/* Which bytes stand side by side in the text, as symbols. */
+struct neighbours {
+    uint8_t bits[65536 / 8];
+};
+
+static void find_neighbours(struct neighbours *neighbours)
+{
+    char symbol[2];
+    unsigned last = 0, next;
+
+    memset(neighbours, 0, sizeof(*neighbours));
+    for (size_t i = 0; i < sizeof(check_text) - 1; i++) {
+        for (size_t j = 0, n = hf_byte_symbol((unsigned char)check_text[i], symbol); j < n; j++) {
+            next = (unsigned char)symbol[j];
+            neighbours->bits[(last << 8 | next) / 8] |= (uint8_t)(1 << next % 8);
+            last = next;
+        }
+    }
+}
+
+/* Whether the seam of a merge is one of the text's. */
+static bool may_occur(const struct neighbours *neighbours, const struct hf_text *merge)
+{
+    const char *space = memchr(merge->text, ' ', merge->size);
+    unsigned last, next;
+
+    if (!space || space == merge->text || space + 1 == merge->text + merge->size)
+        return false;
+    last = (unsigned char)space[-1];
+    next = (unsigned char)space[1];
+    return neighbours->bits[(last << 8 | next) / 8] >> next % 8 & 1;
+}
+
+/* Of equal ones the last counts. Most cannot occur, and are not worth a slot. */
 static int index_merges(struct encoding *encoding)
 {
     const struct hf_vocab *vocab = encoding->vocab;
+    struct neighbours neighbours;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < vocab->merge_count; i++) /* of equal ones the last counts */
-        r = hf_index_replace(&encoding->merges, vocab->merges, (uint32_t)i);
+    find_neighbours(&neighbours);
+    for (size_t i = 0; r == 0 && i < vocab->merge_count; i++)
+        if (may_occur(&neighbours, &vocab->merges[i]))
+            r = hf_index_replace(&encoding->merges, vocab->merges, (uint32_t)i);
     return r;
 }
 

@@ -12,6 +12,7 @@
 #define JSON_FILE "chat_template.json"
 #define MORE_FOLDER "additional_chat_templates/"
 #define KEY "tokenizer.chat_template"
+#define TEMPLATES_MAX 64
 
 /* --- finding -------------------------------------------------------------------------------------
  */
@@ -131,6 +132,10 @@ int hf_template_find(const struct hf_directory *directory, const json_t *tokeniz
     } else if (hf_find(directory, JSON_FILE)) {
         r = find_json(directory, chat_template, defect);
     }
+    if (r == 0 && json_array_size(*chat_template) > TEMPLATES_MAX)
+        r = hf_blame(directory, "tokenizer_config.json", defect, EINVAL, DEFECT_NOWHERE,
+                     "%zu chat templates, more than %d", json_array_size(*chat_template),
+                     TEMPLATES_MAX);
     if (r < 0 || (!json_is_string(*chat_template) && !json_is_array(*chat_template))) {
         json_decref(*chat_template);
         *chat_template = NULL;

@@ -59,23 +59,27 @@ static bool make_room(struct reading *reading, bool scores)
     return reading->error == 0;
 }
 
-static bool add_base(struct reading *reading, const char *text, size_t size, uint32_t id)
+static void add_base(struct hf_vocab *vocab, const char *text, size_t size, uint32_t id)
+{
+    vocab->texts[vocab->count] = (struct hf_text){text, size};
+    vocab->ids[vocab->count++] = id;
+}
+
+/* When their number is known, so that room is made once. */
+static bool index_base(struct reading *reading)
 {
     struct hf_vocab *vocab = reading->vocab;
-    uint32_t place = (uint32_t)vocab->count;
-    int r;
+    int r = hf_index_reserve(&vocab->by_text, vocab->texts, vocab->count);
 
-    vocab->texts[place] = (struct hf_text){text, size};
-    vocab->ids[place] = id;
-    r = hf_index_add(&vocab->by_text, vocab->texts, &place);
+    for (uint32_t i = 0; r == 0 && i < vocab->count; i++) {
+        uint32_t place = i;
+
+        r = hf_index_add(&vocab->by_text, vocab->texts, &place);
+    }
     if (r == -EEXIST)
         return json_scan_fail(&reading->scan, "a token that is given twice");
-    if (r < 0) {
-        reading->error = r;
-        return false;
-    }
-    vocab->count++;
-    return true;
+    reading->error = r;
+    return r == 0;
 }
 
 /* {"text": id, ...} of BPE and WordPiece */
@@ -93,10 +97,11 @@ static bool read_map(struct reading *reading)
             return false;
         if (id >= UINT32_MAX)
             return json_scan_fail(scan, "the number of a token is too large");
-        if (!make_room(reading, false) || !add_base(reading, text, size, (uint32_t)id))
+        if (!make_room(reading, false))
             return false;
+        add_base(reading->vocab, text, size, (uint32_t)id);
     }
-    return !scan->fault;
+    return !scan->fault && index_base(reading);
 }
 
 static bool read_comma(struct json_scan *scan)
@@ -133,10 +138,9 @@ static bool read_pairs(struct reading *reading)
             !make_room(reading, true))
             return false;
         vocab->scores[vocab->count] = (float)score;
-        if (!add_base(reading, text, size, (uint32_t)vocab->count))
-            return false;
+        add_base(vocab, text, size, (uint32_t)vocab->count);
     }
-    return !scan->fault;
+    return !scan->fault && index_base(reading);
 }
 
 /* --- merges --------------------------------------------------------------------------------------
