@@ -6,14 +6,8 @@
 #include <string.h>
 
 #include "quant/format/hf/bytes.h"
-#include "quant/format/json.h"
-
-struct named_digest {
-    const char *digest; /* SHA-256 in hexadecimal */
-    const char *name;
-};
-
 #include "quant/format/hf/pretok_table.h"
+#include "quant/format/json.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DIGEST_SIZE HF_PRETOK_DIGEST_SIZE

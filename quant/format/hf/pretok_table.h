@@ -87,6 +87,11 @@ static const struct definition {
       2, 3, 5, 3, 1, 2, 1, 4, 5, 5, 4, 1, 3, 3, 2, 3}},
 };
 
+struct named_digest {
+    const char *digest; /* SHA-256 in hexadecimal */
+    const char *name;
+};
+
 /* SHA-256 of all Split expressions end to end, as Ollama names pre-tokenizers. */
 static const struct named_digest regex_digests[] = {
     {"00431aed57e696b747435f734d1e3b9b1bfd931a121fb5cac7129e97c181e9ba", "qwen35"},
