@@ -95,7 +95,7 @@ static int open_model_directory(const char *path, struct cmd_source *model, stru
         r = defect_set(defect, -r, DEFECT_NOWHERE, "%s", strerror(-r));
     if (r == 0)
         r = source_open_directory(open_beside, model, directory_own_name(name),
-                                  (const char *const *)names.names, names.count, model->type,
+                                  (const char *const *)names.names, names.count, model->type, NULL,
                                   &model->source, defect);
     directory_names_free(&names);
     return r;

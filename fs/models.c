@@ -14,6 +14,7 @@
 #include "fs/models_variant.h"
 #include "fs/probe.h"
 #include "fs/record.h"
+#include "fs/saved.h"
 #include "fs/shard.h"
 
 /* Fewer than the pool runs jobs that do not convert. */
@@ -234,25 +235,50 @@ static void note_facts(struct model_record *record, const struct source *source)
         record->ftype = UINT32_MAX;
 }
 
+/* Can what is found out about the record's versions be believed later? */
+static bool is_lasting(const struct models *models, const struct model_record *record)
+{
+    return models->config.cache && record->files.true_ctime && !probe_files_young(&record->files);
+}
+
+/* The model's files are read, or of a directory what is kept of it. */
+static int open_model(struct models *models, const struct flight *flight,
+                      const struct model_record *record, struct source **source, struct mix **mix,
+                      struct arch_facts *facts, struct defect *defect)
+{
+    const struct probe probe = probe_of(models, flight);
+    bool keeps = directory_is_model(flight->name) && is_lasting(models, record);
+    struct source_saved saved = {0};
+    int r;
+
+    if (keeps)
+        saved_recall(models->config.cache, &probe, &record->files, &saved);
+    r = probe_source(&probe, &record->files, &saved, source, mix, facts, defect);
+    if (r == -EMFILE || r == -ENFILE) {
+        model_shelf_clear(models->shelf);
+        r = probe_source(&probe, &record->files, &saved, source, mix, facts, defect);
+    }
+    if (saved.used)
+        return r;
+    pthread_mutex_lock(&models->lock);
+    models->parses++;
+    pthread_mutex_unlock(&models->lock);
+    if (r == 0 && keeps)
+        saved_keep(models->config.cache, &probe, &record->files, *source);
+    return r;
+}
+
 static int parse(struct models *models, const struct flight *flight, struct model_record *record,
                  struct model **model)
 {
-    const struct probe probe = probe_of(models, flight);
     struct source *source = NULL;
     struct mix *mix = NULL;
     struct arch_facts facts;
     struct defect defect;
     int r;
 
-    pthread_mutex_lock(&models->lock);
-    models->parses++;
-    pthread_mutex_unlock(&models->lock);
     record->young = probe_files_young(&record->files);
-    r = probe_source(&probe, &record->files, &source, &mix, &facts, &defect);
-    if (r == -EMFILE || r == -ENFILE) {
-        model_shelf_clear(models->shelf);
-        r = probe_source(&probe, &record->files, &source, &mix, &facts, &defect);
-    }
+    r = open_model(models, flight, record, &source, &mix, &facts, &defect);
     record->changed = record->changed || !record->judged || record->verdict != r;
     record->judged = is_verdict(r);
     record->verdict = r;
@@ -281,12 +307,6 @@ static void doubt_young(struct models *models, struct model_record *record)
 }
 
 /* ---- what is on disk ---- */
-
-/* Can what is found out about the record's versions be believed later? */
-static bool is_lasting(const struct models *models, const struct model_record *record)
-{
-    return models->config.cache && record->files.true_ctime && !probe_files_young(&record->files);
-}
 
 /* What was found out before, by whomever. */
 static void recall(struct models *models, const struct flight *flight, struct model_record *record)

@@ -424,7 +424,8 @@ static int open_member(void *context, const char *name)
 }
 
 static int open_directory_source(const struct probe *probe, const struct probe_files *files,
-                                 struct source **source, struct defect *defect)
+                                 struct source_saved *saved, struct source **source,
+                                 struct defect *defect)
 {
     struct members members = {.root = probe->root};
     int r = members_path(probe, files, members.directory);
@@ -433,7 +434,8 @@ static int open_directory_source(const struct probe *probe, const struct probe_f
                ? r
                : source_open_directory(open_member, &members, directory_own_name(probe->name),
                                        (const char *const *)files->names.names, files->names.count,
-                                       probe->from ? probe->from->type : TYPE_NONE, source, defect);
+                                       probe->from ? probe->from->type : TYPE_NONE, saved, source,
+                                       defect);
 }
 
 /* Does the file say itself that it is something else than a model? */
@@ -560,8 +562,9 @@ static int give_mix(const struct probe *probe, const struct probe_files *files,
     return r == -ENOENT ? -EAGAIN : r;
 }
 
-int probe_source(const struct probe *probe, const struct probe_files *files, struct source **out,
-                 struct mix **out_mix, struct arch_facts *facts, struct defect *defect)
+int probe_source(const struct probe *probe, const struct probe_files *files,
+                 struct source_saved *saved, struct source **out, struct mix **out_mix,
+                 struct arch_facts *facts, struct defect *defect)
 {
     struct probe place = *probe;
     struct source *source = NULL;
@@ -570,7 +573,7 @@ int probe_source(const struct probe *probe, const struct probe_files *files, str
 
     *defect = (struct defect){.offset = DEFECT_NOWHERE};
     if (directory_is_model(probe->name))
-        r = open_directory_source(probe, files, &source, defect);
+        r = open_directory_source(probe, files, saved, &source, defect);
     else
         r = source_open(open_neighbour, &place, probe->name, &source, defect);
     if (r == 0 && !versions_agree(source, files))

@@ -68,11 +68,11 @@ bool probe_files_young(const struct probe_files *files);
  * arch_judge(), and: -EAGAIN the files have changed since; -ENOEXEC also a GGUF that is no model
  * (an imatrix, a projector, an adapter). If it is asked for, the source has its importance matrix:
  * -ENOKEY where there is none, -EINVAL or -ENODATA one that cannot be used. *mix is the mix that is
- * asked for, or NULL; -EINVAL: it cannot be used.
+ * asked for, or NULL; -EINVAL: it cannot be used. `saved`: as of source_open_directory(), or NULL.
  */
 MUST_USE int probe_source(const struct probe *probe, const struct probe_files *files,
-                          struct source **source, struct mix **mix, struct arch_facts *facts,
-                          struct defect *defect);
+                          struct source_saved *saved, struct source **source, struct mix **mix,
+                          struct arch_facts *facts, struct defect *defect);
 
 /* The version that holds a place. */
 struct version probe_place_version(unsigned place);

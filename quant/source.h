@@ -44,15 +44,28 @@ typedef int (*source_open_fn)(void *context, const char *name);
  */
 MUST_USE int source_open(source_open_fn open, void *context, const char *name,
                          struct source **source, struct defect *defect);
+/* Of source_save(), for source_open_directory(). */
+struct source_saved {
+    void *data; /* malloc'ed, or NULL; taken over */
+    size_t size;
+    bool used; /* out: the directory's own files were not read */
+};
+
 /*
  * The same of a directory. `name`: its own, which decides bytes; `names`: its files that count
  * (hf_is_input()), sorted, which open() opens. `type`: F32, F16 or BF16, what the converter is
- * asked for, or TYPE_NONE, the one that loses nothing. Errors also as of hf_import_open(), and
- * *defect names the file in its text.
+ * asked for, or TYPE_NONE, the one that loses nothing. `saved`: what is known of the same files,
+ * name and type, or NULL. Errors also as of hf_import_open(), and *defect names the file in its
+ * text.
  */
 MUST_USE int source_open_directory(source_open_fn open, void *context, const char *name,
                                    const char *const *names, size_t count, enum type type,
-                                   struct source **source, struct defect *defect);
+                                   struct source_saved *saved, struct source **source,
+                                   struct defect *defect);
+/* What was found out about a directory: *data is malloc'ed. It is of no use where
+ * source_save_version() is another one. -ENOMEM. */
+MUST_USE int source_save(const struct source *source, void **data, size_t *size);
+uint64_t source_save_version(void);
 void source_close(struct source *source);
 
 /* All tensors of all shards in the reference tool's output order (recipe.md §2.1). */

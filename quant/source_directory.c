@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/format/hf/saved.h"
 #include "quant/source_state.h"
 
 /* ---- its version ---- */
@@ -86,13 +87,25 @@ static int check_settled(const struct source_directory *d, struct defect *defect
     return r;
 }
 
-static int import(struct source *source, const char *name, enum type type, struct defect *defect)
+static int load(struct source_directory *d, struct source_saved *saved)
+{
+    int r = hf_import_load(&d->directory, saved->data, saved->size, &d->import);
+
+    saved->data = NULL;
+    saved->used = r == 0;
+    return r;
+}
+
+static int import(struct source *source, const char *name, enum type type,
+                  struct source_saved *saved, struct defect *defect)
 {
     struct source_directory *d = source->directory;
     int r, settled;
 
     d->directory = (struct hf_directory){name, d->files, d->count};
-    r = hf_import_open(&d->directory, type, &d->import, defect);
+    r = saved && saved->data ? load(d, saved) : -EBADMSG;
+    if (r == -EBADMSG)
+        r = hf_import_open(&d->directory, type, &d->import, defect);
     settled = check_settled(d, defect);
     if (settled < 0)
         return settled;
@@ -107,7 +120,8 @@ static int import(struct source *source, const char *name, enum type type, struc
 }
 
 static int open_all(struct source *source, source_open_fn open, void *context, const char *name,
-                    const char *const *names, size_t count, enum type type, struct defect *defect)
+                    const char *const *names, size_t count, enum type type,
+                    struct source_saved *saved, struct defect *defect)
 {
     int r;
 
@@ -118,7 +132,7 @@ static int open_all(struct source *source, source_open_fn open, void *context, c
     if (r == 0)
         r = open_files(source->directory, open, context, names, count, defect);
     if (r == 0)
-        r = import(source, source->shards[0].name, type, defect);
+        r = import(source, source->shards[0].name, type, saved, defect);
     return r < 0 ? r : source_sort_tensors(source, defect);
 }
 
@@ -140,13 +154,18 @@ static void place_in_text(struct defect *defect)
 
 int source_open_directory(source_open_fn open, void *context, const char *name,
                           const char *const *names, size_t count, enum type type,
-                          struct source **out, struct defect *defect)
+                          struct source_saved *saved, struct source **out, struct defect *defect)
 {
     struct source *source = calloc(1, sizeof(*source));
     struct defect why = {.offset = DEFECT_NOWHERE};
-    int r = source ? open_all(source, open, context, name, names, count, type, &why) : -ENOMEM;
+    int r =
+        source ? open_all(source, open, context, name, names, count, type, saved, &why) : -ENOMEM;
 
     *out = NULL;
+    if (saved) {
+        free(saved->data);
+        saved->data = NULL;
+    }
     if (r < 0 && why.text[0] == '\0')
         (void)defect_set(&why, -r, DEFECT_NOWHERE, "%s", strerror(-r));
     place_in_text(&why);
@@ -157,6 +176,20 @@ int source_open_directory(source_open_fn open, void *context, const char *name,
     else
         *out = source;
     return r;
+}
+
+int source_save(const struct source *source, void **data, size_t *size)
+{
+    uint8_t *bytes = NULL;
+    int r = hf_import_save(source->directory->import, &bytes, size);
+
+    *data = bytes;
+    return r;
+}
+
+uint64_t source_save_version(void)
+{
+    return HF_SAVED_VERSION;
 }
 
 void source_directory_free(struct source_directory *d)

@@ -7,16 +7,9 @@
 
 #include "quant/format/hf/arch.h"
 #include "quant/format/hf/general.h"
+#include "quant/format/hf/import_state.h"
 
 #define ALIGNMENT 32
-
-struct hf_import {
-    struct hf_weights weights;
-    struct hf_plan *plan;
-    uint8_t *header;
-    size_t header_size;
-    enum type type;
-};
 
 static int refuse(const struct hf_model *model, int error, const char *format, va_list args)
 {

@@ -202,6 +202,37 @@ int hf_plan_slice(struct hf_plan *plan, const struct hf_slice *slice, struct def
     return add_slice(plan, slice, count);
 }
 
+bool hf_plan_slice_fits(const struct hf_plan *plan, const struct hf_plan_slice *slice,
+                        enum type type)
+{
+    const struct hf_slice *walk = &slice->slice;
+    bool stored = walk->kind == HF_WEIGHTS || walk->kind == HF_MXFP4;
+    uint64_t unit = type_info((uint32_t)type)->block_size, there = 0, count;
+    const struct hf_tensor *tensor;
+
+    if (walk->kind == HF_BYTES)
+        return walk->start <= plan->byte_count &&
+               slice->count <= (plan->byte_count - walk->start) / unit;
+    if (stored && walk->tensor >= plan->weights->count)
+        return false;
+    if (walk->kind == HF_WEIGHTS) {
+        tensor = &plan->weights->tensors[walk->tensor];
+        there = hf_tensor_elements(tensor);
+        if (type == TYPE_MXFP4 || !hf_number_readable(tensor->dtype) ||
+            (walk->scale != HF_NO_TENSOR && !scale_fits(plan->weights, walk)))
+            return false;
+    } else if (walk->kind == HF_MXFP4) {
+        if (type != TYPE_MXFP4 || walk->scale >= plan->weights->count ||
+            plan->weights->tensors[walk->tensor].dtype != SAFETENSORS_U8 ||
+            plan->weights->tensors[walk->scale].dtype != SAFETENSORS_U8)
+            return false;
+        there = hf_tensor_elements(&plan->weights->tensors[walk->tensor]) / 16;
+        if (hf_tensor_elements(&plan->weights->tensors[walk->scale]) != there)
+            return false;
+    }
+    return measure(walk, there, stored, &count) && count == slice->count;
+}
+
 int hf_plan_bytes(struct hf_plan *plan, const void *data, size_t size)
 {
     const struct hf_output *output =

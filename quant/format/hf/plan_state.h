@@ -28,4 +28,9 @@ struct hf_plan {
     uint64_t size;
 };
 
+/* Can the slice be read: is it within what it is of, and of a kind that the type can have? For one
+ * that comes from somewhere else than hf_plan_slice(). */
+bool hf_plan_slice_fits(const struct hf_plan *plan, const struct hf_plan_slice *slice,
+                        enum type type);
+
 #endif
