@@ -104,15 +104,15 @@ static int write_turned(struct hf_model *model, const struct hf_source *source, 
 {
     const struct hf_tensor *stored = source->stored;
     const char *at = strstr(source->name, from);
-    uint64_t shape[3] = {stored->shape[0], stored->shape[stored->n_dims - 1] / step,
-                         stored->shape[1]};
+    unsigned last = stored->n_dims == 3 ? 2 : 1;
+    uint64_t shape[3] = {stored->shape[0], stored->shape[last] / step, stored->shape[1]};
     char name[HF_NAME_MAX + 16];
     struct hf_slice slice = hf_whole(model->weights, source->tensor);
     int r;
 
-    if (stored->n_dims < 2 || stored->n_dims > 3 || stored->shape[stored->n_dims - 1] % step != 0)
+    if (stored->n_dims < 2 || stored->n_dims > 3 || stored->shape[last] % step != 0)
         return hf_source_refuse(model, source, "no experts");
-    hf_narrow(&slice, stored->n_dims - 1, first, shape[1], step);
+    hf_narrow(&slice, last, first, shape[1], step);
     if (stored->n_dims == 3)
         hf_swap(&slice, 1, 2);
     (void)snprintf(name, sizeof(name), "%.*s%s", (int)(at - source->name), source->name, to);

@@ -218,7 +218,7 @@ static int linear_out(struct hf_model *model, const struct hf_source *source)
 static int linear_qkv(struct hf_model *model, const struct hf_source *source)
 {
     const struct hf_tensor *stored = source->stored;
-    uint64_t shape[2] = {stored->shape[0], stored->shape[stored->n_dims - 1]}, keys;
+    uint64_t shape[2] = {stored->shape[0], stored->shape[stored->n_dims == 3 ? 2 : 1]}, keys;
     struct linear linear = {0};
     struct hf_slice slice;
     int r = linear_of(model, &linear);
