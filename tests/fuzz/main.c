@@ -1,9 +1,10 @@
 /*
  * Runs a fuzz target without a fuzzer, on files and on what comes of them when they are damaged:
  *
- *     TARGET [--mutate COUNT] [--seed SEED] FILE-OR-DIRECTORY...
+ *     TARGET [--mutate COUNT] [--cuts COUNT] [--seed SEED] FILE-OR-DIRECTORY...
  *
- * Each file is taken as it is, cut at every byte, and COUNT times with random changes. The input
+ * Each file is taken as it is, cut at every byte (at so many places), and COUNT times with random
+ * changes. The input
  * that the target stops at is left in ./crash-input.
  */
 #include <dirent.h>
@@ -23,7 +24,7 @@
 
 struct run {
     uint64_t random; /* state of the generator */
-    unsigned long mutations;
+    unsigned long mutations, cuts;
     unsigned long files, inputs;
 };
 
@@ -112,7 +113,7 @@ static void try_file(struct run *run, const char *path)
     uint8_t *data = malloc(SIZE_MAX_INPUT), *copy = malloc(SIZE_MAX_INPUT);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 || !data || !copy ? -1 : read(fd, data, SIZE_MAX_INPUT);
-    size_t size, changes;
+    size_t size, changes, step;
 
     if (n < 0) {
         perror(path);
@@ -121,7 +122,8 @@ static void try_file(struct run *run, const char *path)
     (void)close(fd);
     run->files++;
     try_input(run, data, (size_t)n);
-    for (size = 0; size < (size_t)n && n <= CUTS_MAX; size++)
+    step = run->cuts > 0 ? (size_t)n / run->cuts + 1 : 1;
+    for (size = 0; size < (size_t)n && n <= CUTS_MAX; size += step)
         try_input(run, data, size);
     for (unsigned long i = 0; i < run->mutations; i++) {
         memcpy(copy, data, (size_t)n);
@@ -169,6 +171,8 @@ int main(int argc, char **argv)
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
         if (strcmp(argv[i], "--mutate") == 0)
             run.mutations = strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--cuts") == 0)
+            run.cuts = strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0)
             seed = strtoull(argv[i + 1], NULL, 10);
         else
