@@ -416,8 +416,8 @@ static void test_bf16(void)
 }
 
 /* Half floats many at once: those that are read, and floats at and beside each of them and each
- * middle of two, NaN too. */
-static void test_halves(const struct kernel_set *set)
+ * middle of two, NaN too. Of F16 or BF16, where half a step is so many bits of a float. */
+static void check_halves(const struct kernel_set *set, enum type type, uint32_t half_step)
 {
     static uint16_t halves[0x10000], expected[0x10000], result[0x10000];
     static float all[0x10000], wide[0x10000];
@@ -425,22 +425,28 @@ static void test_halves(const struct kernel_set *set)
 
     for (uint32_t i = 0; i < 0x10000; i++)
         halves[i] = (uint16_t)i;
-    scalar.widen[TYPE_F16](all, halves, 0x10000);
+    scalar.widen[type](all, halves, 0x10000);
     for (size_t first = 0; first < 40;
          first++) { /* each place of a vector is the last one's once */
-        set->widen[TYPE_F16](wide + first, halves + first, 0x10000 - first);
+        set->widen[type](wide + first, halves + first, 0x10000 - first);
         CHECK(memcmp(wide + first, all + first, (0x10000 - first) * sizeof(*all)) == 0);
     }
     for (uint32_t middle = 0; middle < 2; middle++)
         for (int beside = -1; beside < 2; beside++) {
             for (uint32_t i = 0; i < 0x10000; i++)
-                wide[i] = bits_float(float_bits(all[i]) + (middle << 12) + (uint32_t)beside);
-            scalar.quantize[TYPE_F16](expected, wide, 1, 0x10000, NULL);
-            set->quantize[TYPE_F16](result, wide, 1, 0x10000, NULL);
+                wide[i] = bits_float(float_bits(all[i]) + middle * half_step + (uint32_t)beside);
+            scalar.quantize[type](expected, wide, 1, 0x10000, NULL);
+            set->quantize[type](result, wide, 1, 0x10000, NULL);
             CHECK(memcmp(result, expected, sizeof(result)) == 0);
-            set->quantize[TYPE_F16](result + 1, wide + 1, 1, 0xfff0, NULL);
+            set->quantize[type](result + 1, wide + 1, 1, 0xfff0, NULL);
             CHECK(memcmp(result, expected, 0xfff1 * sizeof(*result)) == 0);
         }
+}
+
+static void test_halves(const struct kernel_set *set)
+{
+    check_halves(set, TYPE_F16, 1u << 12);
+    check_halves(set, TYPE_BF16, 1u << 15);
 }
 
 /* Every place among numbers that fill vectors or do not, every number of 16 bits, and floats beside
@@ -478,6 +484,70 @@ static void test_finite(const struct kernel_set *set)
             CHECK(set->finite[halves[t]](half + 2 + at, COUNT - 1 - at));
         }
     }
+}
+
+/* A set makes of weights what the scalar kernel makes of them. */
+static void check_weights(const struct kernel_set *set, enum type type, const float *x,
+                          size_t count)
+{
+    static uint8_t expected[CASE_WEIGHTS * 2], result[CASE_WEIGHTS * 2];
+    struct kernel_case c = {type, CASE_KINDS, 0, 1, count, 0};
+    struct kernel_set scalar = select_set("scalar");
+    uint64_t size;
+
+    CHECK(count <= CASE_WEIGHTS && type_size(type, count, &size));
+    c.size = (size_t)size;
+    scalar.quantize[type](expected, x, 1, count, NULL);
+    set->quantize[type](result, x, 1, count, NULL);
+    check_same(&c, set->name, 0, expected, result);
+}
+
+/* All numbers of five digits of TQ1_0, which become a fraction of 256. */
+static void test_digits(const struct kernel_set *set)
+{
+    static const int powers[5] = {81, 27, 9, 3, 1};
+    uint8_t block[54];
+    float x[256];
+
+    for (int first = 0; first < 243; first += 48) {
+        for (int i = 0; i < 240; i++) { /* 32 bytes of 160 weights, 16 of 80 */
+            int byte = i < 160 ? i % 32 : 32 + i % 16, digit = i < 160 ? i / 32 : (i - 160) / 16;
+
+            x[i] = (float)((first + byte) % 243 / powers[digit] % 3 - 1);
+        }
+        for (int i = 240; i < 256; i++)
+            x[i] = (float)(i % 3 - 1);
+        set->quantize[TYPE_TQ1_0](block, x, 1, 256, NULL);
+        for (int byte = 0; byte < 48; byte++)
+            CHECK_EQ(block[byte], ((first + byte) % 243 * 256 + 242) / 243);
+        check_weights(set, TYPE_TQ1_0, x, 256);
+    }
+}
+
+/* Scales of MXFP4 and NVFP4 at and beside the middles of two, and weights at and beside the middles
+ * of two levels. */
+static void test_fp4(const struct kernel_set *set)
+{
+    static const float middles[8] = {0.5f, 1.5f, 2.5f, 3.5f, 5, 7, 10, 12};
+    static float x[CASE_WEIGHTS];
+    uint32_t bits, unit;
+
+    for (int exponent = -149; exponent < 124; exponent++)
+        for (int eighths = 8; eighths < 16; eighths++) {
+            unit = float_bits(ldexpf((float)eighths, exponent - 3));
+            for (int i = 0; i < CASE_WEIGHTS; i++) {
+                bits = float_bits(bits_float(unit) * middles[i % 8]);
+                bits += bits > 2 ? (uint32_t)(i / 8 % 3) - 1 : 0;
+                x[i] = bits_float(bits | (uint32_t)(i / 24 % 2) << 31);
+            }
+            /* The largest of each 16 weights lies around what 6 times a scale is. */
+            for (int i = 0; i < CASE_WEIGHTS; i += 16) {
+                bits = float_bits(bits_float(unit) * (i / 16 % 2 ? 12.0f : 12.75f));
+                x[i] = bits_float(bits + (uint32_t)(i / 32 % 7) - 3);
+            }
+            check_weights(set, TYPE_MXFP4, x, CASE_WEIGHTS);
+            check_weights(set, TYPE_NVFP4, x, CASE_WEIGHTS);
+        }
 }
 
 /* --- speed -------------------------------------------------------------------------------------
@@ -541,6 +611,15 @@ static void bench(uint64_t seed)
     }
 }
 
+/* What kinds of weights do not reach, in each set. */
+static void test_own(const struct kernel_set *set)
+{
+    test_halves(set);
+    test_digits(set);
+    test_fp4(set);
+    test_finite(set);
+}
+
 int main(int argc, char **argv)
 {
     static struct buffers buffers;
@@ -579,9 +658,7 @@ int main(int argc, char **argv)
     test_f16();
     test_bf16();
     for (int i = 0; i < CPU_SET_COUNT; i++)
-        if (kernel_select(cpu_set_name((enum cpu_set)i), &set) == 0) {
-            test_halves(&set);
-            test_finite(&set);
-        }
+        if (kernel_select(cpu_set_name((enum cpu_set)i), &set) == 0)
+            test_own(&set);
     return 0;
 }

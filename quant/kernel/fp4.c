@@ -8,39 +8,8 @@
 #include "quant/kernel/scalar.h"
 #include "quant/kernel/values.h"
 
-/* --- the exponent ------------------------------------------------------------------------------
- */
-
-/*
- * How many floats just below 2^exponent have a log2f() that is rounded up to `exponent`. The one k
- * steps of 2^(exponent - 24) below has the logarithm exponent - k * 2^-24 / ln 2, so those with
- * k < ln 2 * 2^24 * spacing / 2 have, where floats just below `exponent` are `spacing` apart:
- * 2^(n - 24) if |exponent| (or, above 0, exponent - 1) has n bits. ln 2 * 128 is 88 and a bit, so k
- * is at most 88 >> (8 - n). Denormals are 2^-149 apart, so that they are fewer.
- */
-static uint32_t rounded_up(int exponent)
-{
-    unsigned magnitude = (unsigned)(exponent > 0 ? exponent - 1 : -exponent);
-    int bits = magnitude ? 32 - __builtin_clz(magnitude) : 0;
-    uint32_t count = 88u >> (8 - bits);
-
-    return exponent < -125 ? count >> (-125 - exponent) : count;
-}
-
-/* floorf(log2f()) of a positive float with these bits, as glibc computes it. */
-static int exponent_of(uint32_t bits)
-{
-    int exponent = bits < 1u << 23 ? 31 - __builtin_clz(bits) - 149 : (int)(bits >> 23) - 127;
-
-    return exponent + (fp4_power_bits(exponent + 1) - bits <= rounded_up(exponent + 1));
-}
-
 /* --- levels ------------------------------------------------------------------------------------
  */
-
-enum {
-    STEPS = 7, /* between 0, 1, 2, 3, 4, 6, 8, 12 */
-};
 
 /*
  * Levels of `count` weights, and 8 where a weight with one above 0 is negative. A weight in the
@@ -51,7 +20,6 @@ enum {
  */
 INLINE void put_levels(const float *x, int count, float unit, uint8_t *qs)
 {
-    static const float middles[STEPS] = {0.5f, 1.5f, 2.5f, 3.5f, 5, 7, 10};
     four_bits bits, magnitude, number;
     int32_t level[BLOCK_SMALL];
 
@@ -59,8 +27,8 @@ INLINE void put_levels(const float *x, int count, float unit, uint8_t *qs)
         bits = (four_bits)four_load(x + i);
         magnitude = bits & INT32_MAX; /* ordered as the floats are */
         number = (four_bits){0};
-        for (int m = 0; m < STEPS; m++)
-            number -= magnitude > (int32_t)float_bits(middles[m] * unit);
+        for (int m = 0; m < FP4_STEPS; m++)
+            number -= magnitude > (int32_t)float_bits(fp4_middles[m] * unit);
         number |= bits >> 28 & 8 & (number != 0);
         memcpy(level + i, &number, sizeof(number));
     }
@@ -87,13 +55,10 @@ void scalar_mxfp4(void *restrict dst, const float *restrict src, size_t rows, si
                   const float *restrict importance)
 {
     struct block_mxfp4 *block = dst;
-    int32_t most;
 
     (void)importance;
     for (size_t i = 0; i < rows * row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
-        most = most_of(src, BLOCK_SMALL);
-        /* Below 2^-127 the exponent wraps around, and all levels are 0. */
-        block->e = most ? (uint8_t)(exponent_of((uint32_t)most) - 2 + 127) : 0;
+        block->e = fp4_exponent_byte(bits_float((uint32_t)most_of(src, BLOCK_SMALL)));
         put_levels(src, BLOCK_SMALL, fp4_power(block->e - 128), block->qs);
     }
 }

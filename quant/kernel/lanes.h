@@ -39,6 +39,12 @@ INLINE bool vm_within(vm mask, vm bound)
     return !vm_any(vm_not_and(bound, mask));
 }
 
+/* round_away() of q0.c, which says why this is roundf(). (test_round_away) */
+INLINE vi vi_round_away(vf a)
+{
+    return vi_cut(a + vf_copysign(vf_all(0x1.fffffep-2f), a));
+}
+
 /* As fit_nearest() for every float, as integers. */
 INLINE vi vi_nearest(vf a)
 {

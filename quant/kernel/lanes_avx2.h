@@ -110,6 +110,11 @@ INLINE bool vm_any(vm a)
     return _mm256_movemask_ps(a) != 0;
 }
 
+INLINE uint32_t vm_bits(vm a)
+{
+    return (uint32_t)_mm256_movemask_ps(a);
+}
+
 INLINE vf vf_select(vm mask, vf a, vf b)
 {
     return _mm256_blendv_ps(b, a, mask);
@@ -176,6 +181,11 @@ INLINE vi vi_shift_left(vi a, unsigned bits)
     return _mm256_slli_epi32(a, (int)bits);
 }
 
+INLINE vi vi_shift_right(vi a, unsigned bits)
+{
+    return _mm256_srli_epi32(a, (int)bits);
+}
+
 INLINE vf vi_floats(vi a)
 {
     return _mm256_castsi256_ps(a);
@@ -224,6 +234,18 @@ INLINE vf vf_from(vi a)
 INLINE vi vi_cut(vf a)
 {
     return _mm256_cvttps_epi32(a);
+}
+
+INLINE vi vi_load_halves(const void *from)
+{
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128(from));
+}
+
+INLINE void vi_store_halves(void *to, vi a)
+{
+    const __m256i halves = _mm256_packus_epi32(_mm256_srli_epi32(a, 16), _mm256_setzero_si256());
+
+    _mm_storeu_si128(to, _mm256_castsi256_si128(_mm256_permute4x64_epi64(halves, 0x08)));
 }
 
 INLINE void vi_store_bytes(uint8_t *to, vi a)

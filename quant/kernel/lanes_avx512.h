@@ -114,6 +114,12 @@ INLINE bool vm_any(vm a)
     return a != 0;
 }
 
+/* A bit for each lane. */
+INLINE uint32_t vm_bits(vm a)
+{
+    return a;
+}
+
 INLINE vf vf_select(vm mask, vf a, vf b)
 {
     return _mm512_mask_blend_ps(mask, b, a);
@@ -183,6 +189,12 @@ INLINE vi vi_shift_left(vi a, unsigned bits)
     return _mm512_slli_epi32(a, bits);
 }
 
+/* Zeros come in. */
+INLINE vi vi_shift_right(vi a, unsigned bits)
+{
+    return _mm512_srli_epi32(a, bits);
+}
+
 INLINE vf vi_floats(vi a)
 {
     return _mm512_castsi512_ps(a);
@@ -219,6 +231,18 @@ INLINE vf vf_from(vi a)
 INLINE vi vi_cut(vf a)
 {
     return _mm512_cvttps_epi32(a);
+}
+
+/* LANES numbers of 16 bits, none of which is negative. */
+INLINE vi vi_load_halves(const void *from)
+{
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(from));
+}
+
+/* The upper 16 bits of each lane. */
+INLINE void vi_store_halves(void *to, vi a)
+{
+    _mm256_storeu_si256(to, _mm512_cvtepi32_epi16(_mm512_srli_epi32(a, 16)));
 }
 
 /* The low byte of each lane. */

@@ -77,6 +77,13 @@ INLINE bool vm_any(vm a)
     return vmaxvq_u32(a) != 0;
 }
 
+INLINE uint32_t vm_bits(vm a)
+{
+    const uint32x4_t lane = {1, 2, 4, 8};
+
+    return vaddvq_u32(vandq_u32(a, lane));
+}
+
 INLINE vf vf_select(vm mask, vf a, vf b)
 {
     return vbslq_f32(mask, a, b);
@@ -178,6 +185,11 @@ INLINE vi vi_shift_left(vi a, unsigned bits)
     return vshlq_s32(a, vdupq_n_s32((int32_t)bits));
 }
 
+INLINE vi vi_shift_right(vi a, unsigned bits)
+{
+    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-(int32_t)bits)));
+}
+
 INLINE vf vi_floats(vi a)
 {
     return vreinterpretq_f32_s32(a);
@@ -185,9 +197,7 @@ INLINE vf vi_floats(vi a)
 
 INLINE uint32_t vi_test(vi a, int32_t bit)
 {
-    const uint32x4_t lane = {1, 2, 4, 8};
-
-    return vaddvq_u32(vandq_u32(vtstq_s32(a, vi_all(bit)), lane));
+    return vm_bits(vtstq_s32(a, vi_all(bit)));
 }
 
 INLINE int32_t vi_largest(vi a)
@@ -215,6 +225,16 @@ INLINE vi vi_cut(vf a)
 {
     return vbslq_s32(vcltq_f32(vabsq_f32(a), vdupq_n_f32(0x1p31f)), vcvtq_s32_f32(a),
                      vdupq_n_s32(INT32_MIN));
+}
+
+INLINE vi vi_load_halves(const void *from)
+{
+    return vreinterpretq_s32_u32(vmovl_u16(vreinterpret_u16_u8(vld1_u8(from))));
+}
+
+INLINE void vi_store_halves(void *to, vi a)
+{
+    vst1_u8(to, vreinterpret_u8_u16(vshrn_n_u32(vreinterpretq_u32_s32(a), 16)));
 }
 
 INLINE void vi_store_bytes(uint8_t *to, vi a)

@@ -123,12 +123,10 @@ void SET(q8_0)(void *restrict dst, const float *restrict src, size_t rows, size_
         d = bits_float((uint32_t)vi_largest(most)) / 127;
         inverse = d != 0 ? 1 / d : 0;
         half_put(block->d, d);
-        /* round_away() of q0.c, which says why this is roundf(). (test_round_away) */
         UNROLL
         for (int v = 0; v < VECTORS; v++) {
             x = vf_load(src + LANES * v) * vf_all(inverse);
-            vi_store_bytes(block->qs + LANES * v,
-                           vi_cut(x + vf_copysign(vf_all(0x1.fffffep-2f), x)));
+            vi_store_bytes(block->qs + LANES * v, vi_round_away(x));
         }
     }
 }

@@ -21,9 +21,15 @@ extern const struct kernel_set neon_kernels;
     void SET(name)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,     \
                    const float *restrict importance)
 
+/* fp4_tmpl.c */
+SET_KERNEL(mxfp4);
+SET_KERNEL(nvfp4);
+
 /* half_tmpl.c */
 SET_KERNEL(f16);
+SET_KERNEL(bf16);
 void SET(widen_f16)(float *restrict dst, const void *restrict src, size_t count);
+void SET(widen_bf16)(float *restrict dst, const void *restrict src, size_t count);
 
 /* finite_tmpl.c */
 bool SET(finite_f32)(const void *src, size_t count);
@@ -49,6 +55,12 @@ SET_KERNEL(q3_k);
 SET_KERNEL(q4_k);
 SET_KERNEL(q5_k);
 SET_KERNEL(q6_k);
+
+/* tq_tmpl.c */
+SET_KERNEL(tq1_0);
+SET_KERNEL(tq2_0);
+SET_KERNEL(q1_0);
+SET_KERNEL(q2_0);
 
 #endif
 
