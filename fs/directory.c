@@ -139,20 +139,38 @@ static int add(struct directory_names *names, const char *folder, const char *na
     return 0;
 }
 
-/* A folder of the directory: the file in it that counts, if it is there. Where a symlink leads is
- * seen when it is opened. */
-static int add_folder(struct directory_names *names, int fd, const char *folder)
+/* Regular file or symlink; where that leads is seen when it is opened. */
+static bool is_file(int fd, const struct dirent *entry)
 {
-    const char *name = hf_folder_input(folder);
-    char path[2 * NAME_MAX + 2];
     struct stat st;
 
-    if (!name)
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_REG || entry->d_type == DT_LNK;
+    return fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode));
+}
+
+/* A folder of the directory: the files in it that count. */
+static int add_folder(struct directory_names *names, int fd, const char *folder)
+{
+    int inside = openat(fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *stream = inside < 0 ? NULL : fdopendir(inside);
+    const struct dirent *entry;
+    char path[2 * NAME_MAX + 2];
+    int r = 0;
+
+    if (!stream) {
+        if (inside >= 0)
+            (void)close(inside);
         return 0;
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    if (fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
-        return 0;
-    return add(names, folder, name);
+    }
+    while (r == 0 && (entry = readdir(stream))) {
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        if (hf_is_input(path) && is_file(dirfd(stream), entry))
+            r = add(names, folder, entry->d_name);
+    }
+    (void)closedir(stream);
+    return r;
 }
 
 static int add_entry(struct directory_names *names, int fd, const struct dirent *entry)
@@ -163,7 +181,7 @@ static int add_entry(struct directory_names *names, int fd, const struct dirent 
     if (type == DT_UNKNOWN && fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : DT_REG;
     if (type == DT_DIR)
-        return add_folder(names, fd, entry->d_name);
+        return hf_has_inputs(entry->d_name) ? add_folder(names, fd, entry->d_name) : 0;
     if ((type != DT_REG && type != DT_LNK) || !hf_is_input(entry->d_name))
         return 0;
     return add(names, "", entry->d_name);

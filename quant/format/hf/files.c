@@ -4,6 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Folders with inputs: what the first one's name ends with, and the second one's name. */
+#define POOLING "_Pooling"
+#define TEMPLATES "additional_chat_templates"
+
 static bool ends(const char *text, const char *end)
 {
     size_t length = strlen(text), end_length = strlen(end);
@@ -36,15 +40,20 @@ bool hf_is_input(const char *name)
         "vocab.txt",
     };
 
+    const char *slash = strchr(name, '/');
+
+    if (slash)
+        return ends(name, POOLING "/config.json") ||
+               (strncmp(name, TEMPLATES "/", sizeof(TEMPLATES)) == 0 && ends(name, ".jinja"));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(name, names[i]) == 0)
             return true;
     return ends(name, ".safetensors");
 }
 
-const char *hf_folder_input(const char *folder)
+bool hf_has_inputs(const char *folder)
 {
-    return ends(folder, "_Pooling") ? "config.json" : NULL;
+    return ends(folder, POOLING) || strcmp(folder, TEMPLATES) == 0;
 }
 
 const struct hf_file *hf_find(const struct hf_directory *directory, const char *name)

@@ -22,10 +22,9 @@ struct hf_directory {
     size_t count;
 };
 
-/* May the file of that name (from the directory) decide bytes? Where one stands in a folder of the
- * directory, hf_folder_input() gives its name there for a folder's, or NULL. */
+/* May the file of that name (from the directory) decide bytes? May one in that folder of it? */
 bool hf_is_input(const char *name);
-const char *hf_folder_input(const char *folder);
+bool hf_has_inputs(const char *folder);
 
 /* NULL: not there. */
 const struct hf_file *hf_find(const struct hf_directory *directory, const char *name);
