@@ -8,25 +8,32 @@
 /* Capacities are multiples of this, so that chunks of nearly one size can follow each other in a
  * buffer. */
 #define GRAIN ((size_t)64 * 1024)
-#define KEPT_MAX 32
+/* Buffers that are kept: so many, and one for each piece of this size that may be. */
+#define KEPT_MIN ((size_t)32)
+#define KEPT_SIZE ((size_t)2 << 20)
 
 struct buffers {
     pthread_mutex_t lock;
-    size_t keep; /* constant */
+    /* constant */
+    size_t keep;
+    size_t kept_max; /* buffers */
     /* protected by lock */
     size_t kept_bytes;
-    unsigned kept_count;
-    struct buffer kept[KEPT_MAX]; /* oldest first */
+    size_t kept_count;
+    struct buffer kept[]; /* oldest first */
 };
 
 int buffers_new(size_t keep, struct buffers **out)
 {
-    struct buffers *buffers = calloc(1, sizeof(*buffers));
+    /* Many cores have many at a time. */
+    size_t kept_max = KEPT_MIN + keep / KEPT_SIZE;
+    struct buffers *buffers = calloc(1, sizeof(*buffers) + kept_max * sizeof(buffers->kept[0]));
 
     if (!buffers)
         return -ENOMEM;
     pthread_mutex_init(&buffers->lock, NULL);
     buffers->keep = keep;
+    buffers->kept_max = kept_max;
     *out = buffers;
     return 0;
 }
@@ -42,13 +49,13 @@ void buffers_free(struct buffers *buffers)
 {
     if (!buffers)
         return;
-    for (unsigned i = 0; i < buffers->kept_count; i++)
+    for (size_t i = 0; i < buffers->kept_count; i++)
         unmap(&buffers->kept[i]);
     pthread_mutex_destroy(&buffers->lock);
     free(buffers);
 }
 
-static struct buffer take_kept(struct buffers *buffers, unsigned i)
+static struct buffer take_kept(struct buffers *buffers, size_t i)
 {
     struct buffer buffer = buffers->kept[i];
 
@@ -69,7 +76,7 @@ int buffer_get(struct buffers *buffers, size_t size, struct buffer *buffer)
         return -ENOMEM;
     capacity = (size + GRAIN - 1) / GRAIN * GRAIN;
     pthread_mutex_lock(&buffers->lock);
-    for (unsigned i = buffers->kept_count; i-- > 0 && !buffer->data;) {
+    for (size_t i = buffers->kept_count; i-- > 0 && !buffer->data;) {
         if (buffers->kept[i].capacity >= size && buffers->kept[i].capacity <= 2 * capacity)
             *buffer = take_kept(buffers, i);
     }
@@ -97,7 +104,8 @@ void buffer_put(struct buffers *buffers, struct buffer *buffer)
         return;
     }
     pthread_mutex_lock(&buffers->lock);
-    while (buffers->kept_count == KEPT_MAX || buffers->kept_bytes + mine.capacity > buffers->keep) {
+    while (buffers->kept_count == buffers->kept_max ||
+           buffers->kept_bytes + mine.capacity > buffers->keep) {
         old = take_kept(buffers, 0);
         /* munmap of a megabyte takes its time: not under the lock. */
         pthread_mutex_unlock(&buffers->lock);

@@ -65,6 +65,14 @@ static struct pool_job *first_runnable(const struct pool *pool)
     return NULL;
 }
 
+/* A thread that is woken finds the lock free. */
+static void unlock_and_wake(struct pool *pool, bool wake)
+{
+    pthread_mutex_unlock(&pool->lock);
+    if (wake)
+        pthread_cond_signal(&pool->work);
+}
+
 static void run_first(struct pool *pool, struct pool_job *job)
 {
     unsigned *running = job->order == POOL_READY ? &pool->others : &pool->converting;
@@ -73,9 +81,7 @@ static void run_first(struct pool *pool, struct pool_job *job)
     job->queued = false;
     (*running)++;
     /* One wake-up may have been spent on this thread while two jobs can run. */
-    if (first_runnable(pool))
-        pthread_cond_signal(&pool->work);
-    pthread_mutex_unlock(&pool->lock);
+    unlock_and_wake(pool, first_runnable(pool) != NULL);
     job->run(job);
     pthread_mutex_lock(&pool->lock);
     (*running)--;
@@ -157,22 +163,21 @@ void pool_add(struct pool *pool, struct pool_job *job, enum pool_order order)
     job->order = order;
     job->queued = true;
     list_append(&pool->queue[order], job);
-    if (first_runnable(pool))
-        pthread_cond_signal(&pool->work);
-    pthread_mutex_unlock(&pool->lock);
+    unlock_and_wake(pool, first_runnable(pool) != NULL);
 }
 
 void pool_move(struct pool *pool, struct pool_job *job, enum pool_order order)
 {
+    bool moved;
+
     pthread_mutex_lock(&pool->lock);
-    if (job->queued && job->order != order) {
+    moved = job->queued && job->order != order;
+    if (moved) {
         list_remove(&pool->queue[job->order], job);
         job->order = order;
         list_append(&pool->queue[order], job);
-        if (first_runnable(pool))
-            pthread_cond_signal(&pool->work);
     }
-    pthread_mutex_unlock(&pool->lock);
+    unlock_and_wake(pool, moved && first_runnable(pool));
 }
 
 bool pool_remove(struct pool *pool, struct pool_job *job)

@@ -52,8 +52,10 @@ struct transfer {
     size_t head;   /* the oldest request that is not written yet */
     size_t active; /* requests from head on */
 
-    pthread_mutex_t mutex; /* protects done, r, data of slots under way, and the defects */
+    /* protects done, r, data of slots under way, and what follows */
+    pthread_mutex_t mutex;
     pthread_cond_t cond;
+    const struct slot *awaited; /* the one that the writer waits for; NULL: none */
     struct defect defects[DEFECTS_MAX];
     size_t defect_count;
 };
@@ -161,7 +163,9 @@ static void request_done(void *context, int r, const struct part *parts, int cou
     pthread_mutex_lock(&transfer->mutex);
     slot->r = r;
     slot->done = true;
-    pthread_cond_signal(&transfer->cond);
+    /* Not for those behind it: with many cores there would be a call of the kernel for each. */
+    if (transfer->awaited == slot)
+        pthread_cond_signal(&transfer->cond);
     pthread_mutex_unlock(&transfer->mutex);
 }
 
@@ -216,8 +220,10 @@ static bool slot_done(struct transfer *transfer, const struct slot *slot, bool w
     bool done;
 
     pthread_mutex_lock(&transfer->mutex);
+    transfer->awaited = wait ? slot : NULL;
     while (!slot->done && wait)
         pthread_cond_wait(&transfer->cond, &transfer->mutex);
+    transfer->awaited = NULL;
     done = slot->done;
     pthread_mutex_unlock(&transfer->mutex);
     return done;
