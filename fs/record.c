@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/directory.h"
+#include "quant/source.h"
+
 /*
  * The payload, with little-endian numbers:
  *
@@ -103,6 +106,8 @@ static int make_name(struct cache *cache, const char *first, const struct model_
     name_add_number(&digest, record->requantize);
     name_add(&digest, record->form, strlen(record->form));
     name_add(&digest, first, strlen(first));
+    if (directory_is_model(first)) /* other rules make another file of it, or more of them any */
+        name_add_number(&digest, source_save_version());
     for (unsigned i = 0; i < files->count; i++) {
         const struct version *version = &files->versions[i];
 

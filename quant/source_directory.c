@@ -189,7 +189,7 @@ int source_save(const struct source *source, void **data, size_t *size)
 
 uint64_t source_save_version(void)
 {
-    return HF_SAVED_VERSION;
+    return hf_import_save_version();
 }
 
 void source_directory_free(struct source_directory *d)

@@ -14,7 +14,7 @@
  *
  *   offset  size
  *        0     4  "qfsi"
- *        4     4  HF_SAVED_VERSION
+ *        4     4  hf_import_save_version()
  *        8     4  the outtype, as a number of GGUF
  *       12     4  0
  *       16     8  H, size of the header
@@ -38,6 +38,13 @@
 #define SLICE_SIZE 176u
 
 static const uint8_t magic[4] = {'q', 'f', 's', 'i'};
+
+uint32_t hf_import_save_version(void)
+{
+    return
+#include "hf_rules.inc"
+        ;
+}
 
 /* ---- writing ---- */
 
@@ -121,7 +128,7 @@ int hf_import_save(const struct hf_import *import, uint8_t **data, size_t *size)
     if (!out)
         return -ENOMEM;
     out = put_bytes(out, magic, sizeof(magic));
-    out = put_u32(out, HF_SAVED_VERSION);
+    out = put_u32(out, hf_import_save_version());
     out = put_u32(out, (uint32_t)import->type);
     out = put_u32(out, 0);
     out = put_u64(out, import->header_size);
@@ -310,7 +317,7 @@ static int decode(struct hf_import *import, const struct hf_directory *directory
     if (!head || memcmp(head, magic, sizeof(magic)) != 0)
         return -EBADMSG;
     head += sizeof(magic);
-    if (get_u32(&head) != HF_SAVED_VERSION)
+    if (get_u32(&head) != hf_import_save_version())
         return -EBADMSG;
     import->type = (enum type)get_u32(&head);
     (void)get_u32(&head);

@@ -9,9 +9,9 @@
  * they are checked all the same, so that no wrong ones reach beyond a file.
  */
 
-/* To be raised whenever an import of the same files may give other bytes than before, or the format
- * below changes. */
-#define HF_SAVED_VERSION 1
+/* A number of the sources of all that is in quant/format: bytes that were saved by others may stand
+ * for another file than these would make. */
+uint32_t hf_import_save_version(void);
 
 /* *data is malloc'ed. -ENOMEM. */
 MUST_USE int hf_import_save(const struct hf_import *import, uint8_t **data, size_t *size);
