@@ -16,7 +16,7 @@
 #include "quant/format/hf/import.h"
 #include "quant/format/safetensors.h"
 
-#define FILES 3
+#define FILES 4
 #define DATA_MAX (UINT64_C(1) << 40)
 #define DIMS_MAX 8
 #define READ_SIZE 512
@@ -33,6 +33,8 @@
 static const char tokens[] =
     "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]},"
     "\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}";
+
+static const char images[] = "{\"image_mean\":[0.5],\"image_std\":[0.5],\"resample\":2}";
 
 static struct hf_file file_of(const char *name, const void *data, size_t size, uint64_t whole)
 {
@@ -141,8 +143,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = malloc(size + 1), *lines;
     struct hf_file files[FILES];
     struct hf_directory directory = {"a-model", files, FILES};
-    struct hf_import *import = NULL;
+    struct hf_import *import;
     struct defect defect = {0};
+    enum type type;
     size_t length;
     int r;
 
@@ -154,13 +157,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lines = text + length + (text[length] == '\n');
     files[0] = file_of("config.json", text, length, length);
     files[1] = file_of("tokenizer.json", tokens, strlen(tokens), strlen(tokens));
-    files[2] = weights_of(lines);
-    r = hf_import_open(&directory, size % 2 ? TYPE_F16 : TYPE_NONE, &import, &defect);
-    HOLDS((r == 0) == (import != NULL));
-    HOLDS(r == 0 || (defect.text[0] && (r == -EINVAL || r == -ENOTSUP || r == -ENOMEM)));
-    if (r == 0)
-        hold_import(import);
-    hf_import_free(import);
+    files[2] = file_of("preprocessor_config.json", images, strlen(images), strlen(images));
+    files[3] = weights_of(lines);
+    for (unsigned projector = 0; projector < 2; projector++) {
+        type = size % 2 ? TYPE_F16 : TYPE_NONE;
+        import = NULL;
+        r = projector ? hf_import_open_projector(&directory, type, &import, &defect)
+                      : hf_import_open(&directory, type, &import, &defect);
+        HOLDS((r == 0) == (import != NULL));
+        HOLDS(r == 0 || (defect.text[0] && (r == -EINVAL || r == -ENOTSUP || r == -ENOMEM ||
+                                            (r == -ENOENT && projector))));
+        if (r == 0)
+            hold_import(import);
+        hf_import_free(import);
+    }
     for (size_t i = 0; i < FILES; i++)
         (void)close(files[i].fd);
     free(text);

@@ -1,5 +1,5 @@
-/* Writes the GGUF file that a Hugging Face directory becomes: hf-write DIRECTORY f32|f16|bf16|own.
- * Started by tests/hf/cases. */
+/* Writes the GGUF file that a Hugging Face directory becomes: hf-write DIRECTORY
+ * [mmproj-]f32|f16|bf16|own. Started by tests/hf/cases. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -54,15 +54,20 @@ int main(int argc, char **argv)
     size_t size;
     static uint8_t data[1 << 16];
     uint64_t left, at = 0;
+    const char *name;
+    enum type type;
+    bool projector;
     int r;
 
     CHECK_EQ(argc, 3);
     collect(argv[1], "");
     directory.count = file_count;
     directory.name = strrchr(argv[1], '/') ? strrchr(argv[1], '/') + 1 : argv[1];
-    r = hf_import_open(
-        &directory, strcmp(argv[2], "own") == 0 ? TYPE_NONE : type_find(argv[2], strlen(argv[2])),
-        &import, &defect);
+    projector = strncmp(argv[2], "mmproj-", 7) == 0;
+    name = argv[2] + (projector ? 7 : 0);
+    type = strcmp(name, "own") == 0 ? TYPE_NONE : type_find(name, strlen(name));
+    r = projector ? hf_import_open_projector(&directory, type, &import, &defect)
+                  : hf_import_open(&directory, type, &import, &defect);
     if (r < 0) {
         fprintf(stderr, "%s: %s\n", strerror(-r), defect.text);
         return 1;

@@ -21,15 +21,30 @@ static bool among(const char *word, const char *list)
     return false;
 }
 
-const struct hf_arch *hf_arch_find(const struct hf_config *config)
+static const struct hf_arch *find_on(const struct hf_arch *page, const struct hf_config *config)
 {
     const char *class_name = hf_config_architecture(config);
 
-    for (size_t i = 0; *class_name && i < sizeof(pages) / sizeof(pages[0]); i++)
-        for (const struct hf_arch *arch = pages[i]; arch->name; arch++)
-            if (among(class_name, arch->classes) && (!arch->fits || arch->fits(config)))
-                return arch;
+    for (const struct hf_arch *arch = page; *class_name && arch->name; arch++)
+        if (among(class_name, arch->classes) && (!arch->fits || arch->fits(config)))
+            return arch;
     return NULL;
+}
+
+const struct hf_arch *hf_arch_find(const struct hf_config *config)
+{
+    const struct hf_arch *arch = NULL;
+
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]) && !arch; i++)
+        arch = find_on(pages[i], config);
+    return arch;
+}
+
+const struct hf_arch *hf_arch_find_vision(const struct hf_config *config)
+{
+    const struct hf_arch *arch = find_on(hf_arch_towers, config);
+
+    return arch ? arch : find_on(hf_arch_visual, config);
 }
 
 void hf_arch_list(char *text, size_t size)

@@ -85,11 +85,15 @@ struct hf_arch {
     const struct hf_tensor_name *names[HF_NAME_LISTS];
     const struct hf_rule *rules; /* NULL: none */
     const struct hf_stack *stack;
+    bool vision;     /* its tensors are those that a text model drops, see arch_vision.c */
     bool drops_next; /* tensors of layers beyond those of the config are dropped */
     int (*begin)(
         struct hf_model *model); /* looks at the config before anything else; NULL: nothing */
     int (*early)(struct hf_model *model); /* keys right behind general.architecture */
     int (*extra)(struct hf_model *model); /* tensors before all others */
+    /* A type that a tensor has whatever the outtype is; TYPE_NONE: the usual one. NULL: always. */
+    enum type (*force)(const struct hf_model *model, const struct hf_source *source,
+                       const char *gguf);
     /* Changes a tensor's name before rules and names see it; false: it is dropped. */
     bool (*rename)(const struct hf_model *model, char name[HF_NAME_MAX]);
 };
@@ -98,6 +102,8 @@ struct hf_arch {
  * names, separated by blanks, as many as there is room for. */
 const struct hf_arch *hf_arch_find(const struct hf_config *config);
 void hf_arch_list(char *text, size_t size);
+/* The same among the entries for projectors; `config` is that of the vision part. */
+const struct hf_arch *hf_arch_find_vision(const struct hf_config *config);
 
 /* Pages of the table; each ends with an entry without a name. */
 extern const struct hf_arch hf_arch_bert[];
@@ -116,12 +122,15 @@ extern const struct hf_arch hf_arch_phi[];
 extern const struct hf_arch hf_arch_qwen[];
 extern const struct hf_arch hf_arch_qwen_linear[];
 extern const struct hf_arch hf_arch_t5[];
+extern const struct hf_arch hf_arch_towers[]; /* of projectors */
+extern const struct hf_arch hf_arch_visual[];
 
 /* ---- an import under way ---- */
 
 struct hf_model {
     const struct hf_directory *directory;
     const struct hf_config *config;
+    const struct hf_config *text; /* the text part's, where `config` is the vision part's */
     const struct hf_weights *weights;
     struct hf_tokenizer *tokenizer;
     const struct hf_arch *arch;
@@ -136,6 +145,7 @@ struct hf_model {
     uint32_t **stacks; /* per layer: parts x experts tensors, HF_NO_TENSOR: not yet come */
     uint32_t *stack_counts;
     uint64_t experts;
+    uint64_t image_size;                  /* of a projector; begin() may set it */
     bool wide;                            /* the tensor begun last is F32 in any case */
     bool seen_bf16, seen_f16, seen_other; /* what the others are stored as */
 };
@@ -162,6 +172,8 @@ __attribute__((format(printf, 2, 3))) int hf_model_refuse_kind(const struct hf_m
 
 /* ---- for keys (arch_keys.c) ---- */
 
+/* Reads a file of the directory; *json stays NULL where there is none. For json_decref(). */
+MUST_USE int hf_read_json(const struct hf_model *model, const char *name, json_t **json);
 /* Writes the table's keys. */
 MUST_USE int hf_keys_write(struct hf_model *model, const struct hf_key *keys);
 /* A value of config.json that must be there and fit. */

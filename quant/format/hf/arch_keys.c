@@ -446,8 +446,7 @@ int hf_key_sliding(struct hf_model *model)
                   : r;
 }
 
-/* The file's JSON; *json stays NULL where there is no such file. */
-static int read_json(const struct hf_model *model, const char *name, json_t **json)
+int hf_read_json(const struct hf_model *model, const char *name, json_t **json)
 {
     char *text = NULL;
     size_t size;
@@ -494,10 +493,10 @@ int hf_key_pooling(struct hf_model *model)
     char name[HF_NAME_MAX];
     int r;
 
-    r = read_json(model, "modules.json", &modules);
+    r = hf_read_json(model, "modules.json", &modules);
     if (r == 0 && modules && *pooling_folder(modules)) {
         (void)snprintf(name, sizeof(name), "%s/config.json", pooling_folder(modules));
-        r = read_json(model, name, &pooling);
+        r = hf_read_json(model, name, &pooling);
         for (size_t i = 0; r == 0 && i < sizeof(types) / sizeof(types[0]); i++)
             if (json_member_true(pooling, types[i].mode)) {
                 r = hf_set_u32(model, "pooling_type", types[i].number);

@@ -77,7 +77,13 @@ static int begin(struct hf_model *model, const struct hf_source *source, const c
 int hf_begin(struct hf_model *model, const struct hf_source *source, const char *gguf,
              unsigned n_dims, const uint64_t *shape)
 {
+    enum type forced = model->arch->force ? model->arch->force(model, source, gguf) : TYPE_NONE;
+
     model->wide = stays_wide(source, gguf, n_dims);
+    if (forced != TYPE_NONE && n_dims > 1) {
+        model->wide = true;
+        return begin(model, source, gguf, forced, n_dims, shape);
+    }
     return begin(model, source, gguf, model->wide ? TYPE_F32 : model->type, n_dims, shape);
 }
 
@@ -316,6 +322,8 @@ static bool rename_tensor(const struct hf_model *model, const char *stored, char
     size_t length = strlen(stored);
 
     memcpy(name, stored, length + 1);
+    if (model->arch->vision)
+        return !strstr(name, "language_model.") && model->arch->rename(model, name);
     if (is_other(name))
         return false;
     if (ends(name, score))

@@ -281,16 +281,42 @@ static const struct defaults *find(const char *model_type)
     return NULL;
 }
 
+/* The class of a part of a model: by the type alone or with what such parts have behind it. */
+static const struct defaults *find_part(const char *model_type, const char *end)
+{
+    char name[64];
+
+    if (strlen(model_type) + strlen(end) >= sizeof(name))
+        return NULL;
+    strcpy(name, model_type);
+    strcat(name, end);
+    return find(name);
+}
+
 static const struct defaults *find_text(const char *model_type)
 {
     const struct defaults *defaults = find(model_type);
-    char name[64];
 
-    if (defaults || strlen(model_type) > sizeof(name) - sizeof("_text"))
-        return defaults;
-    strcpy(name, model_type);
-    strcat(name, "_text");
-    return find(name);
+    return defaults ? defaults : find_part(model_type, "_text");
+}
+
+static const struct defaults *find_vision(const char *model_type)
+{
+    /* What a composite has where its vision part names no class. */
+    static const struct {
+        const char *model_type, *vision;
+    } parts[] = {{"gemma3", "siglip_vision_model"},
+                 {"llama4", "llama4_vision_model"},
+                 {"mistral3", "pixtral"},
+                 {"qwen3_5", "qwen3_vl_vision"},
+                 {"qwen3_5_moe", "qwen3_vl_vision"},
+                 {"qwen3_vl_moe", "qwen3_vl_vision"}};
+    const struct defaults *defaults = find_part(model_type, "_vision");
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !defaults; i++)
+        if (strcmp(parts[i].model_type, model_type) == 0)
+            defaults = find(parts[i].vision);
+    return defaults ? defaults : find(model_type);
 }
 
 bool hf_config_known(const char *model_type)
@@ -440,9 +466,8 @@ static int fill_layers(json_t *values, const char *letters)
     return -ENOMEM;
 }
 
-int hf_config_fill(json_t *values, const char *model_type)
+static int fill_from(json_t *values, const struct defaults *defaults)
 {
-    const struct defaults *defaults = find_text(model_type);
     int r;
 
     if (!defaults)
@@ -465,4 +490,14 @@ int hf_config_fill(json_t *values, const char *model_type)
     if (r == 0)
         r = fill_derived(values, defaults);
     return r == 0 ? fill_layers(values, defaults->layers_of) : r;
+}
+
+int hf_config_fill(json_t *values, const char *model_type)
+{
+    return fill_from(values, find_text(model_type));
+}
+
+int hf_config_fill_vision(json_t *values, const char *model_type)
+{
+    return fill_from(values, find_vision(model_type));
 }

@@ -13,5 +13,7 @@ bool hf_config_known(const char *model_type);
  * "_text" where only that is a class); without such a class nothing. -ENOMEM.
  */
 MUST_USE int hf_config_fill(json_t *values, const char *model_type);
+/* The same of a model's vision part ("_vision" where only that is a class). */
+MUST_USE int hf_config_fill_vision(json_t *values, const char *model_type);
 
 #endif

@@ -219,6 +219,37 @@ void hf_config_free(struct hf_config *config)
     free(config);
 }
 
+int hf_config_open_vision(const struct hf_config *whole, struct hf_config **result)
+{
+    const json_t *part = json_member(whole->root, "vision_config");
+    const char *type = as_string(json_member(whole->root, "model_type"));
+    const char *own = as_string(json_member(part, "model_type"));
+    struct hf_config *config;
+    int r = -ENOMEM;
+
+    if (!json_is_object(part))
+        return -ENOENT;
+    config = calloc(1, sizeof(*config));
+    if (!config)
+        return -ENOMEM;
+    config->root = json_incref(whole->root);
+    config->text = part;
+    config->model_type = *own ? own : type;
+    config->architecture = first_architecture(part);
+    if (!*config->architecture)
+        config->architecture = first_architecture(config->root);
+    config->values = json_copy((json_t *)(uintptr_t)part);
+    if (config->values)
+        r = hf_config_known(type) ? hf_config_fill_vision(config->values, config->model_type) : 0;
+    if (r == 0)
+        r = gather_rope(config);
+    if (r == 0)
+        *result = config;
+    else
+        hf_config_free(config);
+    return r;
+}
+
 static int read_config(struct hf_config *config, const struct hf_directory *directory,
                        struct defect *defect)
 {

@@ -18,6 +18,11 @@ struct hf_config;
 MUST_USE int hf_config_open(const struct hf_directory *directory, struct hf_config **config,
                             struct defect *defect);
 void hf_config_free(struct hf_config *config);
+/*
+ * What it says of the vision part: vision_config, filled in by its class. -ENOENT: there is none.
+ * -ENOMEM.
+ */
+MUST_USE int hf_config_open_vision(const struct hf_config *whole, struct hf_config **config);
 
 /* The file as it is, and its text_config or llm_config (NULL: none). */
 const json_t *hf_config_root(const struct hf_config *config);

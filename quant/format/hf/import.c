@@ -60,15 +60,20 @@ static int begin_model(struct hf_model *model)
 {
     int r;
 
-    model->arch = hf_arch_find(model->config);
+    model->arch = model->text ? hf_arch_find_vision(model->config) : hf_arch_find(model->config);
+    if (!model->arch && model->text)
+        return hf_model_refuse_kind(model, "projectors of this architecture are not supported");
     if (!model->arch)
         return refuse_architecture(model->config, model->defect);
-    r = hf_need_count(model, "n_layers num_hidden_layers n_layer num_layers",
+    r = hf_need_count(model,
+                      model->text ? "num_hidden_layers depth layers n_layers num_layers"
+                                  : "n_layers num_hidden_layers n_layer num_layers",
                       &model->hidden_layers);
     if (r == 0 && model->hidden_layers > HF_LAYERS_MAX)
         r = hf_model_refuse(model, "too many layers");
     model->layers = model->hidden_layers;
-    (void)hf_config_count(model->config, "num_attention_heads n_head n_heads", &model->heads);
+    (void)hf_config_count(model->config, "num_attention_heads n_head n_heads num_heads",
+                          &model->heads);
     model->kv_heads = model->heads;
     (void)hf_config_count(model->config, "num_key_value_heads n_kv_heads", &model->kv_heads);
     (void)hf_config_count(model->config,
@@ -151,14 +156,15 @@ static int write_keys(struct hf_model *model)
     if (r == 0 && model->arch->early)
         r = model->arch->early(model);
     if (r == 0)
-        r = hf_kv_string(model->kv, "general.type", "model", 5);
+        r = hf_kv_string(model->kv, "general.type", model->arch->vision ? "mmproj" : "model",
+                         model->arch->vision ? 6 : 5);
     if (r == 0)
         r = write_general(model);
     if (r == 0)
         r = hf_keys_write(model, model->arch->keys);
     if (r == 0)
         r = hf_kv_u32(model->kv, "general.quantization_version", 2);
-    if (r == 0)
+    if (r == 0 && !model->arch->vision)
         r = write_tokenizer(model);
     return r == 0 ? hf_kv_error(model->kv) : r;
 }
@@ -249,32 +255,62 @@ static int import_with(struct hf_import *import, struct hf_model *model)
     return r == 0 ? make_header(import, model->kv) : r;
 }
 
-int hf_import_open(const struct hf_directory *directory, enum type type, struct hf_import **result,
-                   struct defect *defect)
+/* The vision part's config, if it is that one's file that is wanted: -ENOENT if there is none. */
+static int open_configs(struct hf_model *model, bool projector, struct hf_config **whole,
+                        struct hf_config **vision)
+{
+    int r = hf_config_open(model->directory, whole, model->defect);
+
+    if (r == 0 && projector)
+        r = hf_config_open_vision(*whole, vision);
+    model->config = projector ? *vision : *whole;
+    model->text = projector ? *whole : NULL;
+    return r;
+}
+
+static int open_part(const struct hf_directory *directory, enum type type, bool projector,
+                     struct hf_import **result, struct defect *defect)
 {
     struct hf_import *import = calloc(1, sizeof(*import));
-    struct hf_config *config = NULL;
+    struct hf_config *config = NULL, *vision = NULL;
     struct hf_model model = {.directory = directory, .defect = defect};
+    size_t count = 0;
     int r = import ? hf_kv_new(&model.kv) : -ENOMEM;
 
     if (r == 0)
-        r = hf_config_open(directory, &config, defect);
+        r = open_configs(&model, projector, &config, &vision);
     if (r == 0) {
         import->type = type;
-        model.config = config;
         model.weights = &import->weights;
         r = import_with(import, &model);
     }
+    if (r == 0 && projector && (hf_plan_outputs(import->plan, &count), count == 0))
+        r = -ENOENT;
     hf_kv_free(model.kv);
     hf_tokenizer_close(model.tokenizer);
-    hf_config_free(config);
     if (r == -ENOMEM)
         r = defect_set(defect, ENOMEM, DEFECT_NOWHERE, "%s", strerror(ENOMEM));
+    if (r == -ENOENT && config && projector)
+        r = defect_set(defect, ENOENT, DEFECT_NOWHERE, "the model has no projector");
+    hf_config_free(vision);
+    hf_config_free(config);
     if (r == 0)
         *result = import;
     else
         hf_import_free(import);
     return r;
+}
+
+int hf_import_open(const struct hf_directory *directory, enum type type, struct hf_import **import,
+                   struct defect *defect)
+{
+    return open_part(directory, type, false, import, defect);
+}
+
+int hf_import_open_projector(const struct hf_directory *directory, enum type type,
+                             struct hf_import **import, struct defect *defect)
+{
+    return open_part(directory, type, true, import, defect);
 }
 
 const uint8_t *hf_import_header(const struct hf_import *import, size_t *size)

@@ -21,6 +21,13 @@ struct hf_import;
  */
 MUST_USE int hf_import_open(const struct hf_directory *directory, enum type type,
                             struct hf_import **import, struct defect *defect);
+/*
+ * The same of the file that goes with it for llama.cpp's --mmproj: the vision part of a model that
+ * sees (import-2.md 4). -ENOENT: it has none, or none whose tensors have the names that the
+ * converter looks for. -ENOTSUP: not of its kind.
+ */
+MUST_USE int hf_import_open_projector(const struct hf_directory *directory, enum type type,
+                                      struct hf_import **import, struct defect *defect);
 void hf_import_free(struct hf_import *import);
 
 /* The header, up to where the data begins: bytes 0 to *size of the file. */
