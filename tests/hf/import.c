@@ -156,6 +156,11 @@ static const struct row rows[] = {
      .tensors = {{"model.layers.0.mlp.up_proj.weight_scale_inv", "F32", 2, {1, 1}}},
      .error = EINVAL,
      .text = "LlamaForCausalLM: model.layers.0.mlp.up_proj.weight_scale_inv without "},
+    {.what = "biases that nobody looks at",
+     .config = "\"architectures\":[\"Cohere2ForCausalLM\"],\"model_type\":\"cohere2\"",
+     .tensors = {{"model.layers.0.self_attn.q_proj.bias", "F32", 1, {8}}},
+     .error = ENOTSUP,
+     .text = "Cohere2ForCausalLM: biases are not supported"},
     {.what = "a reranker",
      .config = "\"architectures\":[\"Qwen3ForCausalLM\"],\"model_type\":\"qwen3\","
                "\"_name_or_path\":\"x/Qwen3-Reranker-4B\"",

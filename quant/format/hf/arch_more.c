@@ -260,6 +260,18 @@ static const struct hf_tensor_name cohere2_names[] = {
     {NULL, NULL},
 };
 
+/* The converter drops biases of zeros, which takes a look at all weights, and refuses others. */
+static int cohere2_bias(struct hf_model *model, const struct hf_source *source)
+{
+    (void)source;
+    return hf_model_refuse_kind(model, "biases are not supported");
+}
+
+static const struct hf_rule cohere2_rules[] = {
+    {"*.bias", cohere2_bias},
+    {NULL, NULL},
+};
+
 /* --- Apertus ------------------------------------------------------------------------------------
  */
 
@@ -535,6 +547,7 @@ const struct hf_arch hf_arch_more[] = {
         .tokenizer = HF_TOKENIZER_BPE,
         .keys = cohere2_keys,
         .names = {cohere2_names, hf_names_attention, hf_names_mlp},
+        .rules = cohere2_rules,
     },
     {
         .name = "apertus",
