@@ -43,6 +43,20 @@ static unsigned distance(const struct grid *grid, const uint8_t *digit, unsigned
     return sum;
 }
 
+/* What a point is for those who compare several at once. */
+static void test_code(const struct grid *grid, unsigned point)
+{
+    const uint8_t *digit = grid->point + grid->digits * point;
+    unsigned bits = grid->base == 3 ? 2 : 3;
+    uint32_t code = point << 16;
+
+    for (unsigned i = 0; i < grid->digits; i++) {
+        code |= (uint32_t)digit[i] << bits * i;
+        CHECK_EQ(grid->term[grid->digits * point + i], GRID_ROW * (grid->base * i + digit[i]));
+    }
+    CHECK_EQ(grid->code[point], code);
+}
+
 /* FNV-1a. Each point is also found by its key. */
 static void test_points(const struct expected *book)
 {
@@ -59,6 +73,7 @@ static void test_points(const struct expected *book)
             hash = (hash ^ digit[i]) * 0x100000001b3;
         }
         CHECK_EQ(grid->place[key_of(grid, digit)], point);
+        test_code(grid, point);
     }
     if (hash != book->hash)
         fprintf(stderr, "%s: hash 0x%016llx\n", book->name, (unsigned long long)hash);
@@ -85,6 +100,24 @@ static unsigned test_list(const struct expected *book, const uint8_t *digit, con
     return count;
 }
 
+/* The list of any key: a point's has that point alone. And the terms of its points. */
+static void test_any(const struct grid *grid, unsigned key)
+{
+    const uint16_t *list = grid->near + grid->list[key];
+    uint32_t terms = 0;
+
+    if (grid->place[key] < 0) {
+        CHECK_EQ(grid->list[key], ~grid->place[key]);
+        CHECK(grid->digits == 8 || list[0] <= GRID_LONGEST);
+    } else {
+        CHECK(list[0] == 1 && list[1] == grid->place[key]);
+    }
+    for (unsigned i = 1; i <= list[0]; i++)
+        for (unsigned j = 0; j < grid->digits; j++)
+            terms |= UINT32_C(1) << grid->term[grid->digits * list[i] + j] / GRID_ROW;
+    CHECK_EQ(grid->terms[key], terms);
+}
+
 /* Every string is a point or has its list; lists lie one behind the other. */
 static void test_lists(const struct expected *book)
 {
@@ -97,6 +130,7 @@ static void test_lists(const struct expected *book)
         for (unsigned i = 0; i < book->digits; i++, rest /= book->base)
             digit[i] = (uint8_t)(rest % book->base);
         CHECK_EQ(key_of(book->grid, digit), key);
+        test_any(book->grid, key);
         if (book->grid->place[key] >= 0) {
             points++;
             continue;

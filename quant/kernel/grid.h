@@ -15,6 +15,12 @@
  *
  * Constants, made at build time by make-grids.c of grid_books.h.
  */
+enum {
+    GRID_ROW = 32, /* floats; see `term` */
+    GRID_SHORT = 16,
+    GRID_LONGEST = 40, /* no list of IQ3 has more points */
+};
+
 struct grid {
     uint32_t digits; /* of a string: 8, or 4 for IQ3 */
     uint32_t base;   /* digits are below it: 3, or 8 for IQ3 */
@@ -22,12 +28,28 @@ struct grid {
 
     const uint8_t *point; /* [count][digits], by index */
 
+    /* [count]: the digits of a point, the first in the lowest two or, for IQ3, three bits; its
+     * index in the upper half. Never negative. */
+    const int32_t *code;
+
+    /* [count][digits]: where a term of a distance stands in a table with GRID_ROW floats for each
+     * value of each digit: (base * i + digit) * GRID_ROW for digit i. */
+    const uint16_t *term;
+
     /* [base^digits], by key: the index of the point, or, where there is none, ~(where in `near` its
      * list begins). The key of a string is the sum of digit[i] * base^i. */
     const int32_t *place;
 
-    /* One list after the other: how many points, never 0, then their indices. */
+    /* One list after the other: how many points, never 0, then their indices. Behind those of
+     * strings that are no points each point has one of itself; then follow GRID_SHORT zeros. */
     const uint16_t *near;
+
+    /* [base^digits], by key: where in `near` the list of any string begins. */
+    const uint32_t *list;
+
+    /* [base^digits], by key: which terms the points of its list have: bit base * i + digit for
+     * digit i. */
+    const uint32_t *terms;
 };
 
 extern const struct grid grid_iq1; /* IQ1_S and IQ1_M */

@@ -1,32 +1,23 @@
 /* The types of three bits whose levels come from a code book, four at a time: IQ3_XXS, IQ3_S. */
+#include "quant/kernel/iq3.h"
+
 #include <float.h>
 
 #include "quant/kernel/grid.h"
-#include "quant/kernel/iq.h"
 #include "quant/kernel/scalar.h"
-
-enum {
-    SUB = 32, /* weights with a scale of their own */
-    SUBS = BLOCK_SUPER / SUB,
-    QUAD = 4, /* weights of one point of the code book; level l stands for 2 l + 1 */
-    QUADS = SUB / QUAD,
-    LEVELS = 8,
-    BITS = 3,      /* of a level in a key */
-    TOP = 15,      /* what the highest level stands for */
-    SCALE_TOP = 31 /* what the highest scale stands for */
-};
 
 /* What a search looks at. */
 struct sub {
-    float x[SUB];      /* magnitudes; one that must keep its sign is negative */
-    float weight[SUB]; /* of the error of each */
-    float root[SUB];   /* their square roots: weights where points of the code book are compared */
+    float x[IQ3_SUB];      /* magnitudes; one that must keep its sign is negative */
+    float weight[IQ3_SUB]; /* of the error of each */
+    float
+        root[IQ3_SUB]; /* their square roots: weights where points of the code book are compared */
 };
 
 /* Points of the code book for 32 weights. */
 struct levels {
-    unsigned key[QUADS]; /* levels of four */
-    unsigned on_grid;    /* one bit for each four whose levels had not to be replaced */
+    unsigned key[IQ3_QUADS]; /* levels of four */
+    unsigned on_grid;        /* one bit for each four whose levels had not to be replaced */
 };
 
 /* --- points ------------------------------------------------------------------------------------
@@ -35,18 +26,19 @@ struct levels {
 /* The level that is nearest to factor * x, four of them; 0 to 7. */
 INLINE four_bits nearest_levels(four factor, four x)
 {
-    four level = four_clamp(four_nearest(0.5f * (factor * x - 1)), 0, LEVELS - 1);
+    four level = four_clamp(four_nearest(0.5f * (factor * x - 1)), 0, IQ3_LEVELS - 1);
 
     return __builtin_convertvector(level, four_bits);
 }
 
 /* Weighted square errors of four weights, each at all levels. */
-static void make_errors(const float *x, const float *root, float scale, float error[QUAD][LEVELS])
+static void make_errors(const float *x, const float *root, float scale,
+                        float error[IQ3_QUAD][IQ3_LEVELS])
 {
     const four low = {1, 3, 5, 7}, high = {9, 11, 13, 15};
     four difference, term;
 
-    for (int i = 0; i < QUAD; i++) {
+    for (int i = 0; i < IQ3_QUAD; i++) {
         difference = scale * low - x[i];
         term = root[i] * difference * difference;
         memcpy(error[i], &term, sizeof(term));
@@ -66,19 +58,19 @@ static bool nearest_neighbour(const struct grid *grid, unsigned *key, const floa
 {
     const uint16_t *near = grid->near + ~grid->place[*key];
     uint64_t none = (uint64_t)float_bits(FLT_MAX) << 32, best = none, candidate;
-    float error[QUAD][LEVELS], sum;
+    float error[IQ3_QUAD][IQ3_LEVELS], sum;
     const uint8_t *point;
 
     make_errors(x, root, scale, error);
     for (unsigned i = 1; i <= near[0]; i++) {
-        point = grid->point + QUAD * near[i];
+        point = grid->point + IQ3_QUAD * near[i];
         sum = error[0][point[0]] + error[1][point[1]] + error[2][point[2]] + error[3][point[3]];
         candidate = (uint64_t)float_bits(sum) << 32 | i;
         best = candidate < best ? candidate : best;
     }
     if (best == none)
         return false;
-    *key = grid_key_8(grid->point + QUAD * near[(uint32_t)best]);
+    *key = grid_key_8(grid->point + IQ3_QUAD * near[(uint32_t)best]);
     return true;
 }
 
@@ -90,8 +82,8 @@ static bool settle(const struct grid *grid, const struct sub *sub, int quad, flo
         levels->on_grid |= 1u << quad;
         return true;
     }
-    return nearest_neighbour(grid, &levels->key[quad], sub->x + QUAD * quad,
-                             sub->root + QUAD * quad, scale);
+    return nearest_neighbour(grid, &levels->key[quad], sub->x + IQ3_QUAD * quad,
+                             sub->root + IQ3_QUAD * quad, scale);
 }
 
 /* --- the search for a scale --------------------------------------------------------------------
@@ -102,8 +94,9 @@ static void sum_up(const struct sub *sub, const four_bits *key, four *sum_vx, fo
 {
     four value, vx = {0}, v2 = {0};
 
-    for (int i = 0; i < SUB; i++) {
-        value = __builtin_convertvector(2 * (key[i / QUAD] >> BITS * (i % QUAD) & 7) + 1, four);
+    for (int i = 0; i < IQ3_SUB; i++) {
+        value = __builtin_convertvector(
+            2 * (key[i / IQ3_QUAD] >> IQ3_BITS * (i % IQ3_QUAD) & 7) + 1, four);
         vx += sub->weight[i] * sub->x[i] * value;
         v2 += sub->weight[i] * value * value;
     }
@@ -116,16 +109,16 @@ static bool try_four(const struct grid *grid, const struct sub *sub, four factor
                      struct levels tried[FOUR], four *sum_vx, four *sum_v2)
 {
     four scale = 1 / factor;
-    four_bits key[QUADS];
+    four_bits key[IQ3_QUADS];
 
-    for (int k = 0; k < QUADS; k++) {
+    for (int k = 0; k < IQ3_QUADS; k++) {
         key[k] = (four_bits){0};
-        for (int i = 0; i < QUAD; i++)
-            key[k] |= nearest_levels(factor, four_all(sub->x[QUAD * k + i])) << BITS * i;
+        for (int i = 0; i < IQ3_QUAD; i++)
+            key[k] |= nearest_levels(factor, four_all(sub->x[IQ3_QUAD * k + i])) << IQ3_BITS * i;
     }
     for (int t = 0; t < count; t++) {
         tried[t].on_grid = 0;
-        for (int k = 0; k < QUADS; k++) {
+        for (int k = 0; k < IQ3_QUADS; k++) {
             tried[t].key[k] = (unsigned)key[k][t];
             if (!settle(grid, sub, k, scale[t], &tried[t]))
                 return false;
@@ -148,7 +141,7 @@ static bool try_all(const struct grid *grid, const struct sub *sub, float most, 
     for (int first = 0; first < tries; first += FOUR) {
         count = tries - first < FOUR ? tries - first : FOUR;
         for (int t = 0; t < FOUR; t++)
-            factor[t] = (TOP + (float)(first + t - steps) * 0.2f) / most;
+            factor[t] = (IQ3_TOP + (float)(first + t - steps) * IQ3_STEP) / most;
         if (!try_four(grid, sub, factor, count, tried, &vx, &v2))
             return false;
         for (int t = 0; t < count; t++)
@@ -165,12 +158,12 @@ static bool try_all(const struct grid *grid, const struct sub *sub, float most, 
 static bool refit(const struct grid *grid, const struct sub *sub, unsigned kept,
                   struct levels *levels, float *scale)
 {
-    four_bits key[QUADS], level;
+    four_bits key[IQ3_QUADS], level;
     four vx, v2;
 
-    for (int k = 0; k < QUADS; k++) {
+    for (int k = 0; k < IQ3_QUADS; k++) {
         if (!(kept >> k & 1)) {
-            level = nearest_levels(four_all(1 / *scale), four_load(sub->x + QUAD * k));
+            level = nearest_levels(four_all(1 / *scale), four_load(sub->x + IQ3_QUAD * k));
             levels->key[k] = (unsigned)(level[0] | level[1] << 3 | level[2] << 6 | level[3] << 9);
             if (!settle(grid, sub, k, *scale, levels))
                 return false;
@@ -189,7 +182,7 @@ static float start_sub(const float *x, const float *weight, struct sub *sub, uin
     float most = 0;
 
     *negative = 0;
-    for (int i = 0; i < SUB; i++) {
+    for (int i = 0; i < IQ3_SUB; i++) {
         sub->x[i] = fabsf(x[i]);
         sub->weight[i] = weight[i];
         sub->root[i] = sqrtf(weight[i] + 0.0f); /* none is -0: of that errors would be negative */
@@ -202,58 +195,46 @@ static float start_sub(const float *x, const float *weight, struct sub *sub, uin
 /* --- IQ3_S -------------------------------------------------------------------------------------
  */
 
-enum {
-    S_STEPS = 9, /* candidates on each side of the middle one */
-};
-
-/* Points, signs and the scale of 32 weights that are not all zero. */
+/* Points and the scale of 32 weights that are not all zero. */
 static bool fit_s(const struct grid *grid, const struct sub *sub, float most, struct levels *levels,
                   float *scale)
 {
     *levels = (struct levels){0};
-    *scale = most / TOP;
-    if (!try_all(grid, sub, most, S_STEPS, levels, scale))
+    *scale = most / IQ3_TOP;
+    if (!try_all(grid, sub, most, IQ3_S_STEPS, levels, scale))
         return false;
-    if (levels->on_grid != (1u << QUADS) - 1 && *scale > 0 && !refit(grid, sub, 0, levels, scale))
+    if (levels->on_grid != (1u << IQ3_QUADS) - 1 && *scale > 0 &&
+        !refit(grid, sub, 0, levels, scale))
         return false;
     return true;
+}
+
+static void put_points(const struct grid *grid, const struct levels *levels,
+                       struct iq3_found *found)
+{
+    for (int k = 0; k < IQ3_QUADS; k++)
+        found->index[k] = (uint16_t)grid->place[levels->key[k]];
 }
 
 static bool quantize_iq3_s(const struct grid *grid, const float *x, const float *importance,
                            struct block_iq3_s *block)
 {
-    float weight[BLOCK_SUPER], scale[SUBS], most, max_scale = 0;
-    uint8_t *qs = block->qs, *signs = block->signs;
+    struct iq3_found found[IQ3_SUBS] = {0};
+    float weight[BLOCK_SUPER], most;
     struct levels levels;
-    uint32_t negative;
     struct sub sub;
-    unsigned index;
 
-    memset(block, 0, sizeof(*block));
     iq_weights(x, importance, weight);
-    for (int j = 0; j < SUBS; j++) {
-        scale[j] = 0;
-        most = start_sub(x + SUB * j, weight + SUB * j, &sub, &negative);
-        /* Where there are only zeros the next levels and signs, but not their high bits, move up:
-         * so does the reference. */
-        if (most == 0)
+    for (int j = 0; j < IQ3_SUBS; j++) {
+        most = start_sub(x + IQ3_SUB * j, weight + IQ3_SUB * j, &sub, &found[j].negative);
+        found[j].zeros = most == 0;
+        if (found[j].zeros)
             continue;
-        if (!fit_s(grid, &sub, most, &levels, &scale[j]) || !iq_positive(&scale[j], &negative))
+        if (!fit_s(grid, &sub, most, &levels, &found[j].scale))
             return false;
-        for (int k = 0; k < QUADS; k++) {
-            index = (unsigned)grid->place[levels.key[k]];
-            *qs++ = (uint8_t)index;
-            block->qh[j] = (uint8_t)(block->qh[j] | index >> 8 << k);
-        }
-        memcpy(signs, &negative, sizeof(negative));
-        signs += sizeof(negative);
-        max_scale = scale[j] > max_scale ? scale[j] : max_scale;
+        put_points(grid, &levels, &found[j]);
     }
-    if (max_scale == 0)
-        return true;
-    half_put(block->d, max_scale / SCALE_TOP * 1.033f);
-    iq_put_scales(SUBS, scale, max_scale / SCALE_TOP, block->scales);
-    return true;
+    return iq3_s_put(found, block);
 }
 
 void scalar_iq3_s(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
@@ -270,21 +251,15 @@ void scalar_iq3_s(void *restrict dst, const float *restrict src, size_t rows, si
 /* --- IQ3_XXS -----------------------------------------------------------------------------------
  */
 
-enum {
-    XXS_STEPS = 15, /* candidates on each side of the middle one */
-};
-
-#define XXS_EPSILON 1e-8f /* a group of smaller magnitudes counts as zeros */
-
 /* Points and the scale of 32 weights. */
 static bool fit_xxs(const struct grid *grid, const struct sub *sub, float most,
                     struct levels *levels, float *scale)
 {
-    const unsigned all = (1u << QUADS) - 1;
+    const unsigned all = (1u << IQ3_QUADS) - 1;
 
     *levels = (struct levels){.on_grid = all};
-    *scale = most / TOP;
-    if (!try_all(grid, sub, most, XXS_STEPS, levels, scale))
+    *scale = most / IQ3_TOP;
+    if (!try_all(grid, sub, most, IQ3_XXS_STEPS, levels, scale))
         return false;
     return levels->on_grid == all || !(*scale > 0) ||
            refit(grid, sub, levels->on_grid, levels, scale);
@@ -293,36 +268,25 @@ static bool fit_xxs(const struct grid *grid, const struct sub *sub, float most,
 static bool quantize_iq3_xxs(const struct grid *grid, const float *x, const float *importance,
                              struct block_iq3_xxs *block)
 {
-    float weight[BLOCK_SUPER], scale[SUBS], most, max_scale = 0;
-    uint32_t negative, signs[SUBS] = {0};
+    struct iq3_found found[IQ3_SUBS] = {0};
+    float weight[BLOCK_SUPER], most;
     struct levels levels;
+    uint32_t negative;
     struct sub sub;
 
-    memset(block, 0, sizeof(*block));
     iq_weights(x, importance, weight);
-    for (int j = 0; j < SUBS; j++) {
-        scale[j] = 0;
-        (void)start_sub(x + SUB * j, weight + SUB * j, &sub, &negative);
-        negative = iq_even_signs(SUB, sub.x, sub.weight, negative);
-        most = iq_highest(SUB, sub.x);
-        if (most < XXS_EPSILON)
+    for (int j = 0; j < IQ3_SUBS; j++) {
+        (void)start_sub(x + IQ3_SUB * j, weight + IQ3_SUB * j, &sub, &negative);
+        found[j].negative = iq_even_signs(IQ3_SUB, sub.x, sub.weight, negative);
+        most = iq_highest(IQ3_SUB, sub.x);
+        found[j].zeros = most < IQ3_XXS_EPSILON;
+        if (found[j].zeros)
             continue;
-        if (!fit_xxs(grid, &sub, most, &levels, &scale[j]) || !iq_positive(&scale[j], &negative))
+        if (!fit_xxs(grid, &sub, most, &levels, &found[j].scale))
             return false;
-        for (int k = 0; k < QUADS; k++)
-            block->qs[QUADS * j + k] = (uint8_t)grid->place[levels.key[k]];
-        signs[j] = iq_pack_signs(negative);
-        max_scale = scale[j] > max_scale ? scale[j] : max_scale;
+        put_points(grid, &levels, &found[j]);
     }
-    if (max_scale == 0) {
-        memset(block->qs, 0, sizeof(block->qs));
-        return true;
-    }
-    half_put(block->d, max_scale / SCALE_TOP * 1.0125f);
-    for (int j = 0; j < SUBS; j++)
-        signs[j] |= (uint32_t)iq_scale_level(scale[j], max_scale / SCALE_TOP, 15) << 28;
-    memcpy(block->scales_signs, signs, sizeof(signs));
-    return true;
+    return iq3_xxs_put(found, block);
 }
 
 void scalar_iq3_xxs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,

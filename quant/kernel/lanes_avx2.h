@@ -136,6 +136,31 @@ INLINE vi vi_all(int32_t value)
     return _mm256_set1_epi32(value);
 }
 
+INLINE vi vi_load(const int32_t *from)
+{
+    return _mm256_loadu_si256((const __m256i *)from);
+}
+
+INLINE void vi_store(int32_t *to, vi a)
+{
+    _mm256_storeu_si256((__m256i *)to, a);
+}
+
+INLINE vm vi_equal(vi a, vi b)
+{
+    return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b));
+}
+
+INLINE vm vi_less(vi a, vi b)
+{
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a));
+}
+
+INLINE vi vi_select(vm mask, vi a, vi b)
+{
+    return _mm256_blendv_epi8(b, a, _mm256_castps_si256(mask));
+}
+
 INLINE vi vi_add(vi a, vi b)
 {
     return _mm256_add_epi32(a, b);
@@ -189,6 +214,22 @@ INLINE vi vi_shift_right(vi a, unsigned bits)
 INLINE vf vi_floats(vi a)
 {
     return _mm256_castsi256_ps(a);
+}
+
+INLINE vi vi_after(int32_t before, vi a)
+{
+    return _mm256_alignr_epi8(a, _mm256_permute2x128_si256(vi_all(before), a, 0x21), 12);
+}
+
+INLINE vi vi_gather(const int32_t *from, vi index)
+{
+    return _mm256_i32gather_epi32(from, index, 4);
+}
+
+INLINE vi vi_gather_short(const uint16_t *from, vi index)
+{
+    return _mm256_and_si256(_mm256_i32gather_epi32((const int *)(const void *)from, index, 2),
+                            _mm256_set1_epi32(0xffff));
 }
 
 INLINE uint32_t vi_test(vi a, int32_t bit)

@@ -143,6 +143,31 @@ INLINE vi vi_all(int32_t value)
     return _mm512_set1_epi32(value);
 }
 
+INLINE vi vi_load(const int32_t *from)
+{
+    return _mm512_loadu_si512(from);
+}
+
+INLINE void vi_store(int32_t *to, vi a)
+{
+    _mm512_storeu_si512(to, a);
+}
+
+INLINE vm vi_equal(vi a, vi b)
+{
+    return _mm512_cmpeq_epi32_mask(a, b);
+}
+
+INLINE vm vi_less(vi a, vi b)
+{
+    return _mm512_cmplt_epi32_mask(a, b);
+}
+
+INLINE vi vi_select(vm mask, vi a, vi b)
+{
+    return _mm512_mask_blend_epi32(mask, b, a);
+}
+
 INLINE vi vi_add(vi a, vi b)
 {
     return _mm512_add_epi32(a, b);
@@ -198,6 +223,23 @@ INLINE vi vi_shift_right(vi a, unsigned bits)
 INLINE vf vi_floats(vi a)
 {
     return _mm512_castsi512_ps(a);
+}
+
+/* Each lane one further; `before` becomes the first. */
+INLINE vi vi_after(int32_t before, vi a)
+{
+    return _mm512_alignr_epi32(a, vi_all(before), LANES - 1);
+}
+
+INLINE vi vi_gather(const int32_t *from, vi index)
+{
+    return _mm512_i32gather_epi32(index, from, 4);
+}
+
+/* What lies behind a number is read too. */
+INLINE vi vi_gather_short(const uint16_t *from, vi index)
+{
+    return _mm512_and_si512(_mm512_i32gather_epi32(index, from, 2), _mm512_set1_epi32(0xffff));
 }
 
 /* A bit for each lane: is `bit`, a power of two, set there? */
@@ -283,7 +325,8 @@ INLINE vf lanes_second(vf a, vf b)
     return _mm512_shuffle_ps(a, b, 0xee);
 }
 
-/* Eight floats, and sixteen, of which each lane picks the one with its index. */
+/* Eight floats, and sixteen, of which each lane picks the one with its index; of eight the low
+ * three bits of that count. */
 struct eight {
     vf entry;
 };
@@ -294,7 +337,7 @@ struct sixteen {
 
 INLINE struct eight eight_load(const float from[8])
 {
-    return (struct eight){_mm512_castps256_ps512(_mm256_loadu_ps(from))};
+    return (struct eight){_mm512_broadcast_f32x8(_mm256_loadu_ps(from))};
 }
 
 INLINE struct sixteen sixteen_load(const float from[16])

@@ -140,6 +140,31 @@ INLINE vi vi_all(int32_t value)
     return vdupq_n_s32(value);
 }
 
+INLINE vi vi_load(const int32_t *from)
+{
+    return vld1q_s32(from);
+}
+
+INLINE void vi_store(int32_t *to, vi a)
+{
+    vst1q_s32(to, a);
+}
+
+INLINE vm vi_equal(vi a, vi b)
+{
+    return vceqq_s32(a, b);
+}
+
+INLINE vm vi_less(vi a, vi b)
+{
+    return vcltq_s32(a, b);
+}
+
+INLINE vi vi_select(vm mask, vi a, vi b)
+{
+    return vbslq_s32(mask, a, b);
+}
+
 INLINE vi vi_add(vi a, vi b)
 {
     return vaddq_s32(a, b);
@@ -195,6 +220,21 @@ INLINE vf vi_floats(vi a)
     return vreinterpretq_f32_s32(a);
 }
 
+INLINE vi vi_after(int32_t before, vi a)
+{
+    return vextq_s32(vdupq_n_s32(before), a, LANES - 1);
+}
+
+INLINE vi vi_gather(const int32_t *from, vi index)
+{
+    return (vi){from[index[0]], from[index[1]], from[index[2]], from[index[3]]};
+}
+
+INLINE vi vi_gather_short(const uint16_t *from, vi index)
+{
+    return (vi){from[index[0]], from[index[1]], from[index[2]], from[index[3]]};
+}
+
 INLINE uint32_t vi_test(vi a, int32_t bit)
 {
     return vm_bits(vtstq_s32(a, vi_all(bit)));
@@ -241,9 +281,9 @@ INLINE void vi_store_bytes(uint8_t *to, vi a)
 {
     const uint16x4_t half = vmovn_u32(vreinterpretq_u32_s32(a));
     const uint8x8_t bytes = vmovn_u16(vcombine_u16(half, half));
-    uint32_t four = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
+    uint32_t word = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
 
-    __builtin_memcpy(to, &four, sizeof(four));
+    __builtin_memcpy(to, &word, sizeof(word));
 }
 
 /* A vector is one quarter here. */
@@ -299,7 +339,7 @@ INLINE uint8x16_t bytes_of(vi index)
 
 INLINE vf eight_pick(const struct eight *table, vi index)
 {
-    return vreinterpretq_f32_u8(vqtbl2q_u8(table->bytes, bytes_of(index)));
+    return vreinterpretq_f32_u8(vqtbl2q_u8(table->bytes, bytes_of(vi_and(index, vi_all(7)))));
 }
 
 INLINE vf sixteen_pick(const struct sixteen *table, vi index)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "quant/kernel/grid.h"
 #include "quant/kernel/grid_books.h"
 
 enum {
@@ -39,11 +40,28 @@ struct work {
     unsigned low[POINTS_MAX],
         high[POINTS_MAX]; /* halves of each point: key = low + halves * high */
     int place[KEYS_MAX];
+    unsigned list[KEYS_MAX];
+    unsigned terms[KEYS_MAX];
 };
 
 static unsigned digit_of(const struct book *book, unsigned point, unsigned i)
 {
     return book->code[point] >> book->bits * i & ((1u << book->bits) - 1);
+}
+
+/* The term that digit i of a point has. */
+static unsigned term_of(const struct book *book, unsigned point, unsigned i)
+{
+    return book->base * i + digit_of(book, point, i);
+}
+
+static unsigned terms_of(const struct book *book, unsigned point)
+{
+    unsigned terms = 0;
+
+    for (unsigned i = 0; i < book->digits; i++)
+        terms |= 1u << term_of(book, point, i);
+    return terms;
 }
 
 static unsigned half_apart(const struct book *book, unsigned a, unsigned b)
@@ -87,7 +105,7 @@ static void write_number(FILE *file, unsigned index, int number)
 }
 
 /* One list. Returns how many numbers it has. */
-static unsigned write_list(FILE *file, const struct work *work, unsigned key, unsigned at)
+static unsigned write_list(FILE *file, struct work *work, unsigned key, unsigned at)
 {
     const unsigned *low = work->apart[key % work->halves], *high = work->apart[key / work->halves];
     unsigned at_distance[DISTANCE_MAX + 1] = {0}, rings = 0, count = 0, last = 0;
@@ -102,35 +120,84 @@ static unsigned write_list(FILE *file, const struct work *work, unsigned key, un
         rings += at_distance[d] > 0;
         last = d;
     }
+    work->list[key] = at;
     write_number(file, at++, (int)count);
     for (unsigned d = 0; d <= last; d++)
         for (unsigned point = 0; point < work->book->count && at_distance[d] > 0; point++)
             if (distance[point] == d) {
                 write_number(file, at++, (int)point);
+                work->terms[key] |= terms_of(work->book, point);
                 at_distance[d]--;
             }
     return count + 1;
 }
 
-static void write_grid(FILE *file, struct work *work)
+/* Those of all strings that are no points, then those of points. */
+static void write_lists(FILE *file, struct work *work)
 {
-    const struct book *book = work->book;
     unsigned keys = work->halves * work->halves, at = 0;
 
-    fprintf(file, "\nstatic const uint16_t near_%s[] = {\n", book->name);
+    fprintf(file, "\nstatic const uint16_t near_%s[] = {\n", work->book->name);
     for (unsigned key = 0; key < keys; key++)
         if (work->place[key] < 0) {
             work->place[key] = ~(int)at;
             at += write_list(file, work, key, at);
         }
-    fprintf(file, "};\nstatic const int32_t place_%s[] = {\n", book->name);
+    for (unsigned key = 0; key < keys; key++)
+        if (work->place[key] >= 0) {
+            work->list[key] = at;
+            work->terms[key] = terms_of(work->book, (unsigned)work->place[key]);
+            write_number(file, at++, 1);
+            write_number(file, at++, work->place[key]);
+        }
+    for (unsigned i = 0; i < GRID_SHORT; i++)
+        write_number(file, at++, 0);
+    fprintf(file, "};\n");
+}
+
+static void write_keys(FILE *file, const struct work *work)
+{
+    unsigned keys = work->halves * work->halves;
+
+    fprintf(file, "static const int32_t place_%s[] = {\n", work->book->name);
     for (unsigned key = 0; key < keys; key++)
         write_number(file, key, work->place[key]);
-    fprintf(file, "};\nstatic const _Alignas(8) uint8_t point_%s[] = {\n", book->name);
+    fprintf(file, "};\nstatic const uint32_t list_%s[] = {\n", work->book->name);
+    for (unsigned key = 0; key < keys; key++)
+        write_number(file, key, (int)work->list[key]);
+    fprintf(file, "};\nstatic const uint32_t terms_%s[] = {\n", work->book->name);
+    for (unsigned key = 0; key < keys; key++)
+        fprintf(file, "%uu,%s", work->terms[key], key % 16 == 15 ? "\n" : "");
+    fprintf(file, "};\n");
+}
+
+static void write_points(FILE *file, const struct book *book)
+{
+    fprintf(file, "static const _Alignas(8) uint8_t point_%s[] = {\n", book->name);
     for (unsigned i = 0; i < book->count * book->digits; i++)
         write_number(file, i, (int)digit_of(book, i / book->digits, i % book->digits));
-    fprintf(file, "};\nconst struct grid grid_%s = {%u, %u, %u, point_%s, place_%s, near_%s};\n",
-            book->name, book->digits, book->base, book->count, book->name, book->name, book->name);
+    fprintf(file, "};\nstatic const int32_t code_%s[] = {\n", book->name);
+    for (unsigned i = 0; i < book->count; i++)
+        write_number(file, i, (int)(book->code[i] | i << 16));
+    fprintf(file, "};\nstatic const uint16_t term_%s[] = {\n", book->name);
+    for (unsigned i = 0; i < book->count * book->digits; i++)
+        write_number(file, i, (int)(GRID_ROW * term_of(book, i / book->digits, i % book->digits)));
+    fprintf(file, "};\n");
+}
+
+static void write_grid(FILE *file, struct work *work)
+{
+    static const char *const parts[] = {"point", "code", "term", "place", "near", "list", "terms"};
+    const struct book *book = work->book;
+
+    write_lists(file, work);
+    write_keys(file, work);
+    write_points(file, book);
+    fprintf(file, "const struct grid grid_%s = {%u, %u, %u", book->name, book->digits, book->base,
+            book->count);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+        fprintf(file, ", %s_%s", parts[i], book->name);
+    fprintf(file, "};\n");
 }
 
 int main(int argc, char **argv)

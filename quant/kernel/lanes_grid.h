@@ -1,0 +1,198 @@
+#ifndef QUANT_KERNEL_LANES_GRID_H
+#define QUANT_KERNEL_LANES_GRID_H
+
+#include <float.h>
+#include <string.h>
+
+#include "quant/kernel/grid.h"
+#include "quant/kernel/lanes.h"
+
+/*
+ * Searches for the nearest point of a code book (grid.h) with candidates for a scale in the lanes.
+ * From one candidate to the next a string of digits seldom changes, and candidates with the same
+ * string have the same neighbours, so those are looked at together.
+ *
+ * The distance to a point is a sum with one term for each digit, which takes few values: terms of
+ * all values are made first. They are the numbers that the scalar kernels add up, in their order.
+ */
+#ifdef LANES
+
+enum {
+    GRID_STREAM = GRID_ROW * GRID_LONGEST, /* a list for each candidate */
+};
+
+/* A bit for each candidate at which a run of equal keys begins, or a vector. */
+INLINE uint32_t grid_runs(const int32_t *key, int vectors)
+{
+    vi now;
+    uint32_t same = 0;
+
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        now = vi_load(key + LANES * v);
+        same |= vm_bits(vi_equal(now, vi_after(-1, now))) << LANES * v;
+    }
+    return ~same & (uint32_t)((UINT64_C(1) << LANES * vectors) - 1);
+}
+
+/*
+ * Lists of a few points, one behind the other: to leave a short loop costs more than to go through
+ * it. For each point that is to be compared: for which candidates it is. Points for the first LANES
+ * candidates come first, and so on.
+ */
+struct grid_stream {
+    _Alignas(64) float others[GRID_ROW * LANES]; /* of each run: NaN in all other lanes, else 0 */
+    size_t end[GRID_ROW / LANES];
+    uint16_t point[GRID_STREAM + GRID_SHORT];
+    uint16_t run[GRID_STREAM + GRID_SHORT]; /* where in `others` */
+};
+
+/* The lists of all runs. Returns which terms they need. */
+INLINE uint32_t grid_stream(const struct grid *grid, const int32_t *key, int vectors,
+                            struct grid_stream *stream)
+{
+    uint32_t runs = grid_runs(key, vectors), terms = 0;
+    size_t at = 0, run = 0, first, count;
+    const uint16_t *near;
+    vm own;
+
+    for (; runs; runs &= runs - 1, run += LANES, at += count) {
+        first = (size_t)__builtin_ctz(runs);
+        near = grid->near + grid->list[key[first]];
+        count = *near++;
+        terms |= grid->terms[key[first]];
+        own = vi_equal(vi_load(key + first / LANES * LANES), vi_all(key[first]));
+        vf_store(stream->others + run, vi_floats(vi_select(own, vi_all(0), vi_all(-1))));
+        stream->end[first / LANES] = at + count;
+        for (size_t i = 0; i == 0 || i < count; i += GRID_SHORT) {
+            memcpy(stream->point + at + i, near + i, GRID_SHORT * sizeof(*near));
+            for (size_t j = 0; j < GRID_SHORT; j++)
+                stream->run[at + i + j] = (uint16_t)run;
+        }
+    }
+    return terms;
+}
+
+/* For each candidate the code of the point with the smallest distance, of several the first.
+ * Distances are below FLT_MAX. */
+INLINE void grid_compare(const struct grid *grid, const struct grid_stream *stream, int digits,
+                         const float *term, int vectors, int32_t *code)
+{
+    const uint16_t *at;
+    size_t n = 0;
+    vf best, sum;
+    vi found;
+    vm less;
+
+    for (int v = 0; v < vectors; v++, term += LANES) {
+        best = vf_all(FLT_MAX);
+        found = vi_all(0);
+        for (const size_t end = stream->end[v]; n < end; n++) {
+            at = grid->term + (size_t)digits * stream->point[n];
+            sum = vf_load(term + at[0]);
+            UNROLL
+            for (int i = 1; i < digits; i++)
+                sum = sum + vf_load(term + at[i]);
+            sum = vi_floats(vi_or(vi_bits(sum), vi_bits(vf_load(stream->others + stream->run[n]))));
+            less = vf_less(sum, best);
+            best = vf_min(sum, best);
+            found = vi_select(less, vi_all(grid->code[stream->point[n]]), found);
+        }
+        vi_store(code + LANES * v, found);
+    }
+}
+
+/* --- the best candidate ------------------------------------------------------------------------
+ */
+
+/*
+ * Which candidates may be left if each in turn takes the place of the one before it where
+ * vx^2 > best * v2, best = vx / v2 * vx of that: a bit for each. Those that are much worse than the
+ * best of all cannot: rounding makes less than 2^-21 of a quotient, and if no candidate is between
+ * 2^-21 and 2^-19 below the best, then all that are nearer to it are better than all others,
+ * whatever the order; the first of them takes the place of any other, and no other takes theirs.
+ * That is said of numbers that neither overflow nor become subnormal; of others all may be left.
+ * (test_choice in tests/kernels.c)
+ */
+INLINE uint32_t grid_best(const float *vx, const float *v2, int vectors)
+{
+    vf gain[GRID_ROW / LANES], most = vf_all(0), x, weight;
+    uint32_t near = 0, nearer = 0;
+    vm proper = vf_equal(most, most);
+    float top;
+
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        x = vf_load(vx + LANES * v);
+        weight = vf_load(v2 + LANES * v);
+        proper = vm_and(proper, vm_and(vf_at_most(vf_abs(x), vf_all(1e18f)),
+                                       vm_and(vf_at_most(vf_all(1e-10f), weight),
+                                              vf_at_most(weight, vf_all(1e15f)))));
+        gain[v] = x / weight * x;
+        most = vf_max(gain[v], most);
+    }
+    top = vf_largest(most);
+    if (vm_any(vm_not(proper)) || !(top >= 1e-20f && top <= 1e20f))
+        return UINT32_MAX;
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        near |= vm_bits(vf_at_most(vf_all(top * (1 - 0x1p-19f)), gain[v])) << LANES * v;
+        nearer |= vm_bits(vf_at_most(vf_all(top * (1 - 0x1p-21f)), gain[v])) << LANES * v;
+    }
+    return near == nearer ? near : UINT32_MAX;
+}
+
+/* The candidate that is left; -1 if none is better than the scale 0. */
+INLINE int grid_choose(const float *vx, const float *v2, int tries, int vectors, float *scale)
+{
+    uint32_t left = grid_best(vx, v2, vectors) & (uint32_t)((UINT64_C(1) << tries) - 1);
+    int winner = -1, t;
+    float best = 0;
+
+    for (; left; left &= left - 1) {
+        t = __builtin_ctz(left);
+        if (v2[t] > 0 && vx[t] * vx[t] > best * v2[t]) {
+            *scale = vx[t] / v2[t];
+            best = *scale * vx[t];
+            winner = t;
+        }
+    }
+    return winner;
+}
+
+/*
+ * The same with a search of its own in each lane of `live`, whose keys have lists at ~place. The
+ * terms are made as they are needed. `value`: what each digit is worth.
+ */
+INLINE vi grid_nearest_each(const struct grid *grid, vi place, vm live, int digits, unsigned bits,
+                            const struct eight *value, const vf *x, const vf *root, vf scale)
+{
+    const vi list = vi_select(live, vi_xor(place, vi_all(-1)), vi_all(0));
+    const vi count = vi_select(live, vi_gather_short(grid->near, list), vi_all(0));
+    vf best = vf_all(FLT_MAX), difference, term, sum;
+    vi found = vi_all(-1), code;
+    vm more, less;
+
+    for (int n = 1, most = vi_largest(count); n <= most; n++) {
+        more = vi_less(vi_all(n - 1), count);
+        code = vi_gather_short(grid->near, vi_select(more, vi_add(list, vi_all(n)), vi_all(1)));
+        code = vi_gather(grid->code, code);
+        UNROLL
+        for (int i = 0; i < digits; i++) {
+            difference = scale * eight_pick(value, vi_shift_right(code, bits * (unsigned)i)) - x[i];
+            term = root[i] * difference * difference;
+            if (i == 0)
+                sum = term;
+            else
+                sum = sum + term;
+        }
+        less = vm_and(more, vf_less(sum, best));
+        best = vf_select(less, sum, best);
+        found = vi_select(less, code, found);
+    }
+    return found;
+}
+
+#endif
+
+#endif
