@@ -4,6 +4,8 @@
  */
 #include "quant/format/json.h"
 
+#include <float.h>
+
 #include "check.h"
 
 static json_t *parsed(const char *text, enum json_numbers numbers)
@@ -78,8 +80,8 @@ static void check_long_integers(void)
                  {"9223372036854775808", 9223372036854775808.0},
                  {"-9223372036854775809", -9223372036854775808.0},
                  {"123456789012345678901234", 123456789012345678901234.0},
-                 {"Infinity", 1.79e308},
-                 {"-Infinity", -1.79e308}};
+                 {"Infinity", DBL_MAX},
+                 {"-Infinity", -DBL_MAX}};
     char text[256];
     json_t *json;
     uint64_t value;
@@ -96,7 +98,7 @@ static void check_long_integers(void)
             CHECK(!json_as_u64(json_array_get(json_member(json, "long"), j), &value));
         }
         json_decref(json);
-        refused(text, strstr(cases[i].text, "I") ? "invalid token" : "integer");
+        refused(text, strstr(cases[i].text, "I") ? "broken JSON" : "too large");
     }
     json = parsed("[-9223372036854775808, \"99999999999999999999\", 1e30]", JSON_AS_PYTHON);
     CHECK(json_integer_value(json_array_get(json, 0)) == INT64_MIN);
@@ -106,23 +108,35 @@ static void check_long_integers(void)
 
 static void check_refusals(void)
 {
-    refused("", "expected near end of file");
-    refused("{", "expected near end of file");
-    refused("1", "expected");
-    refused("{\"a\": 1} x", "end of file expected");
-    refused("{\"a\": 1, \"a\": 1}", "duplicate object key");
-    refused("{\"a\\u0000\": 1}", "NUL");
-    refused("{\"a\": NaN}", "invalid token");
-    refused("[1e999]", "overflow");
+    refused("", "no JSON object");
+    refused("{", "the JSON text ends here");
+    refused("1", "no JSON object");
+    refused("{\"a\": 1} x", "something stands behind the JSON text");
+    refused("{\"a\": 1, \"a\": 1}", "a member that is given twice");
+    refused("{\"a\": 1, \"\\u0061\": 1}", "a member that is given twice");
+    refused("{\"a\\u0000\": 1}", "a member's name with a NUL");
+    refused("{\"a\": NaN}", "broken JSON");
+    refused("[1e999]", "a number that is too large");
     refused("[-0]", "-0 is no integer");
-    refused("[01]", "invalid token");
-    refused("\xef\xbb\xbf{}", "expected");
-    refused("[\"\xff\"]", "unable to decode byte 0xff");
-    refused("[\"\\ud800\"]", "invalid");
-    refused("[\"a\\", "invalid escape");
-    refused("[\"\n\"]", "unexpected newline");
-    refused_size("[1,\n \"a\0b\"]", 11, DEFECT_NOWHERE, "control character 0x0");
-    refused_size("[1,\n 2 3]", 10, 8, "expected near '3'");
+    refused("[01]", "broken JSON");
+    refused("[+1]", "broken JSON");
+    refused("[1.]", "broken JSON");
+    refused("[.5]", "broken JSON");
+    refused("[1e]", "broken JSON");
+    refused("[-]", "broken JSON");
+    refused("[-Infinity]", "broken JSON");
+    refused("[trueish]", "broken JSON");
+    refused("[1,]", "broken JSON");
+    refused("[,1]", "broken JSON");
+    refused("{\"a\":1,}", "no JSON string");
+    refused("{1:1}", "no JSON string");
+    refused("\xef\xbb\xbf{}", "no JSON object");
+    refused("[\"\xff\"]", "not UTF-8");
+    refused("[\"\\ud800\"]", "half a surrogate pair");
+    refused("[\"a\\", "broken JSON: an escape");
+    refused("[\"\n\"]", "a control character");
+    refused_size("[1,\n \"a\0b\"]", 11, 7, "a control character");
+    refused_size("[1,\n 2 3]", 10, 7, "a comma is missing");
 }
 
 /* Depth is refused before the stack is used, width before the memory is. */
@@ -138,17 +152,32 @@ static void check_bounds(void)
         text[i] = deep[i % 5];
     refused_size(text, size, (uint64_t)JSON_DEPTH_MAX * 5, "within each other: more than 64");
     for (size_t i = 0; i < size; i++)
-        text[i] = "{},"[i % 3];
+        text[i] = "{},"[(i + 2) % 3]; /* behind a bracket */
     text[0] = '[';
-    refused_size(text, size, DEFECT_NOWHERE, "values in 3145728 bytes");
+    refused_size(text, size, DEFECT_NOWHERE, "more values than");
     memset(text, ' ', size);
-    refused_size(text, size, DEFECT_NOWHERE, "expected");
+    refused_size(text, size, DEFECT_NOWHERE, "no JSON object");
     free(text);
     free(deep);
 }
 
+static void check_clone(void)
+{
+    json_t *json = parsed("{\"a\": [1, {\"b\": null}], \"c\": \"d\"}", JSON_EXACT);
+    json_t *clone = json_clone(json);
+
+    CHECK(json_equal(json, clone));
+    CHECK(json_array_append_new(json_member(clone, "a"), json_true()) == 0);
+    CHECK(json_object_del(json_array_get(json_member(clone, "a"), 1), "b") == 0);
+    CHECK(json_array_size(json_member(json, "a")) == 2);
+    CHECK(json_object_size(json_array_get(json_member(json, "a"), 1)) == 1);
+    json_decref(json);
+    json_decref(clone);
+}
+
 int main(void)
 {
+    check_clone();
     check_values();
     check_long_integers();
     check_refusals();

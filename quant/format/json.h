@@ -18,15 +18,18 @@
 
 enum json_numbers {
     JSON_EXACT,     /* an integer beyond 64 bits is refused, and so is -0 */
-    JSON_AS_PYTHON, /* it becomes a real number; Infinity and -Infinity are read, as 1.79e308 */
+    JSON_AS_PYTHON, /* it becomes a real number; Infinity and -Infinity are read */
 };
 
 /*
- * Parses `size` bytes at `text` (which may be changed): an object or an array, nothing but blanks
+ * Parses `size` bytes at `text` (which are changed): an object or an array, nothing but blanks
  * around it, UTF-8, no member twice, no member with a NUL in its name, members in the order of the
- * text. Integers remain integers where they fit 64 bits. -EINVAL: *defect has the reason,
- * beginning with `name` (of the file), and the offset in the text. -ENOMEM. The caller drops *json
- * with json_decref().
+ * text. Integers remain integers where they fit 64 bits. -EINVAL: *defect has the reason, beginning
+ * with `name` (of the file), and the offset in the text. -ENOMEM. The caller drops *json with
+ * json_decref().
+ *
+ * The values are jansson's. Its parser is not used: where memory lacks it gives strings with bytes
+ * missing (2.14, lex_save()), and so another header than the file's.
  */
 MUST_USE int json_parse(const char *name, char *text, size_t size, enum json_numbers numbers,
                         json_t **json, struct defect *defect);
@@ -38,6 +41,12 @@ json_t *json_member(const json_t *object, const char *key);
 bool json_as_u64(const json_t *json, uint64_t *value);
 bool json_as_double(const json_t *json, double *value);
 bool json_as_text(const json_t *json, const char **text, size_t *size);
+
+/*
+ * A copy to be changed: objects and arrays are new, down to the last, other values are shared. NULL:
+ * no memory. (jansson's own copies leave out what there is no memory for.)
+ */
+json_t *json_clone(const json_t *json);
 
 /* A member that is "true"; one that is absent or anything else is false. */
 bool json_member_true(const json_t *object, const char *key);

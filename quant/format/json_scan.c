@@ -286,6 +286,19 @@ static bool skip_number(struct json_scan *scan)
     return true;
 }
 
+bool json_scan_number(struct json_scan *scan, const char **text, size_t *size, bool *whole)
+{
+    (void)json_scan_peek(scan);
+    *text = scan->at;
+    if (scan->fault || !skip_number(scan))
+        return false;
+    *size = (size_t)(scan->at - *text);
+    *whole = true;
+    for (size_t i = 0; i < *size; i++)
+        *whole &= !strchr(".eE", (*text)[i]);
+    return true;
+}
+
 static bool skip_word(struct json_scan *scan)
 {
     static const char *const words[] = {"true", "false", "null"};
@@ -329,16 +342,17 @@ bool json_scan_skip(struct json_scan *scan)
 
 bool json_scan_double(struct json_scan *scan, double *value)
 {
-    char copy[64], *first;
+    const char *text;
+    char copy[64];
+    size_t size;
+    bool whole;
 
-    (void)json_scan_peek(scan);
-    first = scan->at;
-    if (scan->fault || !skip_number(scan))
+    if (!json_scan_number(scan, &text, &size, &whole))
         return false;
-    if ((size_t)(scan->at - first) >= sizeof(copy))
+    if (size >= sizeof(copy))
         return json_scan_fail(scan, "a number that is too long");
-    memcpy(copy, first, (size_t)(scan->at - first));
-    copy[scan->at - first] = 0;
+    memcpy(copy, text, size);
+    copy[size] = 0;
     *value = strtod(copy, NULL);
     return true;
 }

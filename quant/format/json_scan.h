@@ -39,6 +39,8 @@ bool json_scan_name(struct json_scan *scan, const char **text, size_t *size);
 bool json_scan_string(struct json_scan *scan, const char **text, size_t *size);
 /* Digits alone: no sign, no fraction, no exponent. */
 bool json_scan_u64(struct json_scan *scan, uint64_t *value);
+/* Any number, as it is written; `whole`: it has neither fraction nor exponent. */
+bool json_scan_number(struct json_scan *scan, const char **text, size_t *size, bool *whole);
 /* Any number. */
 bool json_scan_double(struct json_scan *scan, double *value);
 /* Any value, nested up to 128 deep. */

@@ -129,7 +129,7 @@ static int merge(struct hf_config *config)
 {
     const char *type = as_string(json_member(config->root, "model_type"));
     bool known = hf_config_known(type);
-    json_t *text = config->text ? json_copy((json_t *)(uintptr_t)config->text) : json_object();
+    json_t *text = config->text ? json_clone(config->text) : json_object();
     int r = text ? 0 : -ENOMEM;
 
     config->model_type = config->text ? as_string(json_member(config->text, "model_type")) : type;
@@ -138,7 +138,7 @@ static int merge(struct hf_config *config)
     config->architecture = config->text ? first_architecture(config->text) : "";
     if (!*config->architecture)
         config->architecture = first_architecture(config->root);
-    config->values = json_copy(config->root);
+    config->values = json_clone(config->root);
     if (!config->values)
         r = -ENOMEM;
     if (r == 0 && known && config->text)
@@ -158,9 +158,7 @@ static int mirror(struct hf_config *config, const char *to, const char *from)
 
     if (!value || json_object_get(config->rope, to))
         return 0;
-    return json_object_set_new(config->rope, to, json_copy((json_t *)(uintptr_t)value)) == 0
-               ? 0
-               : -ENOMEM;
+    return json_object_set_new(config->rope, to, json_clone(value)) == 0 ? 0 : -ENOMEM;
 }
 
 /* "type" is the older name of rope_type. */
@@ -180,7 +178,7 @@ static int gather_rope(struct hf_config *config)
     json_t *full, *sliding;
     int r;
 
-    config->rope = json_is_object(given) ? json_deep_copy(given) : json_object();
+    config->rope = json_is_object(given) ? json_clone(given) : json_object();
     if (!config->rope)
         return -ENOMEM;
     full = json_member(config->rope, "full_attention");

@@ -60,12 +60,13 @@ static struct member_name member_name(const char *start, enum hf_special_kind ki
     return name;
 }
 
+/* The value is shared, and never changed. */
 static void set_token(struct search *search, enum hf_special_kind kind, const json_t *token)
 {
     struct member_name name = member_name("", kind, "_token");
-    json_t *copy = token ? json_deep_copy(token) : json_null();
+    json_t *value = token ? (json_t *)(uintptr_t)token : json_null();
 
-    if (!copy || json_object_set_new(search->config, name.text, copy) < 0)
+    if (json_object_set(search->config, name.text, value) < 0)
         search->error = -ENOMEM;
 }
 
@@ -339,7 +340,7 @@ static int find(const struct hf_special_files *files, struct hf_special *special
 
     special->nfc = special->lowercase = special->strip_accents = -1;
     if (json_object_size(files->tokenizer_config) > 0) {
-        search.config = json_copy((json_t *)(uintptr_t)files->tokenizer_config);
+        search.config = json_clone(files->tokenizer_config);
         if (!search.config)
             return -ENOMEM;
     }
