@@ -20,34 +20,59 @@ INLINE float magnitude(const float *x, int count)
     return bits_float((uint32_t)vi_largest(most));
 }
 
-/* As put_levels() of fp4.c: 8 more where a weight with a level above 0 is negative. */
-INLINE vi levels(const float *x, float unit)
-{
-    vf weight = vf_load(x), size = vf_abs(weight);
-    vi number = vi_all(0), sign;
+/*
+ * The middles between two values by the step that looks at them: that of all, those of the halves
+ * that leaves, and of the quarters.
+ */
+struct middles {
+    float first;
+    struct eight second, third;
+};
 
-    for (int m = 0; m < FP4_STEPS; m++)
-        number = vi_count(number, vf_less(vf_all(fp4_middles[m]) * vf_all(unit), size));
-    /* Bit 3 of both is set: that is the sign's, and a number of 1 to 7 has it with 7 more. */
-    sign = vi_and(vi_shift_right(vi_bits(weight), 28), vi_add(number, vi_all(7)));
-    return vi_or(number, vi_and(sign, vi_all(8)));
+static void middles_init(struct middles *middles)
+{
+    const float second[8] = {fp4_middles[1], fp4_middles[5]};
+    const float third[8] = {fp4_middles[0], fp4_middles[2], fp4_middles[4], fp4_middles[6]};
+
+    middles->first = fp4_middles[3];
+    middles->second = eight_load(second);
+    middles->third = eight_load(third);
+}
+
+/* As put_levels() of fp4.c: as many as there are middles below the weight, and 8 more where one
+ * with a level above 0 is negative. */
+INLINE vi levels(const struct middles *middles, const float *x, float unit)
+{
+    vf weight = vf_load(x), size = vf_abs(weight), units = vf_all(unit);
+    vi level = vi_count(vi_all(0), vf_less(vf_all(middles->first) * units, size)), sign;
+
+    level =
+        vi_count(vi_add(level, level), vf_less(eight_pick(&middles->second, level) * units, size));
+    level =
+        vi_count(vi_add(level, level), vf_less(eight_pick(&middles->third, level) * units, size));
+    /* Bit 3 of both is set: that is the sign's, and a level of 1 to 7 has it with 7 more. */
+    sign = vi_and(vi_shift_right(vi_bits(weight), 28), vi_add(level, vi_all(7)));
+    return vi_or(level, vi_and(sign, vi_all(8)));
 }
 
 void SET(mxfp4)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                 const float *restrict importance)
 {
     struct block_mxfp4 *block = dst;
+    struct middles middles;
     float most, unit;
 
     (void)importance;
+    middles_init(&middles);
     for (size_t i = 0; i < rows * row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
         most = magnitude(src, BLOCK_SMALL);
         block->e = fp4_exponent_byte(most);
         unit = fp4_power(block->e - 128);
         for (int j = 0; j < BLOCK_SMALL / 2; j += LANES)
-            vi_store_bytes(block->qs + j,
-                           vi_or(levels(src + j, unit),
-                                 vi_shift_left(levels(src + j + BLOCK_SMALL / 2, unit), 4)));
+            vi_store_bytes(
+                block->qs + j,
+                vi_or(levels(&middles, src + j, unit),
+                      vi_shift_left(levels(&middles, src + j + BLOCK_SMALL / 2, unit), 4)));
     }
 }
 
@@ -106,15 +131,20 @@ INLINE bool scales(const float *x, uint8_t *scale, float *unit)
     return !vm_any(vm_not(vf_at_most(most, vf_all(16) * value)));
 }
 
-INLINE void put_levels(const float *x, float unit, uint8_t *qs)
+INLINE void put_levels(const struct middles *middles, const float *x, float unit, uint8_t *qs)
 {
+    enum { HALF = BLOCK_NVFP4_SUB / 2 };
     uint8_t level[BLOCK_NVFP4_SUB];
     uint64_t low, high;
 
-    for (int i = 0; i < BLOCK_NVFP4_SUB; i += LANES)
-        vi_store_bytes(level + i, levels(x + i, unit));
+    for (int i = 0; i < HALF && LANES <= HALF; i += LANES)
+        vi_store_bytes(qs + i, vi_or(levels(middles, x + i, unit),
+                                     vi_shift_left(levels(middles, x + HALF + i, unit), 4)));
+    if (LANES <= HALF)
+        return;
+    vi_store_bytes(level, levels(middles, x, unit));
     memcpy(&low, level, sizeof(low));
-    memcpy(&high, level + sizeof(low), sizeof(high));
+    memcpy(&high, level + HALF, sizeof(high));
     low |= high << 4;
     memcpy(qs, &low, sizeof(low));
 }
@@ -125,9 +155,11 @@ void SET(nvfp4)(void *restrict dst, const float *restrict src, size_t rows, size
     enum { WEIGHTS = LANES * BLOCK_NVFP4_SUB };
     size_t count = rows * row_len;
     struct block_nvfp4 *block = dst;
+    struct middles middles;
     uint8_t scale[LANES];
     float unit[LANES];
 
+    middles_init(&middles);
     for (; count >= WEIGHTS; count -= WEIGHTS, src += WEIGHTS, block += LANES / SUBS) {
         if (!scales(src, scale, unit)) {
             scalar_nvfp4(block, src, 1, WEIGHTS, importance);
@@ -135,7 +167,7 @@ void SET(nvfp4)(void *restrict dst, const float *restrict src, size_t rows, size
         }
         for (int s = 0; s < LANES; s++) {
             block[s / SUBS].d[s % SUBS] = scale[s];
-            put_levels(src + BLOCK_NVFP4_SUB * s, unit[s],
+            put_levels(&middles, src + BLOCK_NVFP4_SUB * s, unit[s],
                        block[s / SUBS].qs + s % SUBS * (BLOCK_NVFP4_SUB / 2));
         }
     }
