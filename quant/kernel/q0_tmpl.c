@@ -106,29 +106,61 @@ INLINE float range_block(const float *x, float top, struct levels *levels, float
     return d;
 }
 
-void SET(q8_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
-               const float *restrict importance)
+/* Of LANES blocks the bits of the largest magnitude, one a lane: among magnitudes the order of bits
+ * is that of numbers, and NaN is the largest. */
+INLINE vi most_of_blocks(const float *src)
 {
-    struct block_q8_0 *block = dst;
-    float d, inverse;
-    vi most;
-    vf x;
+    _Alignas(64) float most[LANES][LANES], turned[LANES][LANES];
+    vi all;
 
-    (void)importance;
-    for (size_t i = 0; i < rows * row_len; i += BLOCK_SMALL, src += BLOCK_SMALL, block++) {
-        most = vi_all(0);
+    for (int i = 0; i < LANES; i++, src += BLOCK_SMALL) {
+        all = vi_all(0);
         UNROLL
         for (int v = 0; v < VECTORS; v++)
-            most = vi_max(most, vi_bits(vf_abs(vf_load(src + LANES * v))));
-        d = bits_float((uint32_t)vi_largest(most)) / 127;
-        inverse = d != 0 ? 1 / d : 0;
-        half_put(block->d, d);
+            all = vi_max(all, vi_bits(vf_abs(vf_load(src + LANES * v))));
+        vf_store(most[i], vi_floats(all));
+    }
+    lanes_transpose(most[0], LANES, LANES, turned[0], LANES);
+    all = vi_all(0);
+    for (int i = 0; i < LANES; i++)
+        all = vi_max(all, vi_bits(vf_load(turned[i])));
+    return all;
+}
+
+/* LANES blocks. False: one has no number for a scale, and nothing was made. */
+INLINE bool blocks_q8_0(struct block_q8_0 *block, const float *src)
+{
+    _Alignas(64) float inverse[LANES];
+    uint16_t halves[LANES];
+    vf d = vi_floats(most_of_blocks(src)) / vf_all(127), x;
+
+    if (vm_any(vm_not(vf_equal(d, d))))
+        return false;
+    vf_store_half(halves, d);
+    vf_store(inverse, vf_select(vf_equal(d, vf_all(0)), vf_all(0), vf_all(1) / d));
+    for (int i = 0; i < LANES; i++, src += BLOCK_SMALL, block++) {
+        memcpy(block->d, &halves[i], sizeof(halves[i]));
         UNROLL
         for (int v = 0; v < VECTORS; v++) {
-            x = vf_load(src + LANES * v) * vf_all(inverse);
+            x = vf_load(src + LANES * v) * vf_all(inverse[i]);
             vi_store_bytes(block->qs + LANES * v, vi_round_away(x));
         }
     }
+    return true;
+}
+
+void SET(q8_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+               const float *restrict importance)
+{
+    const size_t weights = LANES * BLOCK_SMALL;
+    struct block_q8_0 *block = dst;
+    size_t left = rows * row_len;
+
+    (void)importance;
+    for (; left >= weights; left -= weights, src += weights, block += LANES)
+        if (!blocks_q8_0(block, src))
+            scalar_q8_0(block, src, 1, weights, NULL);
+    scalar_q8_0(block, src, 1, left, NULL);
 }
 
 /* --- with importance ---------------------------------------------------------------------------
