@@ -161,6 +161,16 @@ static void check_bounds(void)
     free(deep);
 }
 
+static void check_constant(void)
+{
+    json_t *json = json_constant("[1, true]"), *text = json_constant(" \"x\" ");
+
+    CHECK(json_array_size(json) == 2 && json_string_length(text) == 1);
+    CHECK(!json_constant("1 2") && !json_constant("") && !json_constant("x"));
+    json_decref(json);
+    json_decref(text);
+}
+
 static void check_clone(void)
 {
     json_t *json = parsed("{\"a\": [1, {\"b\": null}], \"c\": \"d\"}", JSON_EXACT);
@@ -177,6 +187,7 @@ static void check_clone(void)
 
 int main(void)
 {
+    check_constant();
     check_clone();
     check_values();
     check_long_integers();

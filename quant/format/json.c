@@ -211,6 +211,24 @@ int json_parse(const char *name, char *text, size_t size, enum json_numbers numb
                       reading.scan.fault);
 }
 
+json_t *json_constant(const char *text)
+{
+    struct reading reading = {.numbers = JSON_EXACT, .limit = JSON_VALUES_FREE};
+    char *copy = strdup(text);
+    json_t *json = NULL;
+
+    if (copy) {
+        json_scan_start(&reading.scan, copy, strlen(copy));
+        json = read_value(&reading, 0);
+        if (json && !json_scan_end(&reading.scan)) {
+            json_decref(json);
+            json = NULL;
+        }
+    }
+    free(copy);
+    return json;
+}
+
 /* --- values --------------------------------------------------------------------------------------
  */
 

@@ -43,10 +43,13 @@ bool json_as_double(const json_t *json, double *value);
 bool json_as_text(const json_t *json, const char **text, size_t *size);
 
 /*
- * A copy to be changed: objects and arrays are new, down to the last, other values are shared. NULL:
- * no memory. (jansson's own copies leave out what there is no memory for.)
+ * A copy to be changed: objects and arrays are new, down to the last, other values are shared.
+ * NULL: no memory. (jansson's own copies leave out what there is no memory for.)
  */
 json_t *json_clone(const json_t *json);
+
+/* Any value, of a text of our own. NULL: no memory, or it is no JSON. */
+json_t *json_constant(const char *text);
 
 /* A member that is "true"; one that is absent or anything else is false. */
 bool json_member_true(const json_t *object, const char *key);

@@ -379,7 +379,7 @@ static int fill_more(json_t *values, const char *more)
             return -ENOMEM;
         *value++ = '\0';
         if (strcmp(text, "rope_parameters") != 0 || !has_rope(values))
-            r = fill(values, text, json_loads(value, JSON_DECODE_ANY, NULL));
+            r = fill(values, text, json_constant(value));
         more += length;
         more += strspn(more, " ");
     }

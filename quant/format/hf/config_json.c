@@ -236,7 +236,7 @@ int hf_config_open_vision(const struct hf_config *whole, struct hf_config **resu
     config->architecture = first_architecture(part);
     if (!*config->architecture)
         config->architecture = first_architecture(config->root);
-    config->values = json_copy((json_t *)(uintptr_t)part);
+    config->values = json_clone(part);
     if (config->values)
         r = hf_config_known(type) ? hf_config_fill_vision(config->values, config->model_type) : 0;
     if (r == 0)
