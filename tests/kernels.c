@@ -184,6 +184,22 @@ static void test_sets(const struct sample *sample, uint64_t seed, struct buffers
     }
 }
 
+static float bits_float(uint32_t bits)
+{
+    float value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static uint32_t float_bits(float value)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
 /* A group of 256 of each of random kinds side by side: some lanes of a batch are beyond what is
  * proven for the fast way, others are not. */
 static void mixed_weights(uint64_t seed, float *x, size_t count)
@@ -192,9 +208,36 @@ static void mixed_weights(uint64_t seed, float *x, size_t count)
         case_weights((unsigned)(seed >> 33) % CASE_FINITE, seed, x + i, 256);
 }
 
+/*
+ * Groups of 16 from 0 to `span` of which the quotients of Q2_K with importance, spread * x / span,
+ * lie at the border of two levels just where a candidate's spread is 2.1 + 0.05 * step, or beside.
+ */
+static void border_weights(uint64_t seed, float *x, size_t count)
+{
+    float span = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        unsigned random, step, level;
+
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        random = (unsigned)(seed >> 33);
+        step = random % 37;
+        level = random / 64 % 3;
+        if (i % 16 == 0)
+            span = (float)(1 + random % 1000) / 1024;
+        x[i] = span * ((float)level + 0.5f) / (3 + (-0.9f + 0.05f * (float)step));
+        if (x[i] > span || i % 16 < 2)
+            x[i] = i % 16 ? span : 0;
+        else
+            x[i] = bits_float(float_bits(x[i]) + random / 1024 % 5 - 2);
+    }
+}
+
+typedef void (*weights_fn)(uint64_t seed, float *x, size_t count);
+
 /* One shape of one type: every set, the same as scalar. */
-static void check_mixed(enum type type, unsigned importance, size_t rows, size_t row_len,
-                        uint64_t seed)
+static void check_shape(weights_fn weights, enum type type, unsigned importance, size_t rows,
+                        size_t row_len, uint64_t seed)
 {
     static float x[MIXED_WEIGHTS], w[MIXED_WEIGHTS];
     static uint8_t expected[MIXED_WEIGHTS * 2 + GUARD], result[MIXED_WEIGHTS * 2 + GUARD];
@@ -204,7 +247,7 @@ static void check_mixed(enum type type, unsigned importance, size_t rows, size_t
 
     CHECK(rows * row_len <= MIXED_WEIGHTS && type_size(type, rows * row_len, &size));
     c.size = (size_t)size;
-    mixed_weights(seed, x, rows * row_len);
+    weights(seed, x, rows * row_len);
     case_importance(importance, seed, w, row_len);
     for (int i = CPU_SCALAR + 1; i < CPU_SET_COUNT; i++) {
         if (kernel_select(cpu_set_name((enum cpu_set)i), &set) < 0 ||
@@ -244,10 +287,20 @@ static void test_mixed(const struct sample *sample, uint64_t seed)
                     continue;
                 if (n % 2 && unit == 256)
                     continue;
-                check_mixed(case_type(type), importance, shapes[i][0], shapes[i][1] * unit, seed);
+                check_shape(mixed_weights, case_type(type), importance, shapes[i][0],
+                            shapes[i][1] * unit, seed);
             }
         }
     }
+}
+
+/* A search that leaves out candidates with levels that another had takes none for such that has
+ * others. */
+static void test_border(uint64_t seed)
+{
+    for (unsigned importance = 1; importance < CASE_IMPORTANCES; importance++)
+        for (int i = 0; i < 20; i++)
+            check_shape(border_weights, TYPE_Q2_K, importance, 2, 20 * 256, seed++);
 }
 
 /* Weights that are not finite never get to a kernel of blocks; if they did, it must stay within its
@@ -292,22 +345,6 @@ static void test_cut(uint64_t seed, struct buffers *b)
 
 /* --- rounding ----------------------------------------------------------------------------------
  */
-
-static float bits_float(uint32_t bits)
-{
-    float value;
-
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
-static uint32_t float_bits(float value)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
 
 /* Q8_0 of 31 floats from `bits` on, behind a 127 that makes the scale 1. */
 static void check_round(const struct kernel_set *set, uint32_t bits)
@@ -652,6 +689,7 @@ int main(int argc, char **argv)
     test_golden(&set, &other, &buffers);
     test_sets(&sample, seed, &buffers);
     test_mixed(&sample, seed);
+    test_border(seed);
     test_not_finite(seed, &buffers);
     test_cut(seed, &buffers);
     test_round_away(all);

@@ -28,6 +28,24 @@ INLINE vm vm_or(vm a, vm b)
     return vm_not(vm_and(vm_not(a), vm_not(b)));
 }
 
+#ifndef LANES_BOUND
+#define LANES_BOUND 0
+
+INLINE vf lanes_bound(vf shifted, float top)
+{
+    (void)top;
+    return shifted;
+}
+#endif
+
+/* A bit for each lane of `mask`. */
+INLINE uint32_t vm_bits(vm mask)
+{
+    const int32_t bit = 1 << 23; /* of 1, not of 0 */
+
+    return vi_test(vi_bits(vf_select(mask, vf_all(1), vf_all(0))), bit);
+}
+
 INLINE vf vf_copysign(vf magnitude, vf sign)
 {
     return vi_floats(vi_or(vi_bits(vf_abs(magnitude)), vi_and(vi_bits(sign), vi_all(INT32_MIN))));

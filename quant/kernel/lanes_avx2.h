@@ -80,6 +80,14 @@ INLINE vf vf_round(vf a)
     return (a + shift) - shift;
 }
 
+#define LANES_INVERSE_ERROR 0x1.8p-12f
+
+INLINE vf lanes_inverse(vf level, vf shifted)
+{
+    (void)shifted;
+    return _mm256_rcp_ps(level + _mm256_set1_ps(0.5f));
+}
+
 INLINE vm vf_less(vf a, vf b)
 {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);

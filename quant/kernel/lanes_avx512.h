@@ -84,6 +84,37 @@ INLINE vf vf_round(vf a)
     return vf_rint(a);
 }
 
+/* About 1 / (level + 1/2) of a level from 0 to 31: off by the share LANES_INVERSE_ERROR at most.
+ * `shifted` is the level, which is a whole number, plus 1.5 * 2^23. */
+#define LANES_INVERSE_ERROR 0x1p-24f
+
+INLINE vf lanes_inverse(vf level, vf shifted)
+{
+    static const _Alignas(64) float inverse[2][LANES] = {
+        {1 / 0.5f, 1 / 1.5f, 1 / 2.5f, 1 / 3.5f, 1 / 4.5f, 1 / 5.5f, 1 / 6.5f, 1 / 7.5f, 1 / 8.5f,
+         1 / 9.5f, 1 / 10.5f, 1 / 11.5f, 1 / 12.5f, 1 / 13.5f, 1 / 14.5f, 1 / 15.5f},
+        {1 / 16.5f, 1 / 17.5f, 1 / 18.5f, 1 / 19.5f, 1 / 20.5f, 1 / 21.5f, 1 / 22.5f, 1 / 23.5f,
+         1 / 24.5f, 1 / 25.5f, 1 / 26.5f, 1 / 27.5f, 1 / 28.5f, 1 / 29.5f, 1 / 30.5f, 1 / 31.5f}};
+
+    (void)level;
+    return _mm512_permutex2var_ps(_mm512_load_ps(inverse[0]), _mm512_castps_si512(shifted),
+                                  _mm512_load_ps(inverse[1]));
+}
+
+/* Sets that have this operation define LANES_BOUND: whole numbers from -8 to 23 bounded by 0 and
+ * `top`, which is at most 15, from their sums with 1.5 * 2^23, of which the last five bits say
+ * which they are. */
+#define LANES_BOUND 1
+
+INLINE vf lanes_bound(vf shifted, float top)
+{
+    const vf count = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const vf most = vf_all(top);
+
+    return _mm512_permutex2var_ps(vf_min(count, most), _mm512_castps_si512(shifted),
+                                  _mm512_maskz_mov_ps(0xff, most));
+}
+
 INLINE vm vf_less(vf a, vf b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);

@@ -91,6 +91,18 @@ static inline void batch_means(const struct batch *batch, float factor, float me
         mean[i] = factor * mean[i] / BLOCK_SUPER;
 }
 
+/* Weights of the searches with importance, in the order of the numbers. */
+INLINE void batch_importances(const struct batch *batch, const float *means, float *weight)
+{
+    vf x;
+
+    for (int i = 0; i < BATCH_WEIGHTS; i += LANES) {
+        x = vf_load(batch->x + i);
+        vf_store(weight + i,
+                 vf_load(batch->importance + i) * vf_sqrt(vf_all(means[i / BLOCK_SUPER]) + x * x));
+    }
+}
+
 /* Makes weights of the importance that stands in their place. `subs` sub-blocks of `count` weights
  * make a block; lane 0 is sub-block `first`. */
 INLINE void batch_weights(struct rows *rows, int g, int count, int first, int subs,

@@ -114,6 +114,14 @@ INLINE vf vf_negate(vf a)
     return vnegq_f32(a);
 }
 
+#define LANES_INVERSE_ERROR 0x1p-23f
+
+INLINE vf lanes_inverse(vf level, vf shifted)
+{
+    (void)shifted;
+    return vf_all(1) / (level + vf_all(0.5f));
+}
+
 INLINE vf vf_rint(vf a)
 {
     return vrndnq_f32(a);

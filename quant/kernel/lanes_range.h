@@ -46,16 +46,25 @@ struct range_sums {
     vf l[ROWS_SETS], l2[ROWS_SETS], xl[ROWS_SETS];
 };
 
+/* How levels are bounded: below, above, or both by lanes_bound(). */
+enum range_bound {
+    BOUND_LOW = 1,
+    BOUND_HIGH = 2,
+    BOUND_TABLE = 4,
+};
+
 /*
  * Levels as fit_range() makes them if it bounds numbers before it rounds them, for every float. If
  * it does not they are the same below 2^22, as both bounds are integers; range_guard() sees to that
  * (test_mixed in tests/kernels.c).
  */
-INLINE vf range_level(vf value, float top, bool below, bool above)
+INLINE vf range_level(vf value, float top, unsigned bounds)
 {
-    if (below)
+    if (bounds == BOUND_TABLE)
+        return lanes_bound(value + vf_all(0x1.8p23f), top);
+    if (bounds & BOUND_LOW)
         value = vf_max(value, vf_all(0)); /* NaN becomes 0 */
-    if (above)
+    if (bounds & BOUND_HIGH)
         value = vf_min(value, vf_all(top));
     return vf_round(value);
 }
@@ -151,8 +160,8 @@ INLINE bool range_middle(struct rows *rows, const struct range_kind *kind, int s
         UNROLL
         for (int g = 0; g < sets; g++) {
             x = vf_load(rows->row[i][g] + ROWS_NUMBER);
-            vf_store(rows->row[i][g] + ROWS_OTHER,
-                     range_level(s->factor[g] * (x - s->low[g]), kind->top, true, true));
+            vf_store(rows->row[i][g] + ROWS_OTHER, range_level(s->factor[g] * (x - s->low[g]),
+                                                               kind->top, BOUND_LOW | BOUND_HIGH));
         }
     }
     range_error(rows, kind, sets, s->scale, s->low, s->best);
@@ -161,7 +170,7 @@ INLINE bool range_middle(struct rows *rows, const struct range_kind *kind, int s
 
 /* Levels and sums of a step's candidates, of `n` sets from `first` on. */
 INLINE void range_pass(struct rows *rows, const struct range_kind *kind, int first, int n,
-                       const vf *factors, const struct range_state *s, bool below, bool above,
+                       const vf *factors, const struct range_state *s, unsigned bounds,
                        struct range_sums *sums)
 {
     vf factor[ROWS_SETS], low[ROWS_SETS], sum_l[ROWS_SETS], sum_l2[ROWS_SETS], sum_xl[ROWS_SETS];
@@ -180,7 +189,7 @@ INLINE void range_pass(struct rows *rows, const struct range_kind *kind, int fir
         for (int g = 0; g < n; g++) {
             x = vf_load(row[g] + ROWS_NUMBER);
             w = vf_load(row[g] + ROWS_WEIGHT);
-            l = range_level(factor[g] * (x - low[g]), kind->top, below, above);
+            l = range_level(factor[g] * (x - low[g]), kind->top, bounds);
             vf_store(row[g] + ROWS_OTHER, l);
             product = w * l;
             sum_l[g] = sum_l[g] + product;
@@ -197,15 +206,13 @@ INLINE void range_pass(struct rows *rows, const struct range_kind *kind, int fir
 }
 
 /* What fits best to the levels. Returns the lanes in which there is such. */
-INLINE vm range_fit(const struct range_state *s, const struct range_sums *sums, int g, vf *scale,
-                    vf *low)
+INLINE vm range_fit(vf sum_w, vf sum_x, vf l, vf l2, vf xl, vf *scale, vf *low)
 {
-    vf l = sums->l[g], l2 = sums->l2[g], xl = sums->xl[g];
-    vf determinant = s->sum_w[g] * l2 - l * l;
+    vf determinant = sum_w * l2 - l * l;
     vm positive;
 
-    *scale = (s->sum_w[g] * xl - s->sum_x[g] * l) / determinant;
-    *low = (l2 * s->sum_x[g] - l * xl) / determinant;
+    *scale = (sum_w * xl - sum_x * l) / determinant;
+    *low = (l2 * sum_x - l * xl) / determinant;
     positive = vf_less(vf_all(0), *low);
     if (vm_any(positive)) {
         *scale = vf_select(positive, xl / l2, *scale);
@@ -217,13 +224,16 @@ INLINE vm range_fit(const struct range_state *s, const struct range_sums *sums, 
 /*
  * Bounds are left out where no lane needs them: quotients lie between those of the ends (see
  * range_ends()), of which a NaN counts as outside; one between them comes from an infinite factor,
- * which makes both ends infinite or NaN. A level may be -0 then, which no sum can tell from 0.
- * (test_mixed in tests/kernels.c.) False: beyond the guard.
+ * which makes both ends infinite or NaN. A level may be -0 then, which no sum can tell from 0. For
+ * lanes_bound() levels are to lie between -8 and 23 alike. (test_mixed in tests/kernels.c.) False:
+ * beyond the guard.
  */
 INLINE bool range_half(struct rows *rows, const struct range_kind *kind, int from, int n,
                        float spread, vf *factor, const struct range_state *s,
                        struct range_sums *sums)
 {
+    const bool table = LANES_BOUND && kind->top < 16;
+    const vf least = vf_all(table ? -8 : 0), most = vf_all(table ? 23 : kind->top);
     bool inside = true, below = false, above = false;
     vf first, last;
 
@@ -235,19 +245,21 @@ INLINE bool range_half(struct rows *rows, const struct range_kind *kind, int fro
             inside = false;
         first = vf_round(first);
         last = vf_round(last);
-        below = below || !vm_within(s->live[g], vm_and(vf_at_most(vf_all(0), first),
-                                                       vf_at_most(vf_all(0), last)));
-        above = above || !vm_within(s->live[g], vm_and(vf_at_most(first, vf_all(kind->top)),
-                                                       vf_at_most(last, vf_all(kind->top))));
+        below = below ||
+                !vm_within(s->live[g], vm_and(vf_at_most(least, first), vf_at_most(least, last)));
+        above = above ||
+                !vm_within(s->live[g], vm_and(vf_at_most(first, most), vf_at_most(last, most)));
     }
     if (below && above)
-        range_pass(rows, kind, from, n, factor, s, true, true, sums);
+        range_pass(rows, kind, from, n, factor, s, BOUND_LOW | BOUND_HIGH, sums);
     else if (below)
-        range_pass(rows, kind, from, n, factor, s, true, false, sums);
+        range_pass(rows, kind, from, n, factor, s, table ? BOUND_LOW | BOUND_HIGH : BOUND_LOW,
+                   sums);
     else if (above)
-        range_pass(rows, kind, from, n, factor, s, false, true, sums);
+        range_pass(rows, kind, from, n, factor, s, table ? BOUND_LOW | BOUND_HIGH : BOUND_HIGH,
+                   sums);
     else
-        range_pass(rows, kind, from, n, factor, s, false, false, sums);
+        range_pass(rows, kind, from, n, factor, s, table ? BOUND_TABLE : 0, sums);
     return inside;
 }
 
@@ -268,7 +280,8 @@ INLINE bool range_step(struct rows *rows, const struct range_kind *kind, int set
     }
     UNROLL
     for (int g = 0; g < sets; g++)
-        wins[g] = vm_and(s->live[g], range_fit(s, &sums, g, &scale[g], &low[g]));
+        wins[g] = vm_and(s->live[g], range_fit(s->sum_w[g], s->sum_x[g], sums.l[g], sums.l2[g],
+                                               sums.xl[g], &scale[g], &low[g]));
     range_error(rows, kind, sets, scale, low, error);
     UNROLL
     for (int g = 0; g < sets; g++) {

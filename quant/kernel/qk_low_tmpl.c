@@ -3,6 +3,7 @@
 
 #include "quant/kernel/lanes_batch.h"
 #include "quant/kernel/lanes_positive.h"
+#include "quant/kernel/lanes_queue.h"
 #include "quant/kernel/lanes_range.h"
 #include "quant/kernel/lanes_signed.h"
 #include "quant/kernel/scalar.h"
@@ -36,6 +37,18 @@ INLINE bool search_2(const struct batch *batch, bool imatrix, int sets, int firs
     return range_search(rows, &kind, sets, found, first);
 }
 
+/* With importance. */
+INLINE bool search_queue_2(const struct batch *batch, struct range_found *found)
+{
+    const struct range_kind kind = {QK_LOW_SUB, FIT_SQUARE, 3, q2_imatrix_steps};
+    _Alignas(64) float weight[BATCH_WEIGHTS];
+    float means[BATCH_BLOCKS];
+
+    batch_means(batch, 1, means);
+    batch_importances(batch, means, weight);
+    return queue_search(batch->x, weight, (int)batch->count * QK_LOW_SUBS, &kind, found);
+}
+
 INLINE bool search_batch_2(const struct batch *batch, bool imatrix, struct range_found *found)
 {
     const int subs = (int)batch->count * QK_LOW_SUBS;
@@ -65,7 +78,7 @@ INLINE void levels_2(const float *x, float d, float low, const struct range_foun
         else
             value =
                 range_level(vf_all(found->factor[at]) * (vf_load(x + i) - vf_all(found->from[at])),
-                            3, true, true);
+                            3, BOUND_LOW | BOUND_HIGH);
         vi_store_bytes(level + i, vi_clamp(vi_nearest(value), 0, 3));
     }
 }
@@ -116,7 +129,7 @@ INLINE void quantize_2(struct block_q2_k *block, const float *src, size_t rows, 
 
     for (size_t first = 0; first < blocks; first += count, block += count) {
         count = batch_start(&batch, src, first, blocks, row_len, importance);
-        if (!search_batch_2(&batch, imatrix, &found)) {
+        if (!(imatrix ? search_queue_2(&batch, &found) : search_batch_2(&batch, false, &found))) {
             scalar_q2_k(block, batch.x, 1, count * BLOCK_SUPER, batch.importance);
             continue;
         }
