@@ -38,14 +38,6 @@ INLINE vf lanes_bound(vf shifted, float top)
 }
 #endif
 
-/* A bit for each lane of `mask`. */
-INLINE uint32_t vm_bits(vm mask)
-{
-    const int32_t bit = 1 << 23; /* of 1, not of 0 */
-
-    return vi_test(vi_bits(vf_select(mask, vf_all(1), vf_all(0))), bit);
-}
-
 INLINE vf vf_copysign(vf magnitude, vf sign)
 {
     return vi_floats(vi_or(vi_bits(vf_abs(magnitude)), vi_and(vi_bits(sign), vi_all(INT32_MIN))));
