@@ -448,6 +448,50 @@ static void test_mxfp4(void)
     model_close(&m);
 }
 
+/* Rows of two heads turn by turn, eight weights in each word, a scale for 32 of them. */
+static void test_nibbles(void)
+{
+    enum { ROWS = 20, COLUMNS = 96, WORDS = COLUMNS / 8 };
+    static const char json[] =
+        "{\"s\":{\"dtype\":\"F32\",\"shape\":[20,3],\"data_offsets\":[0,240]},"
+        "\"w\":{\"dtype\":\"I32\",\"shape\":[20,12],\"data_offsets\":[240,1200]}}";
+    static uint8_t expected[ROWS * COLUMNS * 4];
+    const uint64_t ne[] = {COLUMNS, ROWS};
+    struct defect defect = {0};
+    struct hf_slice slice;
+    struct model m;
+    float factor, value;
+
+    model_open(&m, json, 1200);
+    for (int i = 0; i < 3 * ROWS; i++) {
+        factor = (float)i + 0.125f;
+        CHECK(pwrite(m.file.fd, &factor, 4, (off_t)(m.file.size - 1200 + 4 * (size_t)i)) == 4);
+    }
+    for (size_t row = 0; row < ROWS; row++)
+        for (size_t i = 0; i < COLUMNS; i++) {
+            size_t from = row / 10 * 10 + row % 10 / 2 + row % 2 * 5;
+            uint8_t byte = m.data[240 + (from * WORDS + i / 8) * 4 + i % 8 / 2];
+
+            factor = (float)(from * 3 + i / 32) + 0.125f;
+            value = (float)((byte >> (i % 2 ? 4 : 0) & 15) - 8) * factor;
+            memcpy(expected + 4 * (row * COLUMNS + i), &value, 4);
+        }
+    CHECK(hf_permute(&m.weights, number_of(&m, "w"), 2, &slice));
+    slice.kind = HF_NIBBLES;
+    CHECK_EQ(hf_plan_add(m.plan, "w", TYPE_F32, 2, ne), 0);
+    CHECK_EQ(hf_plan_slice(m.plan, &slice, &defect), -EINVAL); /* without a scale */
+    slice.scale = number_of(&m, "s");
+    slice.columns = COLUMNS;
+    slice.block_rows = 1;
+    slice.block_columns = 33;
+    CHECK_EQ(hf_plan_slice(m.plan, &slice, &defect), -EINVAL); /* within a word */
+    slice.block_columns = 32;
+    slice_in(&m, &slice);
+    CHECK_EQ(hf_plan_slice(m.plan, &slice, &defect), -EINVAL); /* more than there is room for */
+    check_data(&m, expected, padded(sizeof(expected)));
+    model_close(&m);
+}
+
 /* ---- refused ---- */
 
 static void refused(struct model *m, const struct hf_slice *slice, const char *text)
@@ -532,6 +576,7 @@ int main(void)
     test_steps();
     test_scales();
     test_mxfp4();
+    test_nibbles();
     test_refused();
     test_shrunk();
     return 0;

@@ -151,6 +151,20 @@ static const struct row rows[] = {
      .tensors = {{"model.norm.weight", "F32", 1, {8}}},
      .error = ENOTSUP,
      .text = "LlamaForCausalLM: quantized by gptq, which is not supported"},
+    {.what = "packed in a way that is not known",
+     .config = LLAMA ",\"quantization_config\":{\"quant_method\":\"compressed-tensors\","
+                     "\"format\":\"pack-quantized\"}",
+     .tensors = {{"model.norm.weight", "F32", 1, {8}}},
+     .error = ENOTSUP,
+     .text = "LlamaForCausalLM: of compressed-tensors only symmetric 4 bits in groups of 32 are "},
+    {.what = "packed weights without scales",
+     .config = LLAMA ",\"quantization_config\":{\"quant_method\":\"compressed-tensors\","
+                     "\"format\":\"pack-quantized\",\"config_groups\":{\"group_0\":{\"weights\":{"
+                     "\"num_bits\":4,\"group_size\":32,\"strategy\":\"group\",\"type\":\"int\","
+                     "\"symmetric\":true}}}}",
+     .tensors = {{"lm_head.weight_packed", "F32", 2, {4, 4}}},
+     .error = EINVAL,
+     .text = "LlamaForCausalLM: lm_head.weight_packed has no scales that fit it"},
     {.what = "factors without weights",
      .config = LLAMA ",\"quantization_config\":{\"quant_method\":\"fp8\"}",
      .tensors = {{"model.layers.0.mlp.up_proj.weight_scale_inv", "F32", 2, {1, 1}}},

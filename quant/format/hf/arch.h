@@ -142,6 +142,7 @@ struct hf_model {
     uint64_t hidden_layers; /* of the config */
     uint64_t heads, kv_heads;
     uint32_t *scales;  /* per tensor: the tensor with its block factors, or HF_NO_TENSOR */
+    bool *packed;      /* per tensor: words of eight weights each, see arch_packed.c */
     uint32_t **stacks; /* per layer: parts x experts tensors, HF_NO_TENSOR: not yet come */
     uint32_t *stack_counts;
     uint64_t experts;
@@ -256,6 +257,14 @@ int hf_rule_drop_tied(struct hf_model *model, const struct hf_source *source);
 
 /* All tensors of the directory, in the converter's order. */
 MUST_USE int hf_tensors_write(struct hf_model *model);
+
+/* ---- weights of 4 bits (arch_packed.c) ---- */
+
+/* Finds those of compressed-tensors, which come behind all others. `used`: marks what they need.
+ * -ENOTSUP: packed in another way. */
+MUST_USE int hf_packed_find(struct hf_model *model, bool *used);
+/* Without the end that their names have. */
+void hf_packed_rename(char *name);
 
 /* ---- experts (arch_stack.c) ---- */
 

@@ -69,6 +69,8 @@ static int begin(struct hf_model *model, const struct hf_source *source, const c
         return hf_source_refuse(model, source, "%u dimensions", n_dims);
     for (unsigned i = 0; i < n_dims; i++)
         ne[i] = shape[n_dims - 1 - i];
+    if (model->packed[source->tensor])
+        ne[0] *= 8; /* of a file's four bytes each */
     if (hf_plan_add(model->plan, gguf, type, n_dims, ne) == -EINVAL)
         return hf_source_refuse(model, source, "it cannot become %s", gguf);
     return 0;
@@ -125,6 +127,16 @@ static int set_scale(const struct hf_model *model, struct hf_slice *slice)
     return 0;
 }
 
+/* A scale for each 32 weights of a row; the shape was looked at. */
+static void set_packed(const struct hf_model *model, struct hf_slice *slice)
+{
+    slice->kind = HF_NIBBLES;
+    slice->scale = model->scales[slice->tensor];
+    slice->columns = 8 * model->weights->tensors[slice->tensor].shape[1];
+    slice->block_rows = 1;
+    slice->block_columns = 32;
+}
+
 /* What the outtype would have to hold. */
 static void see(struct hf_model *model, enum safetensors_dtype dtype)
 {
@@ -143,7 +155,9 @@ int hf_add_slice(struct hf_model *model, const struct hf_slice *slice)
 
     if (copy.kind == HF_WEIGHTS && !model->wide)
         see(model, model->weights->tensors[copy.tensor].dtype);
-    if (copy.kind == HF_WEIGHTS && model->scales[copy.tensor] != HF_NO_TENSOR)
+    if (copy.kind == HF_WEIGHTS && model->packed[copy.tensor])
+        set_packed(model, &copy);
+    else if (copy.kind == HF_WEIGHTS && model->scales[copy.tensor] != HF_NO_TENSOR)
         r = set_scale(model, &copy);
     return r == 0 ? hf_plan_slice(model->plan, &copy, model->defect) : r;
 }
@@ -384,28 +398,45 @@ static int look_at_quantization(struct hf_model *model, bool *used)
         return hf_model_refuse_kind(model, "quantized in a way that it does not name");
     if (strcmp(method, "fp8") == 0)
         return find_scales(model, used);
+    if (strcmp(method, "compressed-tensors") == 0)
+        return hf_packed_find(model, used);
     if (strcmp(method, "mxfp4") == 0 && strcmp(model->arch->name, "gpt-oss") == 0)
         return 0;
     return hf_model_refuse_kind(model, "quantized by %s, which is not supported", method);
 }
 
-static int write_all(struct hf_model *model, const bool *used)
+/* All that are packed, or all others. */
+static int write_some(struct hf_model *model, const bool *used, bool packed)
 {
     struct hf_source source;
     char name[HF_NAME_MAX];
-    int r = model->arch->extra ? model->arch->extra(model) : 0;
+    int r = 0;
 
     for (size_t i = 0; i < model->weights->count && r == 0; i++) {
         source = (struct hf_source){.tensor = (uint32_t)i, .stored = &model->weights->tensors[i]};
         if (strlen(source.stored->name) >= HF_NAME_MAX)
             return hf_source_refuse(model, &source, "its name is too long");
-        if (used[i] || !rename_tensor(model, source.stored->name, name))
+        if (used[i] || model->packed[i] != packed ||
+            !rename_tensor(model, source.stored->name, name))
             continue;
+        if (packed)
+            hf_packed_rename(name);
         hf_source_name(&source, name);
         if (model->arch->drops_next && source.in_layer && source.layer >= model->hidden_layers)
             continue;
         r = write_one(model, &source);
     }
+    return r;
+}
+
+static int write_all(struct hf_model *model, const bool *used)
+{
+    int r = model->arch->extra ? model->arch->extra(model) : 0;
+
+    if (r == 0)
+        r = write_some(model, used, false);
+    if (r == 0)
+        r = write_some(model, used, true);
     return r == 0 ? hf_stack_end(model) : r;
 }
 
@@ -415,8 +446,9 @@ int hf_tensors_write(struct hf_model *model)
     bool *used = calloc(count + 1, sizeof(*used));
     int r;
 
+    model->packed = calloc(count + 1, sizeof(*model->packed));
     model->scales = reallocarray(NULL, count + 1, sizeof(*model->scales));
-    if (!used || !model->scales) {
+    if (!used || !model->scales || !model->packed) {
         free(used);
         return -ENOMEM;
     }

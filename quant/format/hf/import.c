@@ -94,7 +94,9 @@ static int plan_tensors(struct hf_model *model, enum type type, enum type *found
         r = hf_tensors_write(model);
     hf_stack_free(model);
     free(model->scales);
+    free(model->packed);
     model->scales = NULL;
+    model->packed = NULL;
     *found = TYPE_F32;
     if (!model->seen_other && model->seen_bf16 != model->seen_f16)
         *found = model->seen_bf16 ? TYPE_BF16 : TYPE_F16;

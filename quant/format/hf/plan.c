@@ -149,6 +149,11 @@ static bool scale_fits(const struct hf_weights *weights, const struct hf_slice *
     const struct hf_tensor *tensor = &weights->tensors[slice->tensor], *scale;
     uint64_t elements = hf_tensor_elements(tensor), count;
 
+    if (slice->kind == HF_NIBBLES) {
+        if (tensor->dtype != SAFETENSORS_I32 || slice->block_columns % 8 != 0)
+            return false;
+        elements *= 8; /* four bytes of a file each: no overflow */
+    }
     if (slice->scale >= weights->count || slice->columns == 0 || slice->block_rows == 0 ||
         slice->block_columns == 0 || elements % slice->columns != 0)
         return false;
@@ -171,6 +176,12 @@ static bool groups_fit(const struct hf_weights *weights, const struct hf_slice *
            hf_tensor_elements(scale) == hf_tensor_elements(blocks) / 16;
 }
 
+/* Units of the output that an element becomes. */
+static uint64_t weights_each(const struct hf_slice *slice)
+{
+    return slice->kind == HF_NIBBLES ? 8 : 1;
+}
+
 int hf_plan_slice(struct hf_plan *plan, const struct hf_slice *slice, struct defect *defect)
 {
     const struct hf_output *output =
@@ -179,7 +190,7 @@ int hf_plan_slice(struct hf_plan *plan, const struct hf_slice *slice, struct def
     const struct hf_tensor *tensor = NULL;
     uint64_t there = 0, count;
 
-    if (!output || slice->dim_count > HF_DIMS_MAX || slice->kind > HF_MXFP4 ||
+    if (!output || slice->dim_count > HF_DIMS_MAX || slice->kind > HF_NIBBLES ||
         groups != (output->type == TYPE_MXFP4) || (stored && slice->tensor >= plan->weights->count))
         return defect_set(defect, EINVAL, DEFECT_NOWHERE, "tensor %.200s: a slice of another kind",
                           output ? output->name : "");
@@ -192,10 +203,13 @@ int hf_plan_slice(struct hf_plan *plan, const struct hf_slice *slice, struct def
                         DEFECT_NOWHERE, "tensor %.200s: weights of the type %s cannot be read",
                         tensor->name, safetensors_dtype_name(tensor->dtype));
     if ((groups && !groups_fit(plan->weights, slice)) ||
-        (!groups && stored && slice->scale != HF_NO_TENSOR && !scale_fits(plan->weights, slice)))
+        (!groups && stored && (slice->scale != HF_NO_TENSOR || slice->kind == HF_NIBBLES) &&
+         !scale_fits(plan->weights, slice)))
         return hf_blame(plan->directory, plan->directory->files[tensor->file].name, defect, EINVAL,
                         DEFECT_NOWHERE, "tensor %.200s: its scales do not fit it", tensor->name);
-    if (!measure(slice, there, stored, &count) || count > plan->units - plan->filled)
+    if (!measure(slice, there, stored, &count) ||
+        __builtin_mul_overflow(count, weights_each(slice), &count) ||
+        count > plan->units - plan->filled)
         return defect_set(defect, EINVAL, DEFECT_NOWHERE,
                           "tensor %.150s of the file: the shape of %.150s does not fit it",
                           output->name, tensor ? tensor->name : "nothing");
@@ -206,7 +220,7 @@ bool hf_plan_slice_fits(const struct hf_plan *plan, const struct hf_plan_slice *
                         enum type type)
 {
     const struct hf_slice *walk = &slice->slice;
-    bool stored = walk->kind == HF_WEIGHTS || walk->kind == HF_MXFP4;
+    bool stored = walk->kind != HF_ZEROS && walk->kind != HF_BYTES;
     uint64_t unit = type_info((uint32_t)type)->block_size, there = 0, count;
     const struct hf_tensor *tensor;
 
@@ -215,11 +229,12 @@ bool hf_plan_slice_fits(const struct hf_plan *plan, const struct hf_plan_slice *
                slice->count <= (plan->byte_count - walk->start) / unit;
     if (stored && walk->tensor >= plan->weights->count)
         return false;
-    if (walk->kind == HF_WEIGHTS) {
+    if (walk->kind == HF_WEIGHTS || walk->kind == HF_NIBBLES) {
         tensor = &plan->weights->tensors[walk->tensor];
         there = hf_tensor_elements(tensor);
         if (type == TYPE_MXFP4 || !hf_number_readable(tensor->dtype) ||
-            (walk->scale != HF_NO_TENSOR && !scale_fits(plan->weights, walk)))
+            ((walk->scale != HF_NO_TENSOR || walk->kind == HF_NIBBLES) &&
+             !scale_fits(plan->weights, walk)))
             return false;
     } else if (walk->kind == HF_MXFP4) {
         if (type != TYPE_MXFP4 || walk->scale >= plan->weights->count ||
@@ -230,7 +245,8 @@ bool hf_plan_slice_fits(const struct hf_plan *plan, const struct hf_plan_slice *
         if (hf_tensor_elements(&plan->weights->tensors[walk->scale]) != there)
             return false;
     }
-    return measure(walk, there, stored, &count) && count == slice->count;
+    return measure(walk, there, stored, &count) &&
+           !__builtin_mul_overflow(count, weights_each(walk), &count) && count == slice->count;
 }
 
 int hf_plan_bytes(struct hf_plan *plan, const void *data, size_t size)

@@ -39,6 +39,8 @@ enum hf_kind {
     HF_ZEROS,   /* dims give the number of elements; no tensor */
     HF_MXFP4,   /* elements are groups of 16 bytes of `tensor` (U8, its last dimension 16) with the
                    byte of `scale` in the same place: blocks of the type MXFP4 (import.md 2.2) */
+    HF_NIBBLES, /* elements are words of `tensor` (I32, with a scale): eight weights each, from the
+                   lowest bits on, of 4 bits and 8 too large (import-2.md 2.6) */
     HF_BYTES,   /* private: see hf_plan_bytes() */
 };
 

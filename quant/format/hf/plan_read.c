@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,58 @@ static int read_groups(struct part *p, uint64_t first, uint64_t count, uint8_t *
     return r;
 }
 
+/* The weights of some words of the walk, the first of them word `first` of it. */
+static void unpack(const struct part *p, uint64_t first, const uint8_t *raw, size_t words,
+                   float *values)
+{
+    const struct hf_slice *slice = p->slice;
+    uint64_t across =
+        slice->columns / slice->block_columns + (slice->columns % slice->block_columns != 0);
+    uint64_t element;
+    uint32_t word;
+    float scale;
+
+    for (size_t i = 0; i < words; i++) {
+        element = 8 * element_at(slice, first + i);
+        scale = p->scales[element / slice->columns / slice->block_rows * across +
+                          element % slice->columns / slice->block_columns];
+        memcpy(&word, raw + 4 * i, sizeof(word));
+        word = le32toh(word);
+        for (unsigned k = 0; k < 8; k++)
+            *values++ = (float)((int)(word >> 4 * k & 15) - 8) * scale;
+    }
+}
+
+static int read_nibbles(struct part *p, uint64_t first, uint64_t count, uint8_t *out)
+{
+    const struct hf_walk walk = walk_of(p->plan, p->slice, p->slice->tensor, 4);
+    size_t size = type_info(p->type)->block_size, n, skip;
+    uint64_t word = first / 8, end = (first + count + 7) / 8;
+    uint8_t raw[TILE / 2], narrow[4 * TILE];
+    float values[TILE];
+    int r = load_scales(p);
+
+    for (; word < end && r == 0; word += n) {
+        n = end - word < TILE / 8 ? (size_t)(end - word) : TILE / 8;
+        r = hf_gather(&walk, word, n, raw);
+        if (r < 0)
+            break;
+        unpack(p, word, raw, n, values);
+        for (unsigned i = 0; i < HF_STEPS_MAX; i++)
+            apply_step(p, &p->slice->steps[i], values, 8 * n);
+        hf_number_narrow(p->type, values, narrow, 8 * n);
+        /* The first and the last word may have more than what is wanted. */
+        skip = word * 8 < first ? (size_t)(first - word * 8) : 0;
+        n = 8 * n - skip < count ? 8 * n - skip : (size_t)count;
+        memcpy(out, narrow + skip * size, n * size);
+        out += n * size;
+        count -= n;
+        n = (skip + n + 7) / 8;
+    }
+    free(p->scales);
+    return r;
+}
+
 static int read_slice(const struct hf_plan *plan, const struct hf_plan_slice *slice, enum type type,
                       uint64_t first, uint64_t count, uint8_t *out)
 {
@@ -261,6 +314,9 @@ static int read_slice(const struct hf_plan *plan, const struct hf_plan_slice *sl
         return 0;
     case HF_MXFP4:
         return read_groups(&p, first, count, out);
+    case HF_NIBBLES:
+        p.tensor = &plan->weights->tensors[slice->slice.tensor];
+        return read_nibbles(&p, first, count, out);
     default:
         p.tensor = &plan->weights->tensors[slice->slice.tensor];
         return read_weights(&p, first, count, out);
@@ -405,8 +461,12 @@ static void span_of_slice(const struct hf_plan *plan, const struct hf_plan_slice
     uint64_t within = 1, rows, low, high, size;
     unsigned dim = 0;
 
-    if (walk->kind != HF_WEIGHTS && walk->kind != HF_MXFP4)
+    if (walk->kind == HF_ZEROS || walk->kind == HF_BYTES)
         return;
+    if (walk->kind == HF_NIBBLES) {
+        count = (first % 8 + count + 7) / 8;
+        first /= 8;
+    }
     tensor = &plan->weights->tensors[walk->tensor];
     size = walk->kind == HF_MXFP4 ? 16 : element_size(tensor);
     for (unsigned i = 1; i < walk->dim_count; i++)
