@@ -7,6 +7,7 @@
 
 #include "directory.h"
 #include "quant/format/hf/general.h"
+#include "quant/format/hf/import.h"
 #include "quant/format/hf/tokenizer.h"
 #include "quant/format/json.h"
 
@@ -192,6 +193,80 @@ static void check_case(const struct test_case *c, bool later)
     made_end(&made);
 }
 
+/* --- a whole import ------------------------------------------------------------------------------
+ */
+
+#define NORM "{\"dtype\":\"F16\",\"shape\":[8],\"data_offsets\":[0,16]}"
+#define QUERY "{\"dtype\":\"F16\",\"shape\":[8,8],\"data_offsets\":[16,144]}"
+
+static void make_model(struct made *made)
+{
+    static const char header[] =
+        "{\"model.norm.weight\":" NORM ",\"model.layers.0.self_attn.q_proj.weight\":" QUERY "}";
+    static char weights[8 + sizeof(header) - 1 + 144] = {(char)(sizeof(header) - 1)};
+
+    _Static_assert(sizeof(header) - 1 < 256, "its length is one byte");
+    memcpy(weights + 8, header, sizeof(header) - 1);
+    made_start(made, "Some-Model-7B");
+    made_text(made, "config.json",
+              "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\","
+              "\"hidden_size\":8,\"num_attention_heads\":2,\"num_hidden_layers\":1,"
+              "\"vocab_size\":8,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":2.5,"
+              "\"original_max_position_embeddings\":64}}");
+    made_add(made, "model.safetensors", weights, sizeof(weights));
+    for (size_t i = 0; i < 4; i++)
+        made_text(made, cases[0].files[i].name, cases[0].files[i].text);
+}
+
+/* A header for free(); NULL: an error, which says that it is memory. */
+static uint8_t *header_of(const struct made *made, size_t *size)
+{
+    struct hf_import *import;
+    struct defect defect = {0};
+    uint8_t *copy = NULL;
+    const uint8_t *header;
+    int r;
+
+    memory.count = 0;
+    r = hf_import_open(&made->directory, TYPE_F16, &import, &defect);
+    memory.fails = 0;
+    if (r < 0) {
+        if (r != -ENOMEM)
+            fprintf(stderr, "%s\n", defect.text);
+        CHECK_EQ(r, -ENOMEM);
+        return NULL;
+    }
+    header = hf_import_header(import, size);
+    copy = malloc(*size);
+    CHECK(copy);
+    memcpy(copy, header, *size);
+    hf_import_free(import);
+    return copy;
+}
+
+static void check_import(bool later)
+{
+    struct made made;
+    uint8_t *whole, *header;
+    size_t size, again;
+    unsigned long total;
+
+    make_model(&made);
+    whole = header_of(&made, &size);
+    CHECK(whole);
+    total = memory.count;
+    for (unsigned long n = 1; n <= total; n++) {
+        memory.fails = n;
+        memory.later = later;
+        header = header_of(&made, &again);
+        CHECK(!header || (again == size && memcmp(header, whole, size) == 0));
+        free(header);
+    }
+    CHECK(total > 200);
+    free(whole);
+    made_end(&made);
+}
+
 int main(void)
 {
     json_set_alloc_funcs(__wrap_malloc, free);
@@ -199,5 +274,7 @@ int main(void)
         check_case(&cases[i], false);
         check_case(&cases[i], true);
     }
+    check_import(false);
+    check_import(true);
     return 0;
 }

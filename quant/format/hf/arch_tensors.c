@@ -64,6 +64,7 @@ static int begin(struct hf_model *model, const struct hf_source *source, const c
                  enum type type, unsigned n_dims, const uint64_t *shape)
 {
     uint64_t ne[4] = {1, 1, 1, 1};
+    int r;
 
     if (n_dims > 4)
         return hf_source_refuse(model, source, "%u dimensions", n_dims);
@@ -71,9 +72,8 @@ static int begin(struct hf_model *model, const struct hf_source *source, const c
         ne[i] = shape[n_dims - 1 - i];
     if (model->packed[source->tensor])
         ne[0] *= 8; /* of a file's four bytes each */
-    if (hf_plan_add(model->plan, gguf, type, n_dims, ne) == -EINVAL)
-        return hf_source_refuse(model, source, "it cannot become %s", gguf);
-    return 0;
+    r = hf_plan_add(model->plan, gguf, type, n_dims, ne);
+    return r == -EINVAL ? hf_source_refuse(model, source, "it cannot become %s", gguf) : r;
 }
 
 int hf_begin(struct hf_model *model, const struct hf_source *source, const char *gguf,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/format/hf/bytes.h"
 #include "quant/format/hf/vocab.h"
 #include "quant/format/json.h"
 
@@ -41,11 +42,15 @@ int hf_template_jinja(const struct hf_directory *directory, const char *name, js
     *text = NULL;
     if (r < 0)
         return r;
-    *text = json_stringn(bytes, plain_lines(bytes, size));
+    size = plain_lines(bytes, size);
+    if (hf_is_utf8(bytes, size)) {
+        *text = json_stringn_nocheck(bytes, size);
+        r = *text ? 0 : -ENOMEM;
+    } else {
+        r = hf_blame(directory, name, defect, EINVAL, DEFECT_NOWHERE, "no UTF-8");
+    }
     free(bytes);
-    if (!*text) /* or no memory, which jansson does not tell apart */
-        return hf_blame(directory, name, defect, EINVAL, DEFECT_NOWHERE, "no UTF-8");
-    return 0;
+    return r;
 }
 
 static int add_named(json_t *list, const char *name, size_t size, json_t *text)
