@@ -1,24 +1,9 @@
 /* The types of three levels whose points come from a code book, eight at a time: IQ1_S, IQ1_M. */
+#include "quant/kernel/iq1.h"
+
 #include <float.h>
 
-#include "quant/kernel/grid.h"
-#include "quant/kernel/iq.h"
 #include "quant/kernel/scalar.h"
-
-enum {
-    POINT = 8, /* weights of one point of the code book */
-    LEVELS = 3,
-    S_SUB = 32,    /* weights of an IQ1_S with a scale of their own */
-    SCALE_TOP = 15 /* what the highest scale stands for */
-};
-
-/* What the levels stand for: all are moved up or down a little. */
-enum shift { UP, DOWN, SHIFTS };
-
-static const float values[SHIFTS][LEVELS] = {
-    [UP] = {-0.875f, 0.125f, 1.125f},
-    [DOWN] = {-1.125f, -0.125f, 0.875f},
-};
 
 /* --- points ------------------------------------------------------------------------------------
  */
@@ -29,25 +14,25 @@ static const float values[SHIFTS][LEVELS] = {
  * FLT_MAX: the reference library then reads beyond the weights, or stops.
  */
 static int find_point(const struct grid *grid, const uint8_t *level, const float *x,
-                      const float *weight, float scale, const float value[LEVELS])
+                      const float *weight, float scale, const float value[IQ1_LEVELS])
 {
     int place = grid->place[grid_key_3(level)], index = -1;
-    float error[POINT][LEVELS], difference, sum, best = FLT_MAX;
+    float error[IQ1_POINT][IQ1_LEVELS], difference, sum, best = FLT_MAX;
     const uint16_t *near;
     const uint8_t *point;
 
     if (place >= 0)
         return place;
-    for (int i = 0; i < POINT; i++)
-        for (int l = 0; l < LEVELS; l++) {
+    for (int i = 0; i < IQ1_POINT; i++)
+        for (int l = 0; l < IQ1_LEVELS; l++) {
             difference = scale * value[l] - x[i];
             error[i][l] = weight[i] * difference * difference;
         }
     near = grid->near + ~place;
     for (unsigned n = 1; n <= near[0]; n++) {
-        point = grid->point + POINT * near[n];
+        point = grid->point + IQ1_POINT * near[n];
         sum = error[0][point[0]];
-        for (int i = 1; i < POINT; i++)
+        for (int i = 1; i < IQ1_POINT; i++)
             sum += error[i][point[i]];
         if (sum < best) {
             best = sum;
@@ -102,7 +87,7 @@ INLINE bool any_better(float best, four vx, four v2)
  */
 static void sort(const float *x, int count, uint8_t *order)
 {
-    int32_t key[S_SUB], bits;
+    int32_t key[IQ1_S_SUB], bits;
     int place;
 
     for (int i = 0; i < count; i++) {
@@ -148,18 +133,18 @@ static float largest(const float *x, int count)
 
 /* Sums of weight * x * value and weight * value^2 over the eight weights of a point. */
 static void add_point(const struct grid *grid, int point, const float *x, const float *weight,
-                      const float value[LEVELS], float factor, float *vx, float *v2)
+                      const float value[IQ1_LEVELS], float factor, float *vx, float *v2)
 {
     float v;
 
-    for (int i = 0; i < POINT; i++) {
-        v = value[grid->point[POINT * point + i]] * factor;
+    for (int i = 0; i < IQ1_POINT; i++) {
+        v = value[grid->point[IQ1_POINT * point + i]] * factor;
         *vx += weight[i] * v * x[i];
         *v2 += weight[i] * v * v;
     }
 }
 
-/* `count` points for a split, each with its values; the scale anew if one has other levels. */
+/* `count` points for a split, each with its iq1_values; the scale anew if one has other levels. */
 static bool find_points(const struct grid *grid, int count, const uint8_t *level, const float *x,
                         const float *weight, const float *const *value, struct split *split,
                         int *point)
@@ -168,14 +153,14 @@ static bool find_points(const struct grid *grid, int count, const uint8_t *level
     bool moved = false;
 
     for (int k = 0; k < count; k++) {
-        point[k] = find_point(grid, level + POINT * k, x + POINT * k, weight + POINT * k,
-                              split->scale, value[k]);
+        point[k] = find_point(grid, level + IQ1_POINT * k, x + IQ1_POINT * k,
+                              weight + IQ1_POINT * k, split->scale, value[k]);
         if (point[k] < 0)
             return false;
-        moved = moved || grid->place[grid_key_3(level + POINT * k)] < 0;
+        moved = moved || grid->place[grid_key_3(level + IQ1_POINT * k)] < 0;
     }
     for (int k = 0; k < count && moved; k++)
-        add_point(grid, point[k], x + POINT * k, weight + POINT * k, value[k], 1, &vx, &v2);
+        add_point(grid, point[k], x + IQ1_POINT * k, weight + IQ1_POINT * k, value[k], 1, &vx, &v2);
     if (vx > 0 && v2 > 0)
         split->scale = vx / v2;
     return split->scale >= 0;
@@ -185,41 +170,37 @@ static bool find_points(const struct grid *grid, int count, const uint8_t *level
  */
 
 enum {
-    S_SUBS = BLOCK_SUPER / S_SUB,
-    S_POINTS = S_SUB / POINT,
-    S_PADDED = S_SUB + FOUR, /* places to split at, in fours */
+    S_PADDED = IQ1_S_SUB + FOUR, /* places to split at, in fours */
 };
-
-#define S_EPSILON 1e-12f /* a group of smaller magnitudes counts as zeros */
 
 /* Sums up to each place of the order, and what is above it at its level. */
 struct sums {
     float x[S_PADDED]; /* of weight * x */
     float w[S_PADDED]; /* of weight */
-    float above_vx[SHIFTS][S_PADDED];
-    float above_v2[SHIFTS][S_PADDED];
+    float above_vx[IQ1_SHIFTS][S_PADDED];
+    float above_v2[IQ1_SHIFTS][S_PADDED];
 };
 
 static void make_sums(const float *x, const float *weight, const uint8_t *order, struct sums *sums)
 {
     memset(sums, 0, sizeof(*sums));
-    for (int j = 0; j < S_SUB; j++) {
+    for (int j = 0; j < IQ1_S_SUB; j++) {
         sums->x[j + 1] = sums->x[j] + weight[order[j]] * x[order[j]];
         sums->w[j + 1] = sums->w[j] + weight[order[j]];
     }
-    for (int shift = 0; shift < SHIFTS; shift++)
-        for (int j = 0; j <= S_SUB; j++) {
-            sums->above_vx[shift][j] = (sums->x[S_SUB] - sums->x[j]) * values[shift][2];
+    for (int shift = 0; shift < IQ1_SHIFTS; shift++)
+        for (int j = 0; j <= IQ1_S_SUB; j++) {
+            sums->above_vx[shift][j] = (sums->x[IQ1_S_SUB] - sums->x[j]) * iq1_values[shift][2];
             sums->above_v2[shift][j] =
-                (sums->w[S_SUB] - sums->w[j]) * values[shift][2] * values[shift][2];
+                (sums->w[IQ1_S_SUB] - sums->w[j]) * iq1_values[shift][2] * iq1_values[shift][2];
         }
 }
 
 /* Both sums of four splits: after place `first`, and four from place `second` on. */
-INLINE void split_sums(const struct sums *sums, int first, int second, enum shift shift, four *vx,
-                       four *v2)
+INLINE void split_sums(const struct sums *sums, int first, int second, enum iq1_shift shift,
+                       four *vx, four *v2)
 {
-    const float *value = values[shift];
+    const float *value = iq1_values[shift];
     float below_vx = sums->x[first] * value[0], below_v2 = sums->w[first] * value[0] * value[0];
 
     *vx = below_vx + (four_load(sums->x + second) - sums->x[first]) * value[1] +
@@ -233,63 +214,81 @@ static struct split search_s(const struct sums *sums)
     struct split split = no_split;
     four up_vx, up_v2, down_vx, down_v2;
 
-    for (int first = 0; first <= S_SUB; first++)
-        for (int second = first; second <= S_SUB; second += FOUR) {
-            split_sums(sums, first, second, UP, &up_vx, &up_v2);
-            split_sums(sums, first, second, DOWN, &down_vx, &down_v2);
+    for (int first = 0; first <= IQ1_S_SUB; first++)
+        for (int second = first; second <= IQ1_S_SUB; second += FOUR) {
+            split_sums(sums, first, second, IQ1_UP, &up_vx, &up_v2);
+            split_sums(sums, first, second, IQ1_DOWN, &down_vx, &down_v2);
             if (!any_better(split.best, up_vx, up_v2) && !any_better(split.best, down_vx, down_v2))
                 continue;
-            for (int t = 0; t < FOUR && second + t <= S_SUB; t++) {
-                try_split(&split, first, second + t, UP, up_vx[t], up_v2[t]);
-                try_split(&split, first, second + t, DOWN, down_vx[t], down_v2[t]);
+            for (int t = 0; t < FOUR && second + t <= IQ1_S_SUB; t++) {
+                try_split(&split, first, second + t, IQ1_UP, up_vx[t], up_v2[t]);
+                try_split(&split, first, second + t, IQ1_DOWN, down_vx[t], down_v2[t]);
             }
         }
     return split;
 }
 
-static bool quantize_iq1_s(const struct grid *grid, const float *x, const float *importance,
-                           struct block_iq1_s *block)
+bool iq1_s_find(const float *x, const float *weight, struct iq1_part *part)
 {
-    float weight[BLOCK_SUPER], scale[S_SUBS], max_scale = 0;
-    uint8_t order[S_SUB], level[S_SUB];
-    uint16_t qh[S_SUBS] = {0};
-    const float *value[S_POINTS];
-    int point[S_POINTS], shift[S_SUBS];
+    uint8_t order[IQ1_S_SUB], level[IQ1_S_SUB];
+    const float *value[IQ1_S_POINTS];
     struct split split;
     struct sums sums;
 
-    memset(block, 0, sizeof(*block));
-    iq_weights(x, importance, weight);
-    for (int j = 0; j < S_SUBS; j++) {
-        const float *sub = x + S_SUB * j, *w = weight + S_SUB * j;
+    if (largest(x, IQ1_S_SUB) < IQ1_S_EPSILON)
+        return true;
+    sort(x, IQ1_S_SUB, order);
+    make_sums(x, weight, order, &sums);
+    split = search_s(&sums);
+    if (split.first < 0)
+        return true;
+    split_levels(&split, order, IQ1_S_SUB, IQ1_DOWN, level);
+    for (int k = 0; k < IQ1_S_POINTS; k++)
+        value[k] = iq1_values[split.shift];
+    if (!find_points(&grid_iq1, IQ1_S_POINTS, level, x, weight, value, &split, part->point))
+        return false;
+    part->scale = split.scale;
+    part->shift = split.shift;
+    return true;
+}
 
-        scale[j] = 0;
-        shift[j] = UP;
-        if (largest(sub, S_SUB) < S_EPSILON)
-            continue;
-        sort(sub, S_SUB, order);
-        make_sums(sub, w, order, &sums);
-        split = search_s(&sums);
-        if (split.first < 0)
-            continue;
-        split_levels(&split, order, S_SUB, DOWN, level);
-        for (int k = 0; k < S_POINTS; k++)
-            value[k] = values[split.shift];
-        if (!find_points(grid, S_POINTS, level, sub, w, value, &split, point))
-            return false;
-        for (int k = 0; k < S_POINTS; k++) {
-            block->qs[S_POINTS * j + k] = (uint8_t)point[k];
-            qh[j] = (uint16_t)(qh[j] | point[k] >> 8 << 3 * k);
+void iq1_s_put(const struct iq1_part part[IQ1_S_SUBS], struct block_iq1_s *block)
+{
+    uint16_t qh[IQ1_S_SUBS];
+    float most = 0;
+
+    for (int j = 0; j < IQ1_S_SUBS; j++)
+        most = part[j].scale > most ? part[j].scale : most;
+    half_put(block->d, most / IQ1_SCALE_TOP * 1.125f);
+    for (int j = 0; j < IQ1_S_SUBS; j++) {
+        qh[j] = 0;
+        for (int k = 0; k < IQ1_S_POINTS; k++) {
+            block->qs[IQ1_S_POINTS * j + k] = (uint8_t)part[j].point[k];
+            qh[j] = (uint16_t)(qh[j] | part[j].point[k] >> 8 << 3 * k);
         }
-        scale[j] = split.scale;
-        shift[j] = split.shift;
-        max_scale = scale[j] > max_scale ? scale[j] : max_scale;
+        if (most != 0)
+            qh[j] =
+                (uint16_t)(qh[j] | iq_scale_level(part[j].scale, most / IQ1_SCALE_TOP, 7) << 12 |
+                           (part[j].shift == IQ1_DOWN) << 15);
     }
-    half_put(block->d, max_scale / SCALE_TOP * 1.125f);
-    for (int j = 0; j < S_SUBS && max_scale != 0; j++)
-        qh[j] = (uint16_t)(qh[j] | iq_scale_level(scale[j], max_scale / SCALE_TOP, 7) << 12 |
-                           (shift[j] == DOWN) << 15);
     memcpy(block->qh, qh, sizeof(qh));
+}
+
+void iq1_s_refuse(struct block_iq1_s *block)
+{
+    iq_refuse(block, sizeof(*block), block->d);
+}
+
+static bool quantize_iq1_s(const float *x, const float *importance, struct block_iq1_s *block)
+{
+    struct iq1_part part[IQ1_S_SUBS] = {{0}};
+    float weight[BLOCK_SUPER];
+
+    iq_weights(x, importance, weight);
+    for (int j = 0; j < IQ1_S_SUBS; j++)
+        if (!iq1_s_find(x + IQ1_S_SUB * j, weight + IQ1_S_SUB * j, &part[j]))
+            return false;
+    iq1_s_put(part, block);
     return true;
 }
 
@@ -300,44 +299,32 @@ void scalar_iq1_s(void *restrict dst, const float *restrict src, size_t rows, si
 
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
-            if (!importance || !quantize_iq1_s(&grid_iq1, src, importance + i, block))
-                iq_refuse(block, sizeof(*block), block->d);
+            if (!importance || !quantize_iq1_s(src, importance + i, block))
+                iq1_s_refuse(block);
 }
 
 /* --- IQ1_M -------------------------------------------------------------------------------------
  */
 
 enum {
-    M_SUB = 16, /* weights with a scale of their own, in two halves with shifts of their own */
-    M_SUBS = BLOCK_SUPER / M_SUB,
-    M_POINTS = M_SUB / POINT,
-    M_SHIFTS = SHIFTS * SHIFTS, /* that of the first half in the higher bit */
-    M_PADDED = M_SUB + FOUR,    /* places to split at, in fours */
+    M_PADDED = IQ1_M_SUB + FOUR, /* places to split at, in fours */
 };
-
-#define M_EPSILON 1e-7f
-
-/* The shift of one half. */
-INLINE enum shift half_shift(int shift, int half)
-{
-    return (shift >> (1 - half) & 1) == 0 ? UP : DOWN;
-}
 
 /* Sums up to each place of the order, of the weights of either half. */
 struct half_sums {
-    float x[M_POINTS][M_PADDED]; /* of weight * x */
-    float w[M_POINTS][M_PADDED]; /* of weight */
+    float x[IQ1_M_POINTS][M_PADDED]; /* of weight * x */
+    float w[IQ1_M_POINTS][M_PADDED]; /* of weight */
 };
 
 static void make_half_sums(const float *x, const float *weight, const uint8_t *order,
                            struct half_sums *sums)
 {
     memset(sums, 0, sizeof(*sums));
-    for (int j = 0; j < M_SUB; j++)
-        for (int half = 0; half < M_POINTS; half++) {
+    for (int j = 0; j < IQ1_M_SUB; j++)
+        for (int half = 0; half < IQ1_M_POINTS; half++) {
             sums->x[half][j + 1] = sums->x[half][j];
             sums->w[half][j + 1] = sums->w[half][j];
-            if (order[j] / POINT == half) {
+            if (order[j] / IQ1_POINT == half) {
                 sums->x[half][j + 1] += weight[order[j]] * x[order[j]];
                 sums->w[half][j + 1] += weight[order[j]];
             }
@@ -350,37 +337,39 @@ static void make_half_sums(const float *x, const float *weight, const uint8_t *o
  * weight, which rounds differently.)
  */
 INLINE void half_split(const struct half_sums *sums, int half, int first, int second,
-                       enum shift shift, four *vx, four *v2)
+                       enum iq1_shift shift, four *vx, four *v2)
 {
-    const float *x = sums->x[half], *w = sums->w[half], *value = values[shift];
+    const float *x = sums->x[half], *w = sums->w[half], *value = iq1_values[shift];
     float low = value[0] * value[0], middle = value[1] * value[1], high = value[2] * value[2];
 
-    *vx = x[M_SUB] * value[2] - (four_load(x + second) + x[first]);
+    *vx = x[IQ1_M_SUB] * value[2] - (four_load(x + second) + x[first]);
     *v2 = four_load(w + second) * (middle - high) +
-          (w[first] * (low - middle) + w[M_SUB] * value[2] * value[2]);
+          (w[first] * (low - middle) + w[IQ1_M_SUB] * value[2] * value[2]);
 }
 
 static struct split search_m(const struct half_sums *sums)
 {
-    four half_vx[M_POINTS][SHIFTS], half_v2[M_POINTS][SHIFTS], vx[M_SHIFTS], v2[M_SHIFTS];
+    four half_vx[IQ1_M_POINTS][IQ1_SHIFTS], half_v2[IQ1_M_POINTS][IQ1_SHIFTS], vx[IQ1_M_SHIFTS],
+        v2[IQ1_M_SHIFTS];
     struct split split = no_split;
     bool better;
 
-    for (int first = 0; first <= M_SUB; first++)
-        for (int second = first; second <= M_SUB; second += FOUR) {
-            for (int half = 0; half < M_POINTS; half++) {
-                half_split(sums, half, first, second, UP, &half_vx[half][UP], &half_v2[half][UP]);
-                half_split(sums, half, first, second, DOWN, &half_vx[half][DOWN],
-                           &half_v2[half][DOWN]);
+    for (int first = 0; first <= IQ1_M_SUB; first++)
+        for (int second = first; second <= IQ1_M_SUB; second += FOUR) {
+            for (int half = 0; half < IQ1_M_POINTS; half++) {
+                half_split(sums, half, first, second, IQ1_UP, &half_vx[half][IQ1_UP],
+                           &half_v2[half][IQ1_UP]);
+                half_split(sums, half, first, second, IQ1_DOWN, &half_vx[half][IQ1_DOWN],
+                           &half_v2[half][IQ1_DOWN]);
             }
             better = false;
-            for (int s = 0; s < M_SHIFTS; s++) {
-                vx[s] = half_vx[0][half_shift(s, 0)] + half_vx[1][half_shift(s, 1)];
-                v2[s] = half_v2[0][half_shift(s, 0)] + half_v2[1][half_shift(s, 1)];
+            for (int s = 0; s < IQ1_M_SHIFTS; s++) {
+                vx[s] = half_vx[0][iq1_half_shift(s, 0)] + half_vx[1][iq1_half_shift(s, 1)];
+                v2[s] = half_v2[0][iq1_half_shift(s, 0)] + half_v2[1][iq1_half_shift(s, 1)];
                 better |= any_better(split.best, vx[s], v2[s]);
             }
-            for (int t = 0; t < FOUR && second + t <= M_SUB && better; t++)
-                for (int s = 0; s < M_SHIFTS; s++)
+            for (int t = 0; t < FOUR && second + t <= IQ1_M_SUB && better; t++)
+                for (int s = 0; s < IQ1_M_SHIFTS; s++)
                     try_split(&split, first, second + t, s, vx[s][t], v2[s][t]);
         }
     return split;
@@ -400,92 +389,96 @@ static void put_scales(uint8_t field[8], uint16_t half, const int *level)
     memcpy(field, word, sizeof(word));
 }
 
-/* The points, scales and shifts of a block. */
-struct parts {
-    int point[M_SUBS][M_POINTS];
-    int shift[M_SUBS];
-    float scale[M_SUBS];
-    float max_scale;
-};
-
-static bool find_parts(const struct grid *grid, const float *x, const float *weight,
-                       struct parts *parts)
+bool iq1_m_find(const float *x, const float *weight, struct iq1_part *part)
 {
-    uint8_t order[M_SUB], level[M_SUB];
-    const float *value[M_POINTS];
-    struct split split;
+    uint8_t order[IQ1_M_SUB], level[IQ1_M_SUB];
+    const float *value[IQ1_M_POINTS];
     struct half_sums sums;
+    struct split split;
 
-    memset(parts, 0, sizeof(*parts));
-    for (int j = 0; j < M_SUBS; j++, x += M_SUB, weight += M_SUB) {
-        if (largest(x, M_SUB) < M_EPSILON)
-            continue;
-        sort(x, M_SUB, order);
-        make_half_sums(x, weight, order, &sums);
-        split = search_m(&sums);
-        if (split.first < 0)
-            continue;
-        split_levels(&split, order, M_SUB, M_SHIFTS - 1, level);
-        for (int k = 0; k < M_POINTS; k++)
-            value[k] = values[half_shift(split.shift, k)];
-        if (!find_points(grid, M_POINTS, level, x, weight, value, &split, parts->point[j]))
-            return false;
-        parts->scale[j] = split.scale;
-        parts->shift[j] = split.shift;
-        parts->max_scale = split.scale > parts->max_scale ? split.scale : parts->max_scale;
-    }
+    if (largest(x, IQ1_M_SUB) < IQ1_M_EPSILON)
+        return true;
+    sort(x, IQ1_M_SUB, order);
+    make_half_sums(x, weight, order, &sums);
+    split = search_m(&sums);
+    if (split.first < 0)
+        return true;
+    split_levels(&split, order, IQ1_M_SUB, IQ1_M_SHIFTS - 1, level);
+    for (int k = 0; k < IQ1_M_POINTS; k++)
+        value[k] = iq1_values[iq1_half_shift(split.shift, k)];
+    if (!find_points(&grid_iq1, IQ1_M_POINTS, level, x, weight, value, &split, part->point))
+        return false;
+    part->scale = split.scale;
+    part->shift = split.shift;
     return true;
 }
 
-/* Levels of the scales. Returns the scale of the block that fits best to them. */
-static float fit_scales(const struct grid *grid, const float *x, const float *weight,
-                        const struct parts *parts, int level[M_SUBS])
+/* Levels of the scales, of which `most` is the largest. Returns the scale of the block that fits
+ * best to them. */
+static float fit_scales(const struct iq1_part *part, float most, const float *x,
+                        const float *weight, int level[IQ1_M_SUBS])
 {
-    float d = parts->max_scale / SCALE_TOP, vx = 0, v2 = 0;
+    float d = most / IQ1_SCALE_TOP, vx = 0, v2 = 0;
 
-    for (int j = 0; j < M_SUBS; j++) {
-        level[j] = iq_scale_level(parts->scale[j], d, 7);
-        for (int k = 0; k < M_POINTS; k++, x += POINT, weight += POINT)
-            add_point(grid, parts->point[j][k], x, weight, values[half_shift(parts->shift[j], k)],
-                      (float)(2 * level[j] + 1), &vx, &v2);
+    for (int j = 0; j < IQ1_M_SUBS; j++) {
+        level[j] = iq_scale_level(part[j].scale, d, 7);
+        for (int k = 0; k < IQ1_M_POINTS; k++, x += IQ1_POINT, weight += IQ1_POINT)
+            add_point(&grid_iq1, part[j].point[k], x, weight,
+                      iq1_values[iq1_half_shift(part[j].shift, k)], (float)(2 * level[j] + 1), &vx,
+                      &v2);
     }
     return v2 > 0 ? vx / v2 : d;
 }
 
-static bool quantize_iq1_m(const struct grid *grid, const float *x, const float *importance,
-                           struct block_iq1_m *block)
+void iq1_m_put(const struct iq1_part part[IQ1_M_SUBS], const float *x, const float *weight,
+               struct block_iq1_m *block)
 {
-    int level[M_SUBS] = {0}, point, shift;
-    float weight[BLOCK_SUPER], d = 0;
-    struct parts parts;
+    int level[IQ1_M_SUBS] = {0}, point, shift;
+    float most = 0, d = 0;
 
     memset(block, 0, sizeof(*block));
-    iq_weights(x, importance, weight);
-    if (!find_parts(grid, x, weight, &parts))
-        return false;
-    if (parts.max_scale != 0)
-        d = fit_scales(grid, x, weight, &parts, level);
+    for (int j = 0; j < IQ1_M_SUBS; j++)
+        most = part[j].scale > most ? part[j].scale : most;
+    if (most != 0)
+        d = fit_scales(part, most, x, weight, level);
     put_scales(block->scales, half_from_float(d * 1.1125f), level);
-    for (int j = 0; j < M_SUBS; j++)
-        for (int k = 0; k < M_POINTS; k++) {
-            point = parts.point[j][k];
-            shift = parts.max_scale != 0 && half_shift(parts.shift[j], k) == DOWN;
-            block->qs[M_POINTS * j + k] = (uint8_t)point;
+    for (int j = 0; j < IQ1_M_SUBS; j++)
+        for (int k = 0; k < IQ1_M_POINTS; k++) {
+            point = part[j].point[k];
+            shift = most != 0 && iq1_half_shift(part[j].shift, k) == IQ1_DOWN;
+            block->qs[IQ1_M_POINTS * j + k] = (uint8_t)point;
             block->qh[j] = (uint8_t)(block->qh[j] | (point >> 8 | shift << 3) << 4 * k);
         }
+}
+
+void iq1_m_refuse(struct block_iq1_m *block)
+{
+    static const int no_levels[IQ1_M_SUBS] = {0};
+
+    memset(block, 0, sizeof(*block));
+    put_scales(block->scales, half_from_float(NAN), no_levels);
+}
+
+static bool quantize_iq1_m(const float *x, const float *importance, struct block_iq1_m *block)
+{
+    struct iq1_part part[IQ1_M_SUBS] = {{0}};
+    float weight[BLOCK_SUPER];
+
+    iq_weights(x, importance, weight);
+    for (int j = 0; j < IQ1_M_SUBS; j++)
+        if (!iq1_m_find(x + IQ1_M_SUB * j, weight + IQ1_M_SUB * j, &part[j]))
+            return false;
+    iq1_m_put(part, x, weight, block);
     return true;
 }
 
 void scalar_iq1_m(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                   const float *restrict importance)
 {
-    static const int no_levels[M_SUBS] = {0};
     struct block_iq1_m *block = dst;
 
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < row_len; i += BLOCK_SUPER, src += BLOCK_SUPER, block++)
-            if (!quantize_iq1_m(&grid_iq1, src, importance ? importance + i : NULL, block)) {
-                memset(block, 0, sizeof(*block));
-                put_scales(block->scales, half_from_float(NAN), no_levels);
-            }
+            if (!quantize_iq1_m(src, importance ? importance + i : NULL, block))
+                iq1_m_refuse(block);
 }
