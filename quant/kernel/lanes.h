@@ -23,11 +23,6 @@ INLINE vm vm_not_and(vm a, vm b)
     return vm_and(vm_not(a), b);
 }
 
-INLINE vm vm_or(vm a, vm b)
-{
-    return vm_not(vm_and(vm_not(a), vm_not(b)));
-}
-
 #ifndef LANES_BOUND
 #define LANES_BOUND 0
 

@@ -11,6 +11,7 @@
 #include "quant/kernel/inline.h"
 
 #define LANES 8
+#define LANES_BITS 3 /* LANES is 2 to this */
 #define REGISTERS 16
 
 typedef __m256 vf;
@@ -108,6 +109,11 @@ INLINE vm vm_and(vm a, vm b)
     return _mm256_and_ps(a, b);
 }
 
+INLINE vm vm_or(vm a, vm b)
+{
+    return _mm256_or_ps(a, b);
+}
+
 INLINE vm vm_not(vm a)
 {
     return _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1)));
@@ -152,6 +158,21 @@ INLINE vi vi_load(const int32_t *from)
 INLINE void vi_store(int32_t *to, vi a)
 {
     _mm256_storeu_si256((__m256i *)to, a);
+}
+
+INLINE vi vi_load_short(const uint16_t *from)
+{
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)from));
+}
+
+INLINE vf vf_gather(const float *from, vi index)
+{
+    return _mm256_i32gather_ps(from, index, 4);
+}
+
+INLINE vi vi_places(void)
+{
+    return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
 }
 
 INLINE vm vi_equal(vi a, vi b)
@@ -365,6 +386,16 @@ INLINE vf sixteen_pick(const struct sixteen *table, vi index)
 
     return vf_either(upper, _mm256_permutevar8x32_ps(table->low, index),
                      _mm256_permutevar8x32_ps(table->other, index));
+}
+
+INLINE vf four_load_all(const float from[4])
+{
+    return _mm256_broadcast_ps((const __m128 *)from);
+}
+
+INLINE vf four_pick(vf table, vi index)
+{
+    return _mm256_permutevar_ps(table, index);
 }
 
 #endif

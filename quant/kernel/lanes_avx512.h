@@ -11,6 +11,7 @@
 #include "quant/kernel/inline.h"
 
 #define LANES 16
+#define LANES_BITS 4 /* LANES is 2 to this */
 #define REGISTERS 32 /* that hold vectors */
 
 typedef __m512 vf;
@@ -135,6 +136,11 @@ INLINE vm vm_and(vm a, vm b)
     return (vm)(a & b);
 }
 
+INLINE vm vm_or(vm a, vm b)
+{
+    return (vm)(a | b);
+}
+
 INLINE vm vm_not(vm a)
 {
     return (vm)~a;
@@ -182,6 +188,24 @@ INLINE vi vi_load(const int32_t *from)
 INLINE void vi_store(int32_t *to, vi a)
 {
     _mm512_storeu_si512(to, a);
+}
+
+/* From 16 bits without a sign. */
+INLINE vi vi_load_short(const uint16_t *from)
+{
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+}
+
+/* Lane i gets from[index of lane i]. */
+INLINE vf vf_gather(const float *from, vi index)
+{
+    return _mm512_i32gather_ps(index, from, 4);
+}
+
+/* 0, 1, 2, ... */
+INLINE vi vi_places(void)
+{
+    return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
 INLINE vm vi_equal(vi a, vi b)
@@ -384,6 +408,17 @@ INLINE vf eight_pick(const struct eight *table, vi index)
 INLINE vf sixteen_pick(const struct sixteen *table, vi index)
 {
     return _mm512_permutexvar_ps(index, table->entry);
+}
+
+/* Four floats, of which each lane picks the one that the low two bits of its index say. */
+INLINE vf four_load_all(const float from[4])
+{
+    return _mm512_broadcast_f32x4(_mm_loadu_ps(from));
+}
+
+INLINE vf four_pick(vf table, vi index)
+{
+    return _mm512_permutevar_ps(table, index);
 }
 
 #endif

@@ -16,6 +16,7 @@
 #include "quant/kernel/inline.h"
 
 #define LANES 4
+#define LANES_BITS 2 /* LANES is 2 to this */
 #define REGISTERS 32
 
 typedef float32x4_t vf;
@@ -65,6 +66,11 @@ INLINE vm vf_equal(vf a, vf b)
 INLINE vm vm_and(vm a, vm b)
 {
     return vandq_u32(a, b);
+}
+
+INLINE vm vm_or(vm a, vm b)
+{
+    return vorrq_u32(a, b);
 }
 
 INLINE vm vm_not(vm a)
@@ -156,6 +162,21 @@ INLINE vi vi_load(const int32_t *from)
 INLINE void vi_store(int32_t *to, vi a)
 {
     vst1q_s32(to, a);
+}
+
+INLINE vi vi_load_short(const uint16_t *from)
+{
+    return vreinterpretq_s32_u32(vmovl_u16(vld1_u16(from)));
+}
+
+INLINE vf vf_gather(const float *from, vi index)
+{
+    return (vf){from[index[0]], from[index[1]], from[index[2]], from[index[3]]};
+}
+
+INLINE vi vi_places(void)
+{
+    return (vi){0, 1, 2, 3};
 }
 
 INLINE vm vi_equal(vi a, vi b)
@@ -353,6 +374,17 @@ INLINE vf eight_pick(const struct eight *table, vi index)
 INLINE vf sixteen_pick(const struct sixteen *table, vi index)
 {
     return vreinterpretq_f32_u8(vqtbl4q_u8(table->bytes, bytes_of(index)));
+}
+
+INLINE vf four_load_all(const float from[4])
+{
+    return vld1q_f32(from);
+}
+
+INLINE vf four_pick(vf table, vi index)
+{
+    return vreinterpretq_f32_u8(
+        vqtbl1q_u8(vreinterpretq_u8_f32(table), bytes_of(vandq_s32(index, vdupq_n_s32(3)))));
 }
 
 #endif

@@ -36,6 +36,10 @@ bool SET(finite_f32)(const void *src, size_t count);
 bool SET(finite_f16)(const void *src, size_t count);
 bool SET(finite_bf16)(const void *src, size_t count);
 
+/* iq1_tmpl.c */
+SET_KERNEL(iq1_s);
+SET_KERNEL(iq1_m);
+
 /* iq3_tmpl.c */
 SET_KERNEL(iq3_xxs);
 SET_KERNEL(iq3_s);

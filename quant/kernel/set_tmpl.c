@@ -11,7 +11,7 @@ const struct kernel_set SET(kernels) = {
             [TYPE_IQ4_NL] = SET(iq4_nl), [TYPE_IQ4_XS] = SET(iq4_xs), [TYPE_TQ1_0] = SET(tq1_0),
             [TYPE_TQ2_0] = SET(tq2_0),   [TYPE_MXFP4] = SET(mxfp4),   [TYPE_NVFP4] = SET(nvfp4),
             [TYPE_Q1_0] = SET(q1_0),     [TYPE_Q2_0] = SET(q2_0),     [TYPE_IQ3_XXS] = SET(iq3_xxs),
-            [TYPE_IQ3_S] = SET(iq3_s),
+            [TYPE_IQ3_S] = SET(iq3_s),   [TYPE_IQ1_S] = SET(iq1_s),   [TYPE_IQ1_M] = SET(iq1_m),
         },
     .widen =
         {
