@@ -254,6 +254,9 @@ static int import_with(struct hf_import *import, struct hf_model *model)
     import->plan = model->plan;
     if (r == 0)
         r = write_keys(model);
+    /* Its files are as large as the header, which is made now. */
+    hf_tokenizer_close(model->tokenizer);
+    model->tokenizer = NULL;
     return r == 0 ? make_header(import, model->kv) : r;
 }
 
