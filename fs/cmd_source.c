@@ -121,7 +121,7 @@ int cmd_source_open_as(const char *path, enum type type, const struct rules *rul
     struct stat st;
     int r = 0;
 
-    *model = (struct cmd_source){.directory = -1, .type = type};
+    *model = (struct cmd_source){.path = path, .directory = -1, .type = type};
     *defect = (struct defect){.offset = DEFECT_NOWHERE};
     if (stat(path, &st) < 0)
         return defect_set(defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));

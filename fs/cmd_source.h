@@ -7,8 +7,9 @@
 
 /* A source by its path, for the verbs; the mount opens its own from the tree. */
 struct cmd_source {
-    int directory;  /* of its files */
-    enum type type; /* as asked for */
+    const char *path; /* the caller's */
+    int directory;    /* of its files */
+    enum type type;   /* as asked for */
     struct source *source;
     struct arch_facts facts;
 };

@@ -103,6 +103,26 @@ static void measure(const struct view *view, struct row *row)
     row->bpw = weights > 0 ? 8.0 * (double)data / (double)weights : -1;
 }
 
+/* Of a directory the file that the converter writes of that type, which may be another one than the
+ * model was opened as. */
+static int size_up_plain(const struct cmd_source *model, struct row *row)
+{
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    struct cmd_source other;
+    struct view *view = NULL;
+    int r = cmd_source_open_as(model->path, row->ftype->type, NULL, &other, &defect);
+
+    if (r == 0)
+        r = view_make_verbatim(other.source, &view);
+    if (r == 0)
+        measure(view, row);
+    else
+        log_escape(defect.text[0] ? defect.text : strerror(-r), row->reason, sizeof(row->reason));
+    view_free(view);
+    cmd_source_close(&other);
+    return 0;
+}
+
 /* Sizes a variant from metadata. Without an importance matrix those that need one are sized as if
  * there were one. Only what says nothing about the model is an error. */
 static int size_up(const struct cmd_source *model, bool requantize, struct row *row)
@@ -118,8 +138,11 @@ static int size_up(const struct cmd_source *model, bool requantize, struct row *
     struct defect defect = {.offset = DEFECT_NOWHERE};
     struct recipe *recipe = NULL;
     struct view *view = NULL;
-    int r = recipe_make(model->source, &model->facts, &variant, &recipe, &defect);
+    int r;
 
+    if (source_is_directory(model->source) && variant_is_plain(&variant))
+        return size_up_plain(model, row);
+    r = recipe_make(model->source, &model->facts, &variant, &recipe, &defect);
     if (r == 0)
         r = view_make(model->source, recipe, &view, &defect);
     row->about = assumed;
@@ -266,8 +289,9 @@ static void print_help(const char *program)
     (void)puts(
         "\n"
         "Prints all file types: name and alias, bits per weight, whether an importance matrix is\n"
-        "needed, and when to take them. With MODEL (a GGUF file, or the first file of a split\n"
-        "set) also what the file of each will be, from metadata alone: bits per weight of the\n"
+        "needed, and when to take them. With MODEL (a GGUF file, the first file of a split set,\n"
+        "or a Hugging Face directory) also what the file of each will be, from metadata alone: "
+        "bits per weight of the\n"
         "whole mix, bytes; or - and why there is none. Bytes with ~ are without what the\n"
         "importance matrix adds to the header: what is not known without one.\n\n"
         "  --json              the same as an array of objects\n"

@@ -39,3 +39,8 @@ grep -q 'models: a directory without config.json or \*.safetensors: no model' er
 refuses "$QUANTFS" quantize $L $L/config.json Q8_0
 [ ! -e out.gguf ] || fail "something is left"
 cmp -s $L/config.json <("$tests/hf/gen.py" again llama32; cat again/llama32/*/config.json) || fail "an input was written to"
+# The sizes that types tells are those of the files.
+for type in F16 BF16 F32 Q8_0; do
+    make $L of-directory.gguf $type
+    "$QUANTFS" types --json $L | grep -F "\"name\": \"$type\"," | grep -qF "\"size\": $(stat -c %s of-directory.gguf)," || fail "types: another size of $type"
+done
