@@ -71,13 +71,6 @@ static int open_revision(const char *path, const char *name)
     return found;
 }
 
-static int list_files(int directory, struct directory_names *names)
-{
-    int fd = fcntl(directory, F_DUPFD_CLOEXEC, 0);
-
-    return fd < 0 ? -errno : directory_names_read(fd, names);
-}
-
 static int open_model_directory(const char *path, struct cmd_source *model, struct defect *defect)
 {
     struct directory_names names = {0};
@@ -87,7 +80,7 @@ static int open_model_directory(const char *path, struct cmd_source *model, stru
     if (r == 0)
         model->directory = r = open_revision(path, name);
     if (r >= 0)
-        r = list_files(model->directory, &names);
+        r = directory_names_read(model->directory, &names);
     if (r == -ENOENT)
         r = defect_set(defect, ENOENT, DEFECT_NOWHERE,
                        "a directory without config.json or *.safetensors: no model");

@@ -206,14 +206,15 @@ static bool is_whole(const struct directory_names *names)
 
 int directory_names_read(int fd, struct directory_names *names)
 {
-    DIR *stream = fdopendir(fd);
+    int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+    DIR *stream = own < 0 ? NULL : fdopendir(own);
     const struct dirent *entry;
-    int r = 0;
 
     *names = (struct directory_names){0};
     if (!stream) {
         r = -errno;
-        (void)close(fd);
+        if (own >= 0)
+            (void)close(own);
         return r;
     }
     do {

@@ -33,7 +33,7 @@ struct directory_names {
 };
 
 /*
- * Reads the directory `fd`, which is taken over. -ENOENT: no model, since it has no config.json or
+ * Reads the directory `fd`, from its start. -ENOENT: no model, since it has no config.json or
  * no weights; -ENOMEM, -errno. In every case directory_names_free() is due.
  */
 MUST_USE int directory_names_read(int fd, struct directory_names *names);

@@ -108,17 +108,39 @@ static int add_shard(const struct probe *probe, unsigned number, struct probe_fi
     return r;
 }
 
-/* One file of a directory. */
-static int add_member(const struct probe *probe, const char *directory, const char *name,
-                      struct probe_files *files)
+/* A directory whose files are looked at. */
+struct members {
+    const struct root *root;
+    int fd;
+    dev_t device; /* the directory's */
+    char directory[PATH_MAX];
+};
+
+/* A file that is one itself is looked at in its directory: there may be many. A symlink is followed
+ * by its path, and so is all where others may look: it matters how one comes there. */
+static int look_at_member(const struct probe *probe, const struct members *members,
+                          const char *name, struct probe_files *files, struct stat *st, mode_t *way)
 {
     char path[PATH_MAX];
+    int r;
+
+    if (!members->root->beneath && fstatat(members->fd, name, st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(st->st_mode) && st->st_dev == members->device) {
+        *way = S_IRUSR | S_IRGRP | S_IROTH;
+        return 0;
+    }
+    r = root_join(members->directory, name, path, sizeof(path));
+    return r < 0 ? r : look_at(probe->root, path, probe->trust_stat, files, st, way);
+}
+
+/* One file of a directory. */
+static int add_member(const struct probe *probe, const struct members *members, const char *name,
+                      struct probe_files *files)
+{
     struct stat st;
     mode_t way = 0;
-    int r = root_join(directory, name, path, sizeof(path));
+    int r = look_at_member(probe, members, name, files, &st, &way);
 
-    if (r == 0)
-        r = look_at(probe->root, path, probe->trust_stat, files, &st, &way);
     if (r == -ENOENT) /* a symlink to what is not there yet */
         r = -ENODATA;
     if (r == 0)
@@ -180,17 +202,22 @@ static int members_path(const struct probe *probe, const struct probe_files *fil
 
 static int add_members(const struct probe *probe, struct probe_files *files)
 {
-    char path[PATH_MAX];
+    struct members members = {.root = probe->root};
+    struct stat st;
     int r = find_revision(probe, files);
 
     if (r == 0)
-        r = members_path(probe, files, path);
+        r = members_path(probe, files, members.directory);
     if (r == 0)
-        r = open_directory(probe->root, path);
-    if (r >= 0)
-        r = directory_names_read(r, &files->names);
+        r = members.fd = open_directory(probe->root, members.directory);
+    if (r < 0)
+        return r;
+    r = fstat(members.fd, &st) < 0 ? -errno : directory_names_read(members.fd, &files->names);
+    members.device = st.st_dev;
+    files->true_ctime = files->true_ctime && ctime_is_true(members.fd, probe->trust_stat);
     for (size_t i = 0; i < files->names.count && r == 0; i++)
-        r = add_member(probe, path, files->names.names[i], files);
+        r = add_member(probe, &members, files->names.names[i], files);
+    (void)close(members.fd);
     return r;
 }
 
@@ -406,12 +433,6 @@ static int open_neighbour(void *context, const char *name)
 
     return r < 0 ? r : root_open(probe->root, path, true, &st);
 }
-
-/* Where the files of a directory are opened. */
-struct members {
-    const struct root *root;
-    char directory[PATH_MAX];
-};
 
 static int open_member(void *context, const char *name)
 {
