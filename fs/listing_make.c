@@ -15,6 +15,8 @@
 
 /* Questions of one listing under way: a few, so that those of others get their turn. */
 #define QUESTIONS_MAX 4
+/* Types that a directory can become. */
+#define NATIVES 3
 
 struct making;
 
@@ -29,8 +31,8 @@ struct slot {
     struct making *making;
     const struct survey_model *model;
     size_t asked; /* of the variants, then of the mixes that are listed as they are there */
-    struct variant native; /* of a directory: what it becomes and loses nothing */
-    bool native_known, native_asked;
+    struct variant *variants; /* room for what is asked about a directory */
+    bool natives_asked;
     struct mixes own; /* of `directory`, in an arranged mount */
     bool own_known;
     int *results;
@@ -152,12 +154,12 @@ static int add_facet(struct making *making, const struct survey_model *model,
 /* Called with the lock. A view and, if that is asked for, its folder; in its name the variant is
  * spelled as `shown`. */
 static int add_view(struct making *making, const struct survey_model *model,
-                    const struct tree_attr *attr, const char *variant, const char *shown,
-                    size_t source)
+                    const struct tree_attr *attr, bool sized, const char *variant,
+                    const char *shown, size_t source)
 {
     enum facet_kind kind = making->config.layout == LAYOUT_DIRS ? FACET_WRAP : FACET_WHOLE;
     char name[NAME_MAX + 1];
-    struct listing_entry view = {.name = name, .variant = variant, .sized = true, .attr = *attr};
+    struct listing_entry view = {.name = name, .variant = variant, .sized = sized, .attr = *attr};
     int r, length = snprintf(name, sizeof(name), "%.*s@%s.gguf", (int)model->stem_length,
                              model->stem, shown);
 
@@ -212,7 +214,8 @@ static int add_model(struct making *making, const struct slot *slot)
                        mix ? (int)mixes_name(mix->file) : (int)sizeof(shown) - 1,
                        mix ? mix->file : text);
         if (r == 0)
-            r = add_view(making, slot->model, &slot->attrs[i], text, shown, source);
+            r = add_view(making, slot->model, &slot->attrs[i], question->sized, text, shown,
+                         source);
     }
     return r;
 }
@@ -242,38 +245,85 @@ static const struct mixes *mixes_of(const struct slot *slot)
     return layout_is_arranged(slot->making->config.layout) ? &slot->own : &slot->making->mixes;
 }
 
-/* A directory's own type, if the mount does not list it anyway. */
-static bool ask_native(struct slot *slot)
+/* Has every model that variant? Those that need nothing but weights that are floats. */
+static bool is_certain(const struct variant *variant)
 {
-    const struct listing_config *config = &slot->making->config;
+    char text[VARIANT_TEXT_MAX];
 
-    if (!slot->native_known || slot->native_asked)
+    variant_format(variant, text, sizeof(text));
+    if (variant->mix[0] || strchr(text, '+'))
         return false;
-    slot->native_asked = true;
-    for (size_t i = 0; i < config->variant_count; i++)
-        if (variant_is_plain(&config->variants[i]) &&
-            config->variants[i].ftype == slot->native.ftype)
-            return false;
-    slot->question.variants = &slot->native;
-    slot->question.variant_count = 1;
-    models_ask(config->models, &slot->question);
-    return true;
+    switch (variant->ftype->type) {
+    case TYPE_F32:
+    case TYPE_F16:
+    case TYPE_BF16:
+    case TYPE_Q4_0:
+    case TYPE_Q5_0:
+    case TYPE_Q8_0:
+    case TYPE_Q3_K:
+    case TYPE_Q4_K:
+    case TYPE_Q5_K:
+    case TYPE_Q6_K:
+        return true;
+    default:
+        return false;
+    }
 }
 
-/* What a directory becomes, from what is known of it: general.file_type. That of MXFP4 weights does
- * not tell what the others are: nearly always BF16. */
-static void note_native(struct slot *slot)
+/* A vocabulary is long: names alone are listed before it was read, and a directory is not read for
+ * them. Who asks for a size has it read. */
+static void ask(struct slot *slot)
 {
-    const struct model_record *record = slot->question.record;
-    const struct ftype *native = ftype_by_number(record->ftype);
+    struct models_question *question = &slot->question;
 
-    if (!slot->model->directory || slot->native_known || model_form_from(record->form))
+    question->names_only = slot->model->directory;
+    for (size_t i = 0; i < question->variant_count; i++)
+        question->names_only = question->names_only && is_certain(&question->variants[i]);
+    models_ask(slot->making->config.models, question);
+}
+
+/* Does the mount list that variant of every model? */
+static bool is_listed(const struct listing_config *config, const struct ftype *ftype)
+{
+    for (size_t i = 0; i < config->variant_count; i++)
+        if (variant_is_plain(&config->variants[i]) && config->variants[i].ftype == ftype)
+            return true;
+    return false;
+}
+
+/* With what is asked about a directory's own files goes which of three types it becomes and loses
+ * nothing: it has that one alone. */
+static void add_natives(struct slot *slot)
+{
+    static const char *const names[NATIVES] = {"f16", "bf16", "f32"};
+    struct models_question *question = &slot->question;
+
+    if (!slot->model->directory || slot->natives_asked ||
+        (question->variant_count > 0 && *model_form(question->name, question->variants) != '\0'))
         return;
-    if (!native || (native->type != TYPE_F16 && native->type != TYPE_F32))
-        native = ftype_find("bf16", 4);
-    slot->native =
-        (struct variant){.ftype = native, .output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
-    slot->native_known = true;
+    slot->natives_asked = question->natives = true;
+    if (question->variant_count > 0)
+        memcpy(slot->variants, question->variants,
+               question->variant_count * sizeof(*slot->variants));
+    question->variants = slot->variants;
+    for (size_t i = 0; i < NATIVES; i++) {
+        const struct ftype *ftype = ftype_find(names[i], strlen(names[i]));
+
+        if (!is_listed(&slot->making->config, ftype))
+            slot->variants[question->variant_count++] = (struct variant){
+                .ftype = ftype, .output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
+    }
+}
+
+/* The same alone, if nothing else was asked about its own files. */
+static bool ask_natives(struct slot *slot)
+{
+    slot->question.variant_count = 0;
+    add_natives(slot);
+    if (slot->question.variant_count == 0)
+        return false;
+    ask(slot);
+    return true;
 }
 
 /* Asks about the variants that are next: those of one form, as others are those of another version
@@ -286,7 +336,7 @@ static bool ask_variants(struct slot *slot)
     size_t first = slot->asked, last = first + 1;
 
     if (first >= config->variant_count + mixes->count)
-        return ask_native(slot);
+        return ask_natives(slot);
     question->variants = first < config->variant_count
                              ? &config->variants[first]
                              : &mixes->variants[first - config->variant_count];
@@ -295,8 +345,10 @@ static bool ask_variants(struct slot *slot)
                   model_form(question->name, question->variants)) == 0)
         last++;
     question->variant_count = last - first;
+    question->natives = false;
     slot->asked = last;
-    models_ask(config->models, question);
+    add_natives(slot);
+    ask(slot);
     return true;
 }
 
@@ -311,7 +363,7 @@ static void set_model(struct slot *slot, const struct survey_model *model)
                    model->path);
     slot->model = model;
     slot->asked = 0;
-    slot->native_known = slot->native_asked = false;
+    slot->natives_asked = false;
     slot->question.name = model->name;
     if (slot->own_known && strcmp(directory, slot->directory) == 0)
         return;
@@ -350,7 +402,6 @@ static void answered(struct models_question *question, int r)
     bool is_model = r == 0 || *model_form(question->name, question->variants) != '\0';
 
     if (r == 0) {
-        note_native(slot);
         pthread_mutex_lock(&making->lock);
         r = add_model(making, slot);
         if (r < 0)
@@ -394,6 +445,7 @@ static void free_making(struct making *making)
     for (size_t i = 0; i < QUESTIONS_MAX; i++) {
         free(making->slots[i].results);
         free(making->slots[i].attrs);
+        free(making->slots[i].variants);
         free(making->slots[i].own.variants);
     }
     survey_free(&making->own);
@@ -428,9 +480,10 @@ static int prepare(struct making *making)
         struct slot *slot = &making->slots[i];
 
         slot->making = making;
-        slot->results = calloc(count + 1, sizeof(*slot->results));
-        slot->attrs = calloc(count + 1, sizeof(*slot->attrs));
-        if (!slot->results || !slot->attrs)
+        slot->results = calloc(count + NATIVES, sizeof(*slot->results));
+        slot->attrs = calloc(count + NATIVES, sizeof(*slot->attrs));
+        slot->variants = calloc(count + NATIVES, sizeof(*slot->variants));
+        if (!slot->results || !slot->attrs || !slot->variants)
             return -ENOMEM;
         slot->question = (struct models_question){
             .directory = slot->directory,

@@ -58,13 +58,14 @@ struct model_record {
     bool judged;
     bool young;              /* when it was judged: to be judged again when it is not any more */
     bool recalled;           /* it was looked for on disk */
+    bool peeked;             /* a directory: nothing was found against it at first sight */
     bool requantize;         /* by who lets quantized sources be converted */
     bool changed;            /* there is more to know than on disk */
     bool told, told_variant; /* the log has it */
     int verdict;
     uint64_t weights; /* of the source, if the verdict is 0 */
     uint64_t data;    /* of its tensors, bytes */
-    uint32_t ftype;   /* its general.file_type, or UINT32_MAX */
+    uint32_t ftype;   /* its general.file_type, or UINT32_MAX; also if it was peeked at */
     size_t result_count;
     struct model_result *results;
     struct model_reason *reason; /* of the verdict, else of the first variant refused; or NULL */

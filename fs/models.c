@@ -252,7 +252,8 @@ static int open_model(struct models *models, const struct flight *flight,
     int r;
 
     if (keeps)
-        saved_recall(models->config.cache, &probe, &record->files, &saved);
+        saved_recall(models->config.cache, &probe, &record->files,
+                     record->peeked ? ftype_by_number(record->ftype) : NULL, &saved);
     r = probe_source(&probe, &record->files, &saved, source, mix, facts, defect);
     if (r == -EMFILE || r == -ENFILE) {
         model_shelf_clear(models->shelf);
@@ -352,6 +353,20 @@ static void tell_no_imatrix(struct models *models, const struct model_record *re
                     record->reason->text);
 }
 
+/* Is it plain at first sight that the directory is a model? */
+static bool is_plain(const struct models *models, const struct flight *flight,
+                     struct model_record *record)
+{
+    const struct probe probe = probe_of(models, flight);
+    const struct ftype *native;
+
+    if (!record->peeked && probe_peek(&probe, &record->files, &native) == 0) {
+        record->peeked = true;
+        record->ftype = native->number;
+    }
+    return record->peeked;
+}
+
 /* -EAGAIN: not answered, the files have changed since they were looked at. */
 static int answer(struct models *models, const struct flight *flight, struct model_record *record,
                   struct models_question *question, bool last)
@@ -368,6 +383,11 @@ static int answer(struct models *models, const struct flight *flight, struct mod
     doubt_young(models, record);
     recall(models, flight, record);
     question->record = record;
+    if (!record->judged && question->names_only && is_plain(models, flight, record)) {
+        models_fill_names(record, question);
+        question->answer(question, 0);
+        return 0;
+    }
     if (record->judged && record->verdict < 0) {
         r = record->verdict;
     } else if (!record->judged || !models_is_known(record, question)) {
@@ -519,12 +539,14 @@ static struct flight *find_flight(struct models *models, const char *directory, 
 
 void models_ask(struct models *models, struct models_question *question)
 {
-    const char *form =
-        question->variant_count > 0 ? model_form(question->name, &question->variants[0]) : "";
+    const char *form = question->variant_count > 0 && !question->natives
+                           ? model_form(question->name, &question->variants[0])
+                           : "";
     struct flight *flight;
 
     for (size_t i = 1; i < question->variant_count; i++)
-        assert(strcmp(model_form(question->name, &question->variants[i]), form) == 0);
+        assert((question->natives && variant_is_plain(&question->variants[i])) ||
+               strcmp(model_form(question->name, &question->variants[i]), form) == 0);
     question->next = NULL;
     pthread_mutex_lock(&models->lock);
     flight = find_flight(models, question->directory, question->name, form);

@@ -50,10 +50,16 @@ struct models_question {
     const char *name;
     const struct variant *variants; /* all of one model_form() */
     size_t variant_count;
+    /* Of a directory: F16, BF16 and F32 are among the variants though their form is another one.
+     * It has the one that it becomes and loses nothing. */
+    bool natives;
     bool want_view; /* the view of variants[0] itself */
     /* What of the one variant is asked about; attrs[0] and the view are that facet's. No folder. */
     struct facet facet;
     bool urgent; /* somebody waits for this one alone */
+    /* Of a directory nothing but the names is wanted, which any model has: it need not be parsed.
+     */
+    bool names_only;
     /*
      * r is 0 if the model can be used, else -errno: -ENOENT no such file, -ENOEXEC no model, -ELOOP
      * it leads into the mount, ... What is wrong with it has been logged.
@@ -69,6 +75,7 @@ struct models_question {
      * error; what stat shows. */
     int *results;
     struct tree_attr *attrs;
+    bool sized;              /* the sizes are known: always, unless names_only */
     struct model_view *view; /* a reference; NULL unless results[0] is 0 */
     /* For answer() with any r: what is known of the model, or NULL; valid until it returns. */
     const struct model_record *record;

@@ -99,6 +99,9 @@ static int make_view(const struct models_variants *variants, struct model_record
     *out = model_view_find(variants->shelf, model, variant, whole);
     if (*out)
         return 0;
+    if (source_is_directory(model_source(model)) && variant_is_plain(&permitted) &&
+        !view_is_verbatim(model_source(model), &permitted))
+        return -ENOENT; /* another form than this one has it */
     if (view_is_verbatim(model_source(model), &permitted)) {
         r = view_make_verbatim(model_source(model), &view);
     } else {
@@ -199,6 +202,22 @@ bool models_is_known(const struct model_record *record, const struct models_ques
     return true;
 }
 
+void models_fill_names(const struct model_record *record, struct models_question *question)
+{
+    question->view = NULL;
+    question->version_count = record->files.count;
+    question->versions = record->files.versions;
+    question->young = probe_files_young(&record->files);
+    question->sized = false;
+    for (size_t i = 0; i < question->variant_count; i++) {
+        question->results[i] = question->natives && variant_is_plain(&question->variants[i]) &&
+                                       question->variants[i].ftype->number != record->ftype
+                                   ? -ENOENT
+                                   : 0;
+        question->attrs[i] = probe_attr(&record->files, &question->variants[i], 0);
+    }
+}
+
 void models_fill_answer(const struct models_variants *variants, struct model_record *record,
                         struct model *model, struct models_question *question)
 {
@@ -209,6 +228,7 @@ void models_fill_answer(const struct models_variants *variants, struct model_rec
     question->version_count = record->files.count;
     question->versions = record->files.versions;
     question->young = probe_files_young(&record->files);
+    question->sized = true;
     for (size_t i = 0; i < question->variant_count && question->facet.kind == FACET_WHOLE; i++) {
         question->results[i] = find_out(variants, record, model, &asked[i], &size,
                                         question->want_view && i == 0 ? &question->view : NULL);

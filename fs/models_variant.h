@@ -25,4 +25,7 @@ bool models_is_known(const struct model_record *record, const struct models_ques
 void models_fill_answer(const struct models_variants *variants, struct model_record *record,
                         struct model *model, struct models_question *question);
 
+/* Answers with names alone: all variants are there, as far as is known. */
+void models_fill_names(const struct model_record *record, struct models_question *question);
+
 #endif

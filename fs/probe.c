@@ -459,6 +459,25 @@ static int open_directory_source(const struct probe *probe, const struct probe_f
                                        defect);
 }
 
+int probe_peek(const struct probe *probe, const struct probe_files *files,
+               const struct ftype **native)
+{
+    struct members members = {.root = probe->root, .fd = -1};
+    struct defect defect;
+    enum type type;
+    int r = members_path(probe, files, members.directory);
+
+    if (r == 0)
+        r = source_peek_directory(open_member, &members, directory_own_name(probe->name),
+                                  (const char *const *)files->names.names, files->names.count,
+                                  &type, &defect);
+    if (r == 0)
+        *native = type == TYPE_F16   ? ftype_find("f16", 3)
+                  : type == TYPE_F32 ? ftype_find("f32", 3)
+                                     : ftype_find("bf16", 4);
+    return r;
+}
+
 /* Does the file say itself that it is something else than a model? */
 static bool is_model(const struct source *source)
 {

@@ -74,6 +74,11 @@ MUST_USE int probe_source(const struct probe *probe, const struct probe_files *f
                           struct source_saved *saved, struct source **source, struct mix **mix,
                           struct arch_facts *facts, struct defect *defect);
 
+/* What can be told at once of a directory: the type that loses nothing, as a file type. As of
+ * source_peek_directory(). */
+MUST_USE int probe_peek(const struct probe *probe, const struct probe_files *files,
+                        const struct ftype **native);
+
 /* The version that holds a place. */
 struct version probe_place_version(unsigned place);
 

@@ -66,21 +66,34 @@ static enum type recall_type(struct cache *cache, const struct probe *probe,
                : TYPE_NONE;
 }
 
+/* Which type loses nothing. */
+static void put_type(struct cache *cache, const struct probe *probe,
+                     const struct probe_files *files, enum type type)
+{
+    uint32_t number = htole32((uint32_t)type);
+
+    put(cache, probe, files, TYPE_NONE, &number, sizeof(number));
+}
+
 void saved_recall(struct cache *cache, const struct probe *probe, const struct probe_files *files,
-                  struct source_saved *saved)
+                  const struct ftype *native, struct source_saved *saved)
 {
     enum type type = probe->from ? probe->from->type : recall_type(cache, probe, files);
+    bool known = type != TYPE_NONE;
 
     *saved = (struct source_saved){0};
-    if (type != TYPE_NONE && get(cache, probe, files, type, &saved->data, &saved->size) < 0)
+    if (!known && native)
+        type = native->type;
+    if (type == TYPE_NONE || get(cache, probe, files, type, &saved->data, &saved->size) < 0)
         saved->data = NULL;
+    else if (!known)
+        put_type(cache, probe, files, type);
 }
 
 void saved_keep(struct cache *cache, const struct probe *probe, const struct probe_files *files,
                 const struct source *source)
 {
     enum type type = source_directory_type(source);
-    uint32_t number = htole32((uint32_t)type);
     void *data;
     size_t size;
 
@@ -88,6 +101,6 @@ void saved_keep(struct cache *cache, const struct probe *probe, const struct pro
         return;
     put(cache, probe, files, type, data, size);
     if (!probe->from)
-        put(cache, probe, files, TYPE_NONE, &number, sizeof(number));
+        put_type(cache, probe, files, type);
     free(data);
 }

@@ -11,9 +11,10 @@
  * last.
  */
 
-/* [disk] What is kept, or nothing: *saved is for source_open_directory(). */
+/* [disk] What is kept, or nothing: *saved is for source_open_directory(). `native`: the type that
+ * loses nothing, if it is known, else NULL. */
 void saved_recall(struct cache *cache, const struct probe *probe, const struct probe_files *files,
-                  struct source_saved *saved);
+                  const struct ftype *native, struct source_saved *saved);
 /* [disk] Keeps it, for the type that was asked for and for the one that it became. */
 void saved_keep(struct cache *cache, const struct probe *probe, const struct probe_files *files,
                 const struct source *source);

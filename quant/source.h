@@ -62,6 +62,11 @@ MUST_USE int source_open_directory(source_open_fn open, void *context, const cha
                                    const char *const *names, size_t count, enum type type,
                                    struct source_saved *saved, struct source **source,
                                    struct defect *defect);
+/* What can be told at once, as of hf_import_peek(): the arguments are those of
+ * source_open_directory(). */
+MUST_USE int source_peek_directory(source_open_fn open, void *context, const char *name,
+                                   const char *const *names, size_t count, enum type *type,
+                                   struct defect *defect);
 /* What was found out about a directory: *data is malloc'ed. It is of no use where
  * source_save_version() is another one. -ENOMEM. */
 MUST_USE int source_save(const struct source *source, void **data, size_t *size);

@@ -178,6 +178,21 @@ int source_open_directory(source_open_fn open, void *context, const char *name,
     return r;
 }
 
+int source_peek_directory(source_open_fn open, void *context, const char *name,
+                          const char *const *names, size_t count, enum type *type,
+                          struct defect *defect)
+{
+    struct source_directory *d = calloc(1, sizeof(*d));
+    int r = d ? open_files(d, open, context, names, count, defect) : -ENOMEM;
+
+    if (r == 0) {
+        d->directory = (struct hf_directory){name, d->files, d->count};
+        r = hf_import_peek(&d->directory, type, defect);
+    }
+    source_directory_free(d);
+    return r;
+}
+
 int source_save(const struct source *source, void **data, size_t *size)
 {
     uint8_t *bytes = NULL;

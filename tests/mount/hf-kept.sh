@@ -12,6 +12,11 @@ sums >young
 stop
 wait_old models/*/*
 go
+# Names alone take no vocabulary; what they are of is found out when somebody asks for it.
+for name in $L@{bf16,q4_k_m,q4_k_s,q8_0}; do
+    ls mnt | grep -qxF "$name.gguf" || fail "$name.gguf is not listed: $(ls mnt)"
+done
+equal "parses for names" "$(stats parses)" 2 # of a.gguf, and of gpt-oss, whose weights are not all BF16
 ls -l mnt >/dev/null
 sums >first
 same young first

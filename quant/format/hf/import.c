@@ -318,6 +318,51 @@ int hf_import_open_projector(const struct hf_directory *directory, enum type typ
     return open_part(directory, type, true, import, defect);
 }
 
+/* The type of all matrices, if it is one of three. */
+static int type_of_all(const struct hf_weights *weights, enum type *type)
+{
+    enum safetensors_dtype found = SAFETENSORS_DTYPE_COUNT;
+
+    for (size_t i = 0; i < weights->count; i++) {
+        const struct hf_tensor *tensor = &weights->tensors[i];
+
+        if (tensor->n_dims < 2)
+            continue;
+        if (found != SAFETENSORS_DTYPE_COUNT && tensor->dtype != found)
+            return -EAGAIN;
+        found = tensor->dtype;
+    }
+    *type = found == SAFETENSORS_BF16  ? TYPE_BF16
+            : found == SAFETENSORS_F16 ? TYPE_F16
+            : found == SAFETENSORS_F32 ? TYPE_F32
+                                       : TYPE_NONE;
+    return *type == TYPE_NONE ? -EAGAIN : 0;
+}
+
+static bool has_tokenizer(const struct hf_directory *directory)
+{
+    return hf_find(directory, "tokenizer.json") || hf_find(directory, "tokenizer.model");
+}
+
+int hf_import_peek(const struct hf_directory *directory, enum type *type, struct defect *defect)
+{
+    struct hf_weights weights = {0};
+    struct hf_config *config = NULL;
+    struct hf_model model = {.directory = directory, .weights = &weights, .defect = defect};
+    int r = has_tokenizer(directory) ? hf_config_open(directory, &config, defect) : -EAGAIN;
+
+    model.config = config;
+    if (r == 0)
+        r = hf_weights_read(directory, &weights, defect);
+    if (r == 0)
+        r = begin_model(&model);
+    if (r == 0)
+        r = type_of_all(&weights, type);
+    hf_weights_free(&weights);
+    hf_config_free(config);
+    return r;
+}
+
 const uint8_t *hf_import_header(const struct hf_import *import, size_t *size)
 {
     *size = import->header_size;

@@ -28,6 +28,13 @@ MUST_USE int hf_import_open(const struct hf_directory *directory, enum type type
  */
 MUST_USE int hf_import_open_projector(const struct hf_directory *directory, enum type type,
                                       struct hf_import **import, struct defect *defect);
+/*
+ * What can be told at once, without the tokenizer: that the architecture is supported and all
+ * shards are there, and the type that hf_import_open() would find to lose nothing. Opening may
+ * still fail. -EAGAIN: it cannot be told so; others as of hf_import_open().
+ */
+MUST_USE int hf_import_peek(const struct hf_directory *directory, enum type *type,
+                            struct defect *defect);
 void hf_import_free(struct hf_import *import);
 
 /* The header, up to where the data begins: bytes 0 to *size of the file. */
