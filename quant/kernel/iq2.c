@@ -1,34 +1,29 @@
 /* The types of two bits whose levels come from a code book, eight at a time: IQ2_XXS, IQ2_XS,
  * IQ2_S. */
+#include "quant/kernel/iq2.h"
+
 #include <float.h>
 
 #include "quant/kernel/grid.h"
-#include "quant/kernel/iq.h"
 #include "quant/kernel/scalar.h"
 
 enum {
-    OCTET = 8,      /* weights of one point of the code book */
-    LEVELS = 3,     /* level l stands for 2 l + 1 */
-    TOP = 5,        /* what the highest level stands for */
     TRIES_MAX = 20, /* candidates for a scale */
-    SUB_MAX = 32,   /* weights with a scale of their own: 32, or 16 */
-    OCTETS_MAX = SUB_MAX / OCTET,
-    SCALE_TOP = 31 /* what the highest scale stands for */
 };
 
 /* What a search looks at: each number in all lanes, or what it amounts to at each level. */
 struct sub {
-    float x[SUB_MAX];       /* magnitudes; one that must keep its sign is negative */
-    float weight[SUB_MAX];  /* of the error of each */
-    four all_x[SUB_MAX];    /* x */
-    four all_root[SUB_MAX]; /* root of the weight: the weight where points are compared */
-    four vx[SUB_MAX];       /* weight * x * value */
-    four v2[SUB_MAX];       /* weight * value^2 */
+    float x[IQ2_SUB_MAX];       /* magnitudes; one that must keep its sign is negative */
+    float weight[IQ2_SUB_MAX];  /* of the error of each */
+    four all_x[IQ2_SUB_MAX];    /* x */
+    four all_root[IQ2_SUB_MAX]; /* root of the weight: the weight where points are compared */
+    four vx[IQ2_SUB_MAX];       /* weight * x * value */
+    four v2[IQ2_SUB_MAX];       /* weight * value^2 */
 };
 
 /* Points of the code book for a sub-block. */
 struct points {
-    uint16_t index[OCTETS_MAX];
+    uint16_t index[IQ2_OCTETS_MAX];
     unsigned moved; /* one bit for each octet whose levels are no point */
 };
 
@@ -51,14 +46,14 @@ INLINE four_bits nearest_key(four factor, const four *x, bool near)
     four_bits key = {0};
     four number, level;
 
-    for (int i = OCTET - 1; i >= 0; i--) {
+    for (int i = IQ2_OCTET - 1; i >= 0; i--) {
         number = 0.5f * (factor * x[i] - 1);
         key += key + key;
         if (near) {
             key -= (number > 0.5f) + (number >= 1.5f);
             continue;
         }
-        level = four_clamp(four_nearest(number), 0, LEVELS - 1);
+        level = four_clamp(four_nearest(number), 0, IQ2_LEVELS - 1);
         key += __builtin_convertvector(level, four_bits);
     }
     return key;
@@ -71,19 +66,19 @@ INLINE four_bits nearest_key(four factor, const four *x, bool near)
 static bool nearest_points(const struct grid *grid, const uint16_t *near, const four *x,
                            const four *root, four scale, four_bits *result)
 {
-    four error[OCTET][LEVELS], difference, sum, best = four_all(FLT_MAX);
+    four error[IQ2_OCTET][IQ2_LEVELS], difference, sum, best = four_all(FLT_MAX);
     four_bits index = {-1, -1, -1, -1}, better;
     const uint8_t *level;
 
-    for (int i = 0; i < OCTET; i++)
-        for (int l = 0; l < LEVELS; l++) {
+    for (int i = 0; i < IQ2_OCTET; i++)
+        for (int l = 0; l < IQ2_LEVELS; l++) {
             difference = scale * (float)(2 * l + 1) - x[i];
             error[i][l] = root[i] * difference * difference;
         }
     for (unsigned left = *near++; left > 0; left--, near++) {
-        level = grid->point + OCTET * *near;
+        level = grid->point + IQ2_OCTET * *near;
         sum = error[0][level[0]];
-        for (int i = 1; i < OCTET; i++)
+        for (int i = 1; i < IQ2_OCTET; i++)
             sum += error[i][level[i]];
         better = sum < best;
         best = four_select(better, sum, best);
@@ -102,8 +97,8 @@ INLINE bool settle(const struct grid *grid, const struct sub *sub, unsigned octe
 
     *moved = place < 0;
     *index = (four_bits){place, place, place, place};
-    return place >= 0 || nearest_points(grid, grid->near + ~place, sub->all_x + OCTET * octet,
-                                        sub->all_root + OCTET * octet, scale, index);
+    return place >= 0 || nearest_points(grid, grid->near + ~place, sub->all_x + IQ2_OCTET * octet,
+                                        sub->all_root + IQ2_OCTET * octet, scale, index);
 }
 
 /* --- the search for a scale --------------------------------------------------------------------
@@ -116,7 +111,7 @@ struct shape {
     bool anew;       /* in the end points that were levels are sought again too */
 };
 
-static const struct shape shape_xxs = {4, 6, true}, shape_xs = {2, 9, false};
+static const struct shape shape_xxs = {4, IQ2_XXS_STEPS, true}, shape_xs = {2, IQ2_XS_STEPS, false};
 
 INLINE void sum_up(const struct grid *grid, const struct sub *sub, unsigned octets,
                    const struct points *points, float *sum_vx, float *sum_v2)
@@ -125,10 +120,10 @@ INLINE void sum_up(const struct grid *grid, const struct sub *sub, unsigned octe
     float vx = 0, v2 = 0;
 
     for (unsigned k = 0; k < octets; k++) {
-        level = grid->point + OCTET * points->index[k];
-        for (unsigned i = 0; i < OCTET; i++) {
-            vx += sub->vx[OCTET * k + i][level[i]];
-            v2 += sub->v2[OCTET * k + i][level[i]];
+        level = grid->point + IQ2_OCTET * points->index[k];
+        for (unsigned i = 0; i < IQ2_OCTET; i++) {
+            vx += sub->vx[IQ2_OCTET * k + i][level[i]];
+            v2 += sub->v2[IQ2_OCTET * k + i][level[i]];
         }
     }
     *sum_vx = vx;
@@ -148,7 +143,7 @@ INLINE void make_tries(const struct shape *shape, float most, struct tries *trie
 
     *tries = (struct tries){0};
     for (int t = 0; t < TRIES_MAX; t++)
-        tries->factor[t / FOUR][t % FOUR] = (TOP + (float)(t - shape->steps) * 0.1f) / most;
+        tries->factor[t / FOUR][t % FOUR] = (IQ2_TOP + (float)(t - shape->steps) * IQ2_STEP) / most;
     for (int t = 0; t < TRIES_MAX; t += FOUR) {
         scale = 1 / tries->factor[t / FOUR];
         memcpy(tries->scale + t, &scale, sizeof(scale));
@@ -169,7 +164,7 @@ INLINE bool try_octet(const struct grid *grid, const struct sub *sub, unsigned o
     int lanes;
 
     for (int t = 0; t < count; t += FOUR) {
-        keys = nearest_key(tries->factor[t / FOUR], sub->all_x + OCTET * octet, near);
+        keys = nearest_key(tries->factor[t / FOUR], sub->all_x + IQ2_OCTET * octet, near);
         memcpy(key + t, &keys, sizeof(keys));
     }
     for (int t = 0; t < count; t += lanes) {
@@ -225,7 +220,7 @@ INLINE bool refit(const struct grid *grid, const struct sub *sub, const struct s
     for (unsigned k = 0; k < shape->octets; k++) {
         if (!shape->anew && !(points->moved >> k & 1))
             continue;
-        key = nearest_key(four_all(1 / *scale), sub->all_x + OCTET * k, false);
+        key = nearest_key(four_all(1 / *scale), sub->all_x + IQ2_OCTET * k, false);
         if (!settle(grid, sub, k, key[0], four_all(*scale), &index, &moved))
             return false;
         points->index[k] = (uint16_t)index[0];
@@ -237,30 +232,32 @@ INLINE bool refit(const struct grid *grid, const struct sub *sub, const struct s
 }
 
 /*
- * x = scale * value. `most`: the highest candidates are around TOP / most. A scale below 0 becomes
- * positive, and the signs are flipped. False where the reference library stops.
+ * x = scale * value. `most`: the highest candidates are around IQ2_TOP / most. False where the
+ * reference library stops.
  */
 INLINE bool fit_points(const struct grid *grid, struct sub *sub, const struct shape *shape,
-                       float most, struct points *points, float *scale, uint32_t *negative)
+                       float most, struct iq2_found *found)
 {
+    struct points points = {0};
     float largest = 0;
     bool near;
 
-    for (unsigned i = 0; i < OCTET * shape->octets; i++) {
+    for (unsigned i = 0; i < IQ2_OCTET * shape->octets; i++) {
         largest = largest > fabsf(sub->x[i]) ? largest : fabsf(sub->x[i]);
         sub->all_x[i] = four_all(sub->x[i]);
         sub->all_root[i] = four_all(sqrtf(sub->weight[i]));
         sub->vx[i] = sub->weight[i] * sub->x[i] * values;
         sub->v2[i] = sub->weight[i] * values * values;
     }
-    *points = (struct points){0};
     near = largest <= most * NEAR;
-    if (!(near ? try_all(grid, sub, shape, most, true, points, scale)
-               : try_all(grid, sub, shape, most, false, points, scale)))
+    if (!(near ? try_all(grid, sub, shape, most, true, &points, &found->scale)
+               : try_all(grid, sub, shape, most, false, &points, &found->scale)))
         return false;
-    if ((shape->anew || points->moved) && *scale > 0 && !refit(grid, sub, shape, points, scale))
+    if ((shape->anew || points.moved) && found->scale > 0 &&
+        !refit(grid, sub, shape, &points, &found->scale))
         return false;
-    return iq_positive(scale, negative);
+    memcpy(found->index, points.index, sizeof(found->index));
+    return true;
 }
 
 /* --- what the types share ----------------------------------------------------------------------
@@ -284,58 +281,28 @@ INLINE uint32_t start_sub(const float *x, const float *importance, float mean_sq
 /* --- IQ2_XXS -----------------------------------------------------------------------------------
  */
 
-enum {
-    XXS_SUB = 32,
-    XXS_SUBS = BLOCK_SUPER / XXS_SUB,
-};
-
-/* Of a sub-block the points in one byte each, then seven bits for the signs of each eight. */
-static void pack_xxs(const struct points *points, uint32_t negative, uint8_t qs[8])
-{
-    uint32_t signs = iq_pack_signs(negative);
-
-    for (int k = 0; k < 4; k++)
-        qs[k] = (uint8_t)points->index[k];
-    memcpy(qs + 4, &signs, sizeof(signs));
-}
-
 static bool quantize_iq2_xxs(const float *x, const float *importance, struct block_iq2_xxs *block)
 {
-    float mean_square = iq_sum_squares(x) / BLOCK_SUPER, scale[XXS_SUBS], max_scale = 0;
-    uint8_t unused[XXS_SUB], level, *qs = block->qs;
-    struct points points;
+    float mean_square = iq_sum_squares(x) / BLOCK_SUPER;
+    struct iq2_found found[IQ2_XXS_SUBS] = {0};
+    uint8_t unused[IQ2_XXS_SUB];
     uint32_t negative;
     struct sub sub;
 
-    memset(block, 0, sizeof(*block));
-    for (int j = 0; j < XXS_SUBS; j++, x += XXS_SUB, importance += XXS_SUB, qs += 8) {
-        scale[j] = 0;
-        negative = start_sub(x, importance, mean_square, XXS_SUB, &sub);
-        negative = iq_even_signs(XXS_SUB, sub.x, sub.weight, negative);
-        if (iq_highest(XXS_SUB, sub.x) < FIT_EPSILON)
+    for (int j = 0; j < IQ2_XXS_SUBS; j++, x += IQ2_XXS_SUB, importance += IQ2_XXS_SUB) {
+        negative = start_sub(x, importance, mean_square, IQ2_XXS_SUB, &sub);
+        found[j].negative = iq_even_signs(IQ2_XXS_SUB, sub.x, sub.weight, negative);
+        found[j].zeros = iq_highest(IQ2_XXS_SUB, sub.x) < FIT_EPSILON;
+        if (found[j].zeros)
             continue;
         /* The first guess is made with four levels above 0. */
-        scale[j] = fit_positive(XXS_SUB, sub.x, sub.weight, LEVELS + 1, unused);
-        if (scale[j] * LEVELS <= 0) {
-            scale[j] = 0;
-            continue;
-        }
-        if (!fit_points(&grid_iq2_xxs, &sub, &shape_xxs, scale[j] * LEVELS, &points, &scale[j],
-                        &negative))
+        found[j].scale = fit_positive(IQ2_XXS_SUB, sub.x, sub.weight, IQ2_LEVELS + 1, unused);
+        found[j].zeros = found[j].scale * IQ2_LEVELS <= 0;
+        if (!found[j].zeros &&
+            !fit_points(&grid_iq2_xxs, &sub, &shape_xxs, found[j].scale * IQ2_LEVELS, &found[j]))
             return false;
-        pack_xxs(&points, negative, qs);
-        max_scale = max_scale > scale[j] ? max_scale : scale[j];
     }
-    half_put(block->d, max_scale / SCALE_TOP);
-    if (max_scale == 0) {
-        memset(block->qs, 0, sizeof(block->qs));
-        return true;
-    }
-    for (int j = 0; j < XXS_SUBS; j++) {
-        level = iq_scale_level(scale[j], max_scale / SCALE_TOP, 15);
-        block->qs[8 * j + 7] = (uint8_t)(block->qs[8 * j + 7] | level << 4);
-    }
-    return true;
+    return iq2_xxs_put(found, block);
 }
 
 void scalar_iq2_xxs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
@@ -349,43 +316,35 @@ void scalar_iq2_xxs(void *restrict dst, const float *restrict src, size_t rows, 
                 iq_refuse(block, sizeof(*block), block->d);
 }
 
-/* --- IQ2_XS ------------------------------------------------------------------------------------
+/* --- IQ2_XS and IQ2_S --------------------------------------------------------------------------
  */
 
-enum {
-    XS_SUB = 16,
-    XS_SUBS = BLOCK_SUPER / XS_SUB,
-};
+/* A sub-block; `even`: its signs are kept as IQ2_XS does. */
+static bool fit_xs(const struct grid *grid, const float *x, const float *importance,
+                   float mean_square, bool even, float epsilon, struct iq2_found *found)
+{
+    struct sub sub;
+    float most;
+
+    found->negative = start_sub(x, importance, mean_square, IQ2_XS_SUB, &sub);
+    if (even)
+        found->negative = iq_even_signs(IQ2_XS_SUB, sub.x, sub.weight, found->negative);
+    most = iq_highest(IQ2_XS_SUB, sub.x);
+    found->zeros = most < epsilon;
+    found->scale = most / IQ2_TOP;
+    return found->zeros || fit_points(grid, &sub, &shape_xs, most, found);
+}
 
 static bool quantize_iq2_xs(const float *x, const float *importance, struct block_iq2_xs *block)
 {
-    float mean_square = iq_sum_squares(x) / BLOCK_SUPER, scale[XS_SUBS], most, max_scale = 0;
-    uint16_t word[2 * XS_SUBS] = {0};
-    struct points points;
-    uint32_t negative;
-    struct sub sub;
+    float mean_square = iq_sum_squares(x) / BLOCK_SUPER;
+    struct iq2_found found[IQ2_XS_SUBS] = {0};
 
-    memset(block, 0, sizeof(*block));
-    for (int j = 0; j < XS_SUBS; j++, x += XS_SUB, importance += XS_SUB) {
-        scale[j] = 0;
-        negative = start_sub(x, importance, mean_square, XS_SUB, &sub);
-        negative = iq_even_signs(XS_SUB, sub.x, sub.weight, negative);
-        most = iq_highest(XS_SUB, sub.x);
-        if (most < FIT_EPSILON)
-            continue;
-        scale[j] = most / TOP;
-        if (!fit_points(&grid_iq2_xs, &sub, &shape_xs, most, &points, &scale[j], &negative))
+    for (int j = 0; j < IQ2_XS_SUBS; j++)
+        if (!fit_xs(&grid_iq2_xs, x + IQ2_XS_SUB * j, importance + IQ2_XS_SUB * j, mean_square,
+                    true, FIT_EPSILON, &found[j]))
             return false;
-        for (int k = 0; k < 2; k++)
-            word[2 * j + k] = (uint16_t)(points.index[k] | (negative >> 8 * k & 0x7f) << 9);
-        max_scale = max_scale > scale[j] ? max_scale : scale[j];
-    }
-    if (max_scale == 0)
-        return true;
-    half_put(block->d, max_scale / SCALE_TOP);
-    memcpy(block->qs, word, sizeof(word));
-    iq_put_scales(XS_SUBS, scale, max_scale / SCALE_TOP, block->scales);
-    return true;
+    return iq2_xs_put(found, block);
 }
 
 void scalar_iq2_xs(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
@@ -399,41 +358,17 @@ void scalar_iq2_xs(void *restrict dst, const float *restrict src, size_t rows, s
                 iq_refuse(block, sizeof(*block), block->d);
 }
 
-/* --- IQ2_S -------------------------------------------------------------------------------------
- */
-
-#define S_EPSILON 1e-8f /* a group of smaller magnitudes counts as zeros */
-
 static bool quantize_iq2_s(const float *x, const float *importance, struct block_iq2_s *block)
 {
-    float mean_square = 2 * iq_sum_squares(x) / BLOCK_SUPER, scale[XS_SUBS], most, max_scale = 0;
-    struct points points;
-    uint32_t negative;
-    struct sub sub;
+    float mean_square = 2 * iq_sum_squares(x) / BLOCK_SUPER;
+    struct iq2_found found[IQ2_XS_SUBS] = {0};
 
-    memset(block, 0, sizeof(*block));
-    for (int j = 0; j < XS_SUBS; j++, x += XS_SUB) {
-        scale[j] = 0;
-        negative =
-            start_sub(x, importance ? importance + XS_SUB * j : NULL, mean_square, XS_SUB, &sub);
-        most = iq_highest(XS_SUB, sub.x);
-        if (most < S_EPSILON)
-            continue;
-        scale[j] = most / TOP;
-        if (!fit_points(&grid_iq2_s, &sub, &shape_xs, most, &points, &scale[j], &negative))
+    for (int j = 0; j < IQ2_XS_SUBS; j++)
+        if (!fit_xs(&grid_iq2_s, x + IQ2_XS_SUB * j,
+                    importance ? importance + IQ2_XS_SUB * j : NULL, mean_square, false,
+                    IQ2_S_EPSILON, &found[j]))
             return false;
-        for (int i = 2 * j, k = 0; k < 2; i++, k++) {
-            block->qs[i] = (uint8_t)points.index[k];
-            block->qh[i / 4] = (uint8_t)(block->qh[i / 4] | points.index[k] >> 8 << 2 * (i % 4));
-            block->signs[i] = (uint8_t)(negative >> 8 * k);
-        }
-        max_scale = max_scale > scale[j] ? max_scale : scale[j];
-    }
-    if (max_scale == 0)
-        return true;
-    half_put(block->d, max_scale / SCALE_TOP * 0.9875f);
-    iq_put_scales(XS_SUBS, scale, max_scale / SCALE_TOP, block->scales);
-    return true;
+    return iq2_s_put(found, block);
 }
 
 void scalar_iq2_s(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,

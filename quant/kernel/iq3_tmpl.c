@@ -70,25 +70,7 @@ INLINE void make_factors(const struct shape *shape, float most, struct search *s
 
 static const float values[IQ3_LEVELS] = {1, 3, 5, 7, 9, 11, 13, 15};
 
-/* Up to so many times `most` numbers may be large: their products with factors are below 2^23.
- * (test_far in tests/kernels-grid.c) */
-#define NEAR 0x1p18f
-
-/*
- * A level is (factor * x - 1) / 2 rounded to an integer, ties to even: factor * x - 1 rounded to an
- * even integer, those that are no multiples of four giving way. 1.5 * 2^24 moves it to where floats
- * are 2 apart; as an integer the sum is then a constant plus the level, which can be bounded at
- * once. (test_ties in tests/kernels-grid.c)
- */
-INLINE vi near_level(vf factor, vf x)
-{
-    const int32_t zero = 0x4bc00000; /* of 0x1.8p24 */
-    vi level = vi_bits(factor * x - vf_all(1) + vf_all(0x1.8p24f));
-
-    return vi_clamp(level, zero, zero + IQ3_LEVELS - 1);
-}
-
-/* The levels of four weights, each as the candidates have them. The constant of near_level() is
+/* The levels of four weights, each as the candidates have them. What grid_level() adds is
  * shifted beyond what is kept. */
 INLINE void make_keys(const struct shape *shape, const float *x, struct search *s, int k)
 {
@@ -97,10 +79,11 @@ INLINE void make_keys(const struct shape *shape, const float *x, struct search *
 
     for (int v = 0; v < vectors_of(shape); v++) {
         factor = vf_load(s->factor + LANES * v);
-        key = near_level(factor, vf_all(x[IQ3_QUAD - 1]));
+        key = grid_level(factor, vf_all(x[IQ3_QUAD - 1]), IQ3_LEVELS - 1);
         UNROLL
         for (int i = IQ3_QUAD - 2; i >= 0; i--)
-            key = vi_or(vi_shift_left(key, IQ3_BITS), near_level(factor, vf_all(x[i])));
+            key = vi_or(vi_shift_left(key, IQ3_BITS),
+                        grid_level(factor, vf_all(x[i]), IQ3_LEVELS - 1));
         vi_store(s->key[k] + LANES * v, vi_and(key, vi_all((1 << IQ3_QUAD * IQ3_BITS) - 1)));
     }
 }
@@ -332,8 +315,8 @@ INLINE float start_sub(const struct shape *shape, const float *x, const float *i
     group->negative[j] = negative;
     group->scale[j] = 0;
     group->zeros[j] = shape->even ? most < IQ3_XXS_EPSILON : most == 0;
-    group->failed[j] =
-        !group->zeros[j] && !(largest <= most * NEAR && distances_fit(group->root[j], largest));
+    group->failed[j] = !group->zeros[j] &&
+                       !(largest <= most * GRID_NEAR && distances_fit(group->root[j], largest));
     return most;
 }
 

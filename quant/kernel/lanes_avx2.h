@@ -155,14 +155,14 @@ INLINE vi vi_load(const int32_t *from)
     return _mm256_loadu_si256((const __m256i *)from);
 }
 
-INLINE void vi_store(int32_t *to, vi a)
-{
-    _mm256_storeu_si256((__m256i *)to, a);
-}
-
 INLINE vi vi_load_short(const uint16_t *from)
 {
     return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)from));
+}
+
+INLINE void vi_store(int32_t *to, vi a)
+{
+    _mm256_storeu_si256((__m256i *)to, a);
 }
 
 INLINE vf vf_gather(const float *from, vi index)

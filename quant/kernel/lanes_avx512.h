@@ -185,15 +185,15 @@ INLINE vi vi_load(const int32_t *from)
     return _mm512_loadu_si512(from);
 }
 
-INLINE void vi_store(int32_t *to, vi a)
-{
-    _mm512_storeu_si512(to, a);
-}
-
-/* From 16 bits without a sign. */
+/* Of LANES 16-bit numbers. */
 INLINE vi vi_load_short(const uint16_t *from)
 {
     return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+}
+
+INLINE void vi_store(int32_t *to, vi a)
+{
+    _mm512_storeu_si512(to, a);
 }
 
 /* Lane i gets from[index of lane i]. */

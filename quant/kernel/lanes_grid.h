@@ -21,6 +21,24 @@ enum {
     GRID_STREAM = GRID_ROW * GRID_LONGEST, /* a list for each candidate */
 };
 
+/* Up to so many times what factors are made of numbers may be large: their products with factors
+ * are below 2^23 then. (test_far in tests/kernels-grid.c) */
+#define GRID_NEAR 0x1p18f
+
+#define GRID_ZERO 0x4bc00000 /* the bits of 0x1.8p24 */
+
+/*
+ * A level is (factor * x - 1) / 2 rounded to an integer, ties to even, of 0 to `top`: factor * x -
+ * 1 rounded to an even integer, those that are no multiples of four giving way. 1.5 * 2^24 moves it
+ * to where floats are 2 apart; as an integer the sum is then GRID_ZERO plus the level, and can be
+ * bounded at once. That is what it returns. (test_ties in tests/kernels-grid.c)
+ */
+INLINE vi grid_level(vf factor, vf x, int32_t top)
+{
+    return vi_clamp(vi_bits(factor * x - vf_all(1) + vf_all(0x1.8p24f)), GRID_ZERO,
+                    GRID_ZERO + top);
+}
+
 /* A bit for each candidate at which a run of equal keys begins, or a vector. */
 INLINE uint32_t grid_runs(const int32_t *key, int vectors)
 {
@@ -160,8 +178,104 @@ INLINE int grid_choose(const float *vx, const float *v2, int tries, int vectors,
     return winner;
 }
 
+/* Without a stream, for long lists: for each lane the code of the point with the smallest distance,
+ * of several the first; -1 if none is below FLT_MAX. */
+INLINE vi grid_nearest(const struct grid *grid, const uint16_t *near, int digits, const float *term)
+{
+    vf best = vf_all(FLT_MAX), sum;
+    vi found = vi_all(-1);
+    const uint16_t *at;
+    vm less;
+
+    for (const uint16_t *end = near + *near; near < end;) {
+        at = grid->term + (size_t)digits * *++near;
+        sum = vf_load(term + at[0]);
+        UNROLL
+        for (int i = 1; i < digits; i++)
+            sum = sum + vf_load(term + at[i]);
+        less = vf_less(sum, best);
+        best = vf_min(sum, best);
+        found = vi_select(less, vi_all(grid->code[*near]), found);
+    }
+    return found;
+}
+
+/* The codes for all candidates. Returns a bit for each whose key is a point. */
+INLINE uint32_t grid_settle(const struct grid *grid, const int32_t *key, int digits,
+                            const float *term, int vectors, int32_t *code)
+{
+    uint32_t runs = grid_runs(key, vectors), points = 0;
+    size_t first, at;
+    vi found;
+    vm own;
+
+    for (; runs; runs &= runs - 1) {
+        first = (size_t)__builtin_ctz(runs);
+        at = first / LANES * LANES;
+        found = grid_nearest(grid, grid->near + grid->list[key[first]], digits, term + at);
+        own = vi_equal(vi_load(key + at), vi_all(key[first]));
+        vi_store(code + at, vi_select(own, found, vi_load(code + at)));
+        if (grid->place[key[first]] >= 0)
+            points |= vm_bits(own) << at;
+    }
+    return points;
+}
+
+/* The first of the smallest distances, which lanes have at places `where` + their number. */
+INLINE int32_t grid_first(vf best, vi where, vi found)
+{
+    const float least = vf_least(best);
+    uint32_t lanes = vm_bits(vf_equal(best, vf_all(least)));
+    int32_t place[LANES], code[LANES];
+    int first, lane;
+
+    if (!(least < FLT_MAX))
+        return -1;
+    vi_store(place, where);
+    vi_store(code, found);
+    first = __builtin_ctz(lanes);
+    for (; lanes; lanes &= lanes - 1) {
+        lane = __builtin_ctz(lanes);
+        if (place[lane] < place[first])
+            first = lane;
+    }
+    return code[first];
+}
+
+/* A single search, with a point of the list in each lane. */
+INLINE int32_t grid_nearest_one(const struct grid *grid, const uint16_t *near, int digits,
+                                unsigned bits, const struct eight *value, const float *x,
+                                const float *root, float scale)
+{
+    static const int32_t numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const int32_t count = *near++;
+    vi found = vi_all(-1), where = vi_all(0), code;
+    vf best = vf_all(FLT_MAX), difference, term, sum;
+    vm less;
+
+    for (int32_t n = 0; n < count; n += LANES) {
+        code = vi_gather(grid->code, vi_load_short(near + n));
+        UNROLL
+        for (int i = 0; i < digits; i++) {
+            difference =
+                vf_all(scale) * eight_pick(value, vi_shift_right(code, bits * (unsigned)i)) -
+                vf_all(x[i]);
+            term = vf_all(root[i]) * difference * difference;
+            if (i == 0)
+                sum = term;
+            else
+                sum = sum + term;
+        }
+        less = vm_and(vi_less(vi_load(numbers), vi_all(count - n)), vf_less(sum, best));
+        best = vf_select(less, sum, best);
+        found = vi_select(less, code, found);
+        where = vi_select(less, vi_all(n), where);
+    }
+    return grid_first(best, where, found);
+}
+
 /*
- * The same with a search of its own in each lane of `live`, whose keys have lists at ~place. The
+ * A search of its own in each lane of `live`, whose keys have lists at ~place. The
  * terms are made as they are needed. `value`: what each digit is worth.
  */
 INLINE vi grid_nearest_each(const struct grid *grid, vi place, vm live, int digits, unsigned bits,

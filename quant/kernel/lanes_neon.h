@@ -159,14 +159,14 @@ INLINE vi vi_load(const int32_t *from)
     return vld1q_s32(from);
 }
 
-INLINE void vi_store(int32_t *to, vi a)
-{
-    vst1q_s32(to, a);
-}
-
 INLINE vi vi_load_short(const uint16_t *from)
 {
     return vreinterpretq_s32_u32(vmovl_u16(vld1_u16(from)));
+}
+
+INLINE void vi_store(int32_t *to, vi a)
+{
+    vst1q_s32(to, a);
 }
 
 INLINE vf vf_gather(const float *from, vi index)

@@ -5,20 +5,20 @@
 #include "quant/kernel/lanes_batch.h"
 
 /*
- * fit_positive() of the scales and of the minima of the blocks of a batch, a block in each lane,
- * all side by side: the same operations for every float, so nothing has to be guarded (test_mixed
- * in tests/kernels.c).
+ * fit_positive() of many groups of numbers, one a lane: the same operations for every float, so
+ * nothing has to be guarded (test_mixed in tests/kernels.c).
  */
 #ifdef LANES
 
 enum {
-    POSITIVE_MAX = 16,        /* numbers of a block */
+    POSITIVE_MAX = 32,        /* numbers of a group */
     LANES_POSITIVE_STEPS = 4, /* candidates on each side of the middle one, which comes first */
     POSITIVE_HALF = BATCH_BLOCKS / LANES, /* sets of LANES blocks */
     POSITIVE_SETS = 2 * POSITIVE_HALF,    /* the minima's behind the scales' */
 };
 
-/* Of the scales [0] and the minima [1] of each block: what fit_positive() returns, and levels. */
+/* Of the scales [0] and the minima [1] of each block of a batch: what fit_positive() returns, and
+ * levels. */
 struct positive_found {
     _Alignas(64) float unit[2][BATCH_BLOCKS];
     uint8_t level[2][POSITIVE_MAX][BATCH_BLOCKS];
@@ -29,7 +29,7 @@ struct positive_state {
     /* As they are stored: those below 0 have wrapped around. */
     vf level[POSITIVE_MAX][POSITIVE_SETS];
     vf lx[POSITIVE_SETS], l2[POSITIVE_SETS];
-    vm live[POSITIVE_SETS]; /* blocks that are no zeros */
+    vm live[POSITIVE_SETS]; /* groups that are no zeros */
 };
 
 INLINE vf positive_nearest(vf value, float top)
@@ -98,12 +98,12 @@ INLINE vm positive_move(struct positive_state *s, int g, int i, float top)
 
 /* Levels of the best candidate, then passes over them. One that moves nothing would move nothing
  * again, so lanes may wait for one another. */
-INLINE void positive_levels(struct positive_state *s, int count, float top)
+INLINE void positive_levels(struct positive_state *s, int sets, int count, float top)
 {
     vf most, factor, level;
     vm moved;
 
-    for (int g = 0; g < POSITIVE_SETS; g++) {
+    for (int g = 0; g < sets; g++) {
         most = s->lx[g] = s->l2[g] = vf_all(0);
         for (int i = 0; i < count; i++)
             most = vf_max(s->x[i][g], most);
@@ -120,12 +120,25 @@ INLINE void positive_levels(struct positive_state *s, int count, float top)
         moved = vf_less(vf_all(0), vf_all(0));
         for (int i = 0; i < count; i++) {
             UNROLL
-            for (int g = 0; g < POSITIVE_SETS; g++)
+            for (int g = 0; g < sets; g++)
                 moved = vm_or(moved, positive_move(s, g, i, top));
         }
         if (!vm_any(moved))
             break;
     }
+}
+
+/* Of LANES groups: `count` vectors of numbers and of weights. `s` is room. Returns the scales. */
+INLINE vf positive_scale(const float *x, const float *weight, int count, float top,
+                         struct positive_state *s)
+{
+    for (int i = 0; i < count; i++) {
+        s->x[i][0] = vf_load(x + LANES * i);
+        s->weight[i][0] = vf_load(weight + LANES * i);
+    }
+    positive_levels(s, 1, count, top);
+    return vf_select(vm_and(s->live[0], vf_less(vf_all(0), s->l2[0])), s->lx[0] / s->l2[0],
+                     vf_all(0));
 }
 
 /* `scale`, `low`, `weight`: `count` numbers (a multiple of four) of each of BATCH_BLOCKS blocks;
@@ -148,7 +161,7 @@ INLINE void batch_positive(const float *scale, const float *low, const float *we
             s.weight[i][POSITIVE_HALF + g] = s.weight[i][g];
         }
     }
-    positive_levels(&s, count, top);
+    positive_levels(&s, POSITIVE_SETS, count, top);
     for (int g = 0; g < POSITIVE_SETS; g++) {
         int kind = g / POSITIVE_HALF, at = g % POSITIVE_HALF * LANES;
 

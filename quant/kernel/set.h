@@ -40,6 +40,11 @@ bool SET(finite_bf16)(const void *src, size_t count);
 SET_KERNEL(iq1_s);
 SET_KERNEL(iq1_m);
 
+/* iq2_tmpl.c */
+SET_KERNEL(iq2_xxs);
+SET_KERNEL(iq2_xs);
+SET_KERNEL(iq2_s);
+
 /* iq3_tmpl.c */
 SET_KERNEL(iq3_xxs);
 SET_KERNEL(iq3_s);
