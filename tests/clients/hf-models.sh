@@ -1,5 +1,6 @@
 #!/bin/bash
-# If this failed, llama.cpp would not run what the mount makes of a Hugging Face directory, for some architecture.
+# If this failed, llama.cpp would not run what the mount makes of a Hugging Face directory, for some architecture, or llama-quantize would
+# make something else of it.
 . "$(dirname "$0")/../mount/lib.bash"
 need_reference
 # Not among them: what the reference converter's own file is no model for this program of: encoders, and
@@ -14,9 +15,17 @@ else
     "$tests/hf/gen.py" models "${cases[@]}"
 fi || fail "no models"
 start
+made=0
 for case in "${cases[@]}"; do
     name=$(basename models/"$case"/*)
     reference llama-completion -m "mnt/$case/$name@f16.gguf" -p the -n 1 --temp 0 --seed 1 -t 2 -c 64 -no-cnv --no-warmup >words 2>err ||
         fail "$case: $(grep ' E ' err | head -n 2)"
+    if reference llama-quantize "mnt/$case/$name@f16.gguf" tool.gguf q8_0 1 >/dev/null 2>err; then
+        same "mnt/$case/$name@q8_0+from=f16.gguf" tool.gguf
+        made=$((made + 1))
+    else
+        absent "mnt/$case/$name@q8_0+from=f16.gguf" || fail "$case has a variant that the tool refuses: $(tail -n 3 err)"
+    fi
 done
+[ "$made" -ge 40 ] || fail "only $made were quantized"
 stop
