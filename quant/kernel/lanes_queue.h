@@ -1,6 +1,8 @@
 #ifndef QUANT_KERNEL_LANES_QUEUE_H
 #define QUANT_KERNEL_LANES_QUEUE_H
 
+#include <math.h>
+
 #include "quant/kernel/lanes_batch.h"
 #include "quant/kernel/lanes_range.h"
 
