@@ -349,7 +349,8 @@ static int run(struct transfer *transfer)
 
 static int slots_new(struct transfer *transfer, unsigned cores)
 {
-    transfer->slot_count = 2 * (size_t)cores + 4;
+    /* Enough for the workers of few cores while the writer waits for a core itself. */
+    transfer->slot_count = 4 * (size_t)cores + 16;
     if (transfer->slot_count > SLOTS_MAX)
         transfer->slot_count = SLOTS_MAX;
     transfer->slots = calloc(transfer->slot_count, sizeof(*transfer->slots));

@@ -28,7 +28,7 @@ struct transfer_failure {
 
 /*
  * Writes a whole view into a file of the output: through an engine of its own, so that reading,
- * converting on `cores` cores and writing overlap. Memory: the engine's, and some 2 MiB for each
+ * converting on `cores` cores and writing overlap. Memory: the engine's, 16 MiB, and 4 MiB for each
  * core. Copied tensors are checked as the reference tool checks them (convert_check()), in file
  * order with the others, unless the view is its source itself. `cache`: NULL or where converted
  * chunks are looked for and kept; not owned. -errno with *failure.
