@@ -49,17 +49,17 @@ const struct hf_arch *hf_arch_find_vision(const struct hf_config *config)
 
 void hf_arch_list(char *text, size_t size)
 {
-    size_t length = 0;
-    int written;
+    static const char more[] = " ...";
+    size_t length = 0, part;
 
-    if (size > 0)
-        text[0] = '\0';
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
         for (const struct hf_arch *arch = pages[i]; arch->name; arch++) {
-            written =
-                snprintf(text + length, size - length, "%s%s", length ? " " : "", arch->classes);
-            if (written < 0 || (size_t)written >= size - length)
+            part = strlen(arch->classes) + (length > 0);
+            if (length + part + sizeof(more) > size) {
+                (void)snprintf(text + length, size - length, "%s", more);
                 return;
-            length += (size_t)written;
+            }
+            (void)snprintf(text + length, size - length, "%s%s", length ? " " : "", arch->classes);
+            length += part;
         }
 }

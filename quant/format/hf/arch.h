@@ -99,7 +99,7 @@ struct hf_arch {
 };
 
 /* The first entry that fits the class that the model names; NULL: there is none. And all class
- * names, separated by blanks, as many as there is room for. */
+ * names, separated by blanks, as many as there is room for; then "...". */
 const struct hf_arch *hf_arch_find(const struct hf_config *config);
 void hf_arch_list(char *text, size_t size);
 /* The same among the entries for projectors; `config` is that of the vision part. */
