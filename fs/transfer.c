@@ -15,6 +15,7 @@
 #define REQUEST_CHUNKS 32            /* chunks of one request */
 #define PADDING_SMALL 4096           /* bytes of padding that come with the data before them */
 #define WRITE_SIZE ((size_t)1 << 20) /* at least so many bytes in one write, if they are there */
+#define WRITE_REQUESTS 8             /* of one write at most; it waits for half as many */
 #define SLOTS_MAX 512
 #define DEFECTS_MAX 64
 
@@ -302,14 +303,14 @@ static int take(struct transfer *transfer, const struct slot *slot)
  * the write is small. */
 static int write_some(struct transfer *transfer)
 {
-    struct iovec iov[64];
+    struct iovec iov[WRITE_REQUESTS];
     size_t size = 0;
     int count = 0, r;
 
-    while ((size_t)count < transfer->active && count < 64 && size < WRITE_SIZE) {
+    while ((size_t)count < transfer->active && count < WRITE_REQUESTS && size < WRITE_SIZE) {
         struct slot *slot =
             &transfer->slots[(transfer->head + (size_t)count) % transfer->slot_count];
-        bool wait = count == 0 || (size_t)count < transfer->slot_count / 2;
+        bool wait = count < WRITE_REQUESTS / 2;
 
         if (!slot_done(transfer, slot, wait))
             break;
