@@ -69,6 +69,21 @@ struct found {
     bool moved[LANES]; /* has other levels than those of its split */
 };
 
+/* Lists of neighbours lie far apart: they are on their way while others are searched. Behind the
+ * last of them grid.h has more than is fetched here. */
+INLINE void fetch_lists(int count, const struct found *found)
+{
+    enum { MOST = 96, LINE = 32 }; /* of a list, most often; numbers of a line of a cache */
+    int32_t place;
+
+    for (int i = 0; i < LANES; i++)
+        for (int k = 0; k < count; k++) {
+            place = grid_iq1.place[found->key[k][i]];
+            for (int n = 0; n < MOST && place < 0; n += LINE)
+                __builtin_prefetch(grid_iq1.near + ~place + n);
+        }
+}
+
 /* Points for the levels of one lane. False where the reference library stops. */
 INLINE bool find_points(int count, int lane, const float *x, const float *weight,
                         const float *const *value, struct found *found)
@@ -117,7 +132,7 @@ INLINE void fit_moved(const struct split_sub *sub, int count, const vf *offset, 
  */
 
 enum {
-    S_PROBE = 3, /* every third split is probed */
+    S_PROBE = 4, /* every fourth place is probed */
 };
 
 /* Sums up to each place of the order, and what is above it at its level. Those of the middle are
@@ -225,7 +240,7 @@ INLINE vm s_search(const struct s_sums *sums, struct split_best *best)
  */
 
 enum {
-    M_PROBE = 2,
+    M_PROBE = 3,
 };
 
 /* Of the weights of either half. */
@@ -444,6 +459,7 @@ INLINE uint32_t find_lanes(const struct shape *shape, const float *x, const floa
         return 0;
     split_sort(&sub, shape->sub);
     proven = vm_bits(search(shape, &sub, &found)) & live;
+    fetch_lists(shape->points, &found);
     memset(found.moved, 0, sizeof(found.moved));
     for (int i = 0; i < LANES; i++) {
         for (int k = 0; k < shape->points; k++) {

@@ -117,6 +117,8 @@ INLINE vm split_wins(const struct split_best *best, vf vx, vf v2)
 
 INLINE void split_take(struct split_best *best, vm wins, vf vx, vf v2, int where)
 {
+    if (!vm_any(wins))
+        return;
     best->scale = vf_select(wins, vx / v2, best->scale);
     best->best = vf_select(wins, best->scale * vx, best->best);
     best->where = vi_select(wins, vi_all(where), best->where);
