@@ -652,7 +652,7 @@ static int give_imatrix(struct quantize *quantize, const struct cmd_source *mode
 
 static int run(struct quantize *quantize)
 {
-    struct cmd_source model = {.directory = -1};
+    struct cmd_source model = {.directory = -1, .beside = -1};
     struct defect defect = {.offset = DEFECT_NOWHERE};
     struct kernel_set kernels;
     struct plan plan = {0};

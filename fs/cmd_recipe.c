@@ -116,13 +116,14 @@ static int find_imatrix(const struct cmd_source *model, const struct mix *mix, b
     char name[NAME_MAX + 1], line[2048], text[4096];
     struct version version;
     bool named = mix && mix->imatrix[0];
+    int beside = model->beside >= 0 ? model->beside : model->directory;
     int fd = -1, r;
 
     if (named)
         (void)snprintf(name, sizeof(name), "%s", mix->imatrix);
     for (unsigned i = 0; i < (named ? 1 : IMPORTANCE_PLACES_BESIDE) && fd < 0; i++)
-        if (named || importance_name(source_shard_name(model->source, 0), i, name))
-            fd = openat(model->directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (named || importance_name(model->name, i, name))
+            fd = openat(beside, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     *found = fd >= 0;
     if (fd < 0) {
         (void)fprintf(stderr, "quantfs recipe: warning: there is no importance matrix\n");
@@ -170,7 +171,7 @@ static int make_view(const struct cmd_source *model, const struct variant *varia
 
 int cmd_recipe(const char *program, int argc, char **argv)
 {
-    struct cmd_source model = {.directory = -1};
+    struct cmd_source model = {.directory = -1, .beside = -1};
     struct defect defect = {.offset = DEFECT_NOWHERE};
     struct recipe *recipe = NULL;
     struct view *view = NULL;

@@ -41,16 +41,19 @@ static int open_beside(void *context, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-/* The directory's own name, which decides bytes: "." and such have none of their own. */
-static int own_name(const char *path, char name[NAME_MAX + 1])
+/* The directory's own name, which decides bytes, and the one that it stands in: "." and such say
+ * neither. */
+static int find_name(const char *path, struct cmd_source *model)
 {
     char *real = realpath(path, NULL);
     int r = real ? 0 : -errno;
 
     if (real)
-        (void)snprintf(name, NAME_MAX + 1, "%s", name_of(real));
+        (void)snprintf(model->name, sizeof(model->name), "%s", name_of(real));
+    if (real)
+        model->beside = r = open_directory(real);
     free(real);
-    return r;
+    return r < 0 ? r : 0;
 }
 
 /* The directory that has the files: of a repository in a cache that of its newest revision. */
@@ -74,8 +77,8 @@ static int open_revision(const char *path, const char *name)
 static int open_model_directory(const char *path, struct cmd_source *model, struct defect *defect)
 {
     struct directory_names names = {0};
-    char name[NAME_MAX + 1];
-    int r = own_name(path, name);
+    const char *name = model->name;
+    int r = find_name(path, model);
 
     if (r == 0)
         model->directory = r = open_revision(path, name);
@@ -101,6 +104,7 @@ int cmd_source_open(const char *path, struct cmd_source *model, struct defect *d
 
 static int open_file(const char *path, struct cmd_source *model, struct defect *defect)
 {
+    (void)snprintf(model->name, sizeof(model->name), "%s", name_of(path));
     model->directory = open_directory(path);
     if (model->directory < 0)
         return defect_set(defect, -model->directory, DEFECT_NOWHERE, "%s",
@@ -114,7 +118,7 @@ int cmd_source_open_as(const char *path, enum type type, const struct rules *rul
     struct stat st;
     int r = 0;
 
-    *model = (struct cmd_source){.path = path, .directory = -1, .type = type};
+    *model = (struct cmd_source){.path = path, .directory = -1, .beside = -1, .type = type};
     *defect = (struct defect){.offset = DEFECT_NOWHERE};
     if (stat(path, &st) < 0)
         return defect_set(defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));
@@ -139,7 +143,9 @@ void cmd_source_close(struct cmd_source *model)
     source_close(model->source);
     if (model->directory >= 0)
         (void)close(model->directory);
-    *model = (struct cmd_source){.directory = -1};
+    if (model->beside >= 0)
+        (void)close(model->beside);
+    *model = (struct cmd_source){.directory = -1, .beside = -1};
 }
 
 void cmd_source_describe(const char *path, const struct cmd_source *model,

@@ -1,6 +1,8 @@
 #ifndef FS_CMD_SOURCE_H
 #define FS_CMD_SOURCE_H
 
+#include <limits.h>
+
 #include "quant/arch.h"
 #include "quant/source.h"
 #include "quant/variant.h"
@@ -9,7 +11,9 @@
 struct cmd_source {
     const char *path; /* the caller's */
     int directory;    /* of its files */
-    enum type type;   /* as asked for */
+    int beside; /* the directory that it stands in, where other files of its are; -1: the same */
+    char name[NAME_MAX + 1]; /* there */
+    enum type type;          /* as asked for */
     struct source *source;
     struct arch_facts facts;
 };

@@ -358,9 +358,9 @@ static void print_failure(const char *path, const struct cmd_source *model, stru
 
 int cmd_types(const char *program, int argc, char **argv)
 {
-    struct cmd_source model = {.directory = -1};
+    struct cmd_source model = {.directory = -1, .beside = -1};
     struct defect defect = {.offset = DEFECT_NOWHERE};
-    const struct cmd_source none = {.directory = -1};
+    const struct cmd_source none = {.directory = -1, .beside = -1};
     struct request request;
     int r = 0;
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fs/directory.h"
 #include "fs/shard.h"
 
 /* A split set's stem ends where the numbers begin. */
@@ -24,6 +25,8 @@ bool importance_name(const char *model, unsigned place, char name[NAME_MAX + 1])
         ".imatrix.gguf", ".imatrix", "imatrix.gguf", "imatrix.dat", ".imatrix.gguf", ".imatrix"};
     bool stem = names[place][0] == '.';
 
+    if (directory_is_model(model))
+        model = directory_stem(model);
     return snprintf(name, NAME_MAX + 1, "%.*s%s", stem ? (int)stem_of(model) : 0, model,
                     names[place]) <= NAME_MAX;
 }

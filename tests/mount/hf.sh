@@ -41,6 +41,12 @@ cat "mnt/$Q@f16.gguf" >expected
 "$reader" random "mnt/$Q@f16.gguf" expected 300
 cat "mnt/gpt2@q8_0.gguf" >expected
 "$reader" random "mnt/gpt2@q8_0.gguf" expected 100
+# Its importance matrix stands beside it.
+"$tests/make-imatrix" "$QUANTFS" "models/$L" "models/$L.imatrix.gguf" 1
+(cd models && "$QUANTFS" quantize --imatrix "$L.imatrix.gguf" "$L" ../expected iq2_xs >/dev/null 2>&1) || fail "quantize --imatrix"
+same "mnt/$L@iq2_xs+imatrix.gguf" expected
+"$QUANTFS" recipe "models/$L" iq2_xs+imatrix >recipe 2>err || fail "recipe: $(cat err)"
+[ ! -s err ] || fail "recipe does not find the importance matrix: $(cat err)"
 # A GGUF file becomes nothing else first; and its directory is mirrored.
 absent mnt/a@q4_k_m+from=f16.gguf || fail "a GGUF file has a variant from=f16"
 absent "mnt/$L@q4_k_m+from=q8_0.gguf" || fail "a variant from=q8_0"
