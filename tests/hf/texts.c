@@ -115,16 +115,9 @@ static void check_utf8(void)
 
 static void check_looks(void)
 {
-    static const char *const special[] = {"<pad>",
-                                          "<mask>",
-                                          "<2mass>",
-                                          "[@BOS@]",
-                                          "<|x|>",
-                                          "<|>",
-                                          "<unused9>",
-                                          "<unused>",
-                                          "<\xef\xbd\x9c"
-                                          "x\xef\xbd\x9c>"};
+    static const char *const special[] = {"<pad>",     "<mask>",   "<2mass>",
+                                          "[@BOS@]",   "<|x|>",    "<|>",
+                                          "<unused9>", "<unused>", "<\xef\xbd\x9cx\xef\xbd\x9c>"};
     static const char *const plain[] = {"",    "<|x",   "x|>",          "<unused9",
                                         "<s>", "[PAD]", "<\xef\xbd\x9c"};
     struct hf_text text;
