@@ -79,7 +79,9 @@ static int usage(const char *program)
         "Writes a quantized model, byte for byte as llama-quantize %s does. SOURCE: a GGUF file, "
         "the\n"
         "first file of a split set, or a Hugging Face directory, of which f16, bf16 and f32 are\n"
-        "what convert_hf_to_gguf.py writes. Without OUT: ggml-model-TYPE.gguf beside SOURCE.\n\n"
+        "what convert_hf_to_gguf.py writes, and mmproj-f16, mmproj-bf16, mmproj-f32 its "
+        "projector.\n"
+        "Without OUT: ggml-model-TYPE.gguf beside SOURCE.\n\n"
         "  --allow-requantize         convert tensors that are quantized already, too\n"
         "  --leave-output-tensor      leave output.weight as it is\n"
         "  --pure                     one type for all tensors, no mixture\n"
@@ -169,6 +171,18 @@ static bool parse_from(const char *text, struct variant *variant)
     log_escape(text, shown, sizeof(shown));
     (void)fprintf(stderr, "llama_quantize: invalid --from '%s'\n", shown);
     return false;
+}
+
+/* The same, or what mmproj-TYPE says. */
+static const struct ftype *parse_wanted(struct quantize *quantize, const char *text)
+{
+    struct variant variant;
+
+    if (variant_parse(text, strlen(text), &variant) < 0 || !variant.projector)
+        return parse_ftype(text, &quantize->ftype_shown);
+    quantize->variant.projector = true;
+    quantize->ftype_shown = text;
+    return variant.ftype;
 }
 
 enum parsed { PARSED, PARSED_USAGE, PARSED_ERROR };
@@ -292,7 +306,7 @@ static enum parsed parse_arguments(struct quantize *quantize, int argc, char **a
     char shown[256];
 
     quantize->input = argv[at++];
-    ftype = parse_ftype(argv[at], &quantize->ftype_shown);
+    ftype = parse_wanted(quantize, argv[at]);
     if (ftype) {
         quantize->output = default_output(quantize);
     } else {
@@ -301,7 +315,7 @@ static enum parsed parse_arguments(struct quantize *quantize, int argc, char **a
             (void)fprintf(stderr, "llama_quantize: missing ftype\n");
             return PARSED_ERROR;
         }
-        ftype = parse_ftype(argv[at], &quantize->ftype_shown);
+        ftype = parse_wanted(quantize, argv[at]);
         if (!ftype) {
             log_escape(argv[at], shown, sizeof(shown));
             (void)fprintf(stderr, "llama_quantize: invalid ftype '%s'\n", shown);
@@ -668,7 +682,7 @@ static int run(struct quantize *quantize)
     print_start(quantize);
     if (rules_empty(&quantize->rules))
         quantize->variant.rules = NULL;
-    r = cmd_source_open_as(quantize->input, cmd_source_type(&quantize->variant), &quantize->rules,
+    r = cmd_source_open_as(quantize->input, cmd_source_become(&quantize->variant), &quantize->rules,
                            &model, &defect);
     if (r < 0) {
         r = failed_open(quantize, &model, &defect);

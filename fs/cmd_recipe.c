@@ -99,9 +99,10 @@ static void print_help(const char *program)
         "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
         "tensor in file order its name, shape, source type, type, offset and size.\n"
         "SOURCE: a GGUF file, the first file of a split set, or a Hugging Face directory.\n"
-        "VARIANT: as in the mount, for example q4_k_m or q4_k_m+pure, or the NAME of a file "
-        "NAME.mix\n"
-        "beside SOURCE. With +imatrix the importance matrix beside SOURCE counts; where\n"
+        "VARIANT: as in the mount, for example q4_k_m, q4_k_m+pure or mmproj-f16, or the NAME of "
+        "a\n"
+        "file NAME.mix beside SOURCE. With +imatrix the importance matrix beside SOURCE counts; "
+        "where\n"
         "one is missing, that is only a warning here.\n\n"
         "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n",
         program);
@@ -197,7 +198,7 @@ int cmd_recipe(const char *program, int argc, char **argv)
     if (parse_variant(argv[1], argv[2], &variant, &mix) < 0)
         return 1;
     variant.requantize = requantize;
-    r = cmd_source_open_as(argv[1], cmd_source_type(&variant), variant.rules, &model, &defect);
+    r = cmd_source_open_as(argv[1], cmd_source_become(&variant), variant.rules, &model, &defect);
     if (r == 0 && variant.imatrix && find_imatrix(&model, mix, &found) < 0) {
         r = -EINVAL;
         goto out;

@@ -91,15 +91,15 @@ static int open_model_directory(const char *path, struct cmd_source *model, stru
         r = defect_set(defect, -r, DEFECT_NOWHERE, "%s", strerror(-r));
     if (r == 0)
         r = source_open_directory(open_beside, model, directory_own_name(name),
-                                  (const char *const *)names.names, names.count, model->type, NULL,
-                                  &model->source, defect);
+                                  (const char *const *)names.names, names.count, model->become,
+                                  NULL, &model->source, defect);
     directory_names_free(&names);
     return r;
 }
 
 int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect)
 {
-    return cmd_source_open_as(path, TYPE_NONE, NULL, model, defect);
+    return cmd_source_open_as(path, (struct source_become){.type = TYPE_NONE}, NULL, model, defect);
 }
 
 static int open_file(const char *path, struct cmd_source *model, struct defect *defect)
@@ -112,13 +112,13 @@ static int open_file(const char *path, struct cmd_source *model, struct defect *
     return source_open(open_beside, model, name_of(path), &model->source, defect);
 }
 
-int cmd_source_open_as(const char *path, enum type type, const struct rules *rules,
+int cmd_source_open_as(const char *path, struct source_become become, const struct rules *rules,
                        struct cmd_source *model, struct defect *defect)
 {
     struct stat st;
     int r = 0;
 
-    *model = (struct cmd_source){.path = path, .directory = -1, .beside = -1, .type = type};
+    *model = (struct cmd_source){.path = path, .directory = -1, .beside = -1, .become = become};
     *defect = (struct defect){.offset = DEFECT_NOWHERE};
     if (stat(path, &st) < 0)
         return defect_set(defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));
@@ -131,11 +131,15 @@ int cmd_source_open_as(const char *path, enum type type, const struct rules *rul
     return r;
 }
 
-enum type cmd_source_type(const struct variant *variant)
+struct source_become cmd_source_become(const struct variant *variant)
 {
-    if (variant->from)
-        return variant->from->type;
-    return variant_is_plain(variant) ? variant->ftype->type : TYPE_NONE;
+    struct source_become become = {TYPE_NONE, variant->projector};
+
+    if (variant->projector || variant_is_plain(variant))
+        become.type = variant->ftype->type;
+    else if (variant->from)
+        become.type = variant->from->type;
+    return become;
 }
 
 void cmd_source_close(struct cmd_source *model)

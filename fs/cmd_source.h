@@ -12,8 +12,8 @@ struct cmd_source {
     const char *path; /* the caller's */
     int directory;    /* of its files */
     int beside; /* the directory that it stands in, where other files of its are; -1: the same */
-    char name[NAME_MAX + 1]; /* there */
-    enum type type;          /* as asked for */
+    char name[NAME_MAX + 1];     /* there */
+    struct source_become become; /* as asked for */
     struct source *source;
     struct arch_facts facts;
 };
@@ -25,12 +25,13 @@ struct cmd_source {
  * closed in any case.
  */
 MUST_USE int cmd_source_open(const char *path, struct cmd_source *model, struct defect *defect);
-/* The same with overrides of its keys (arch_judge()), which may be NULL. `type`: what a
- * directory becomes, as for source_open_directory(). */
-MUST_USE int cmd_source_open_as(const char *path, enum type type, const struct rules *rules,
-                                struct cmd_source *model, struct defect *defect);
-/* The type that a directory becomes for a variant: TYPE_NONE, the one that loses nothing. */
-enum type cmd_source_type(const struct variant *variant);
+/* The same with overrides of its keys (arch_judge()), which may be NULL. `become`: what a
+ * directory becomes. */
+MUST_USE int cmd_source_open_as(const char *path, struct source_become become,
+                                const struct rules *rules, struct cmd_source *model,
+                                struct defect *defect);
+/* What a directory becomes for a variant. */
+struct source_become cmd_source_become(const struct variant *variant);
 void cmd_source_close(struct cmd_source *model);
 
 /* "PATH: byte OFFSET: TEXT" of a defect, PATH being that of its shard; escaped for a terminal. */

@@ -110,7 +110,8 @@ static int size_up_plain(const struct cmd_source *model, struct row *row)
     struct defect defect = {.offset = DEFECT_NOWHERE};
     struct cmd_source other;
     struct view *view = NULL;
-    int r = cmd_source_open_as(model->path, row->ftype->type, NULL, &other, &defect);
+    int r = cmd_source_open_as(model->path, (struct source_become){.type = row->ftype->type}, NULL,
+                               &other, &defect);
 
     if (r == 0)
         r = view_make_verbatim(other.source, &view);

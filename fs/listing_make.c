@@ -32,7 +32,7 @@ struct slot {
     const struct survey_model *model;
     size_t asked; /* of the variants, then of the mixes that are listed as they are there */
     struct variant *variants; /* room for what is asked about a directory */
-    bool natives_asked;
+    bool natives_asked, projector_asked;
     struct mixes own; /* of `directory`, in an arranged mount */
     bool own_known;
     int *results;
@@ -251,7 +251,7 @@ static bool is_certain(const struct variant *variant)
     char text[VARIANT_TEXT_MAX];
 
     variant_format(variant, text, sizeof(text));
-    if (variant->mix[0] || strchr(text, '+'))
+    if (variant->mix[0] || variant->projector || strchr(text, '+'))
         return false;
     switch (variant->ftype->type) {
     case TYPE_F32:
@@ -282,37 +282,51 @@ static void ask(struct slot *slot)
     models_ask(slot->making->config.models, question);
 }
 
-/* Does the mount list that variant of every model? */
-static bool is_listed(const struct listing_config *config, const struct ftype *ftype)
+/* Does the mount list that variant of every model, or of every projector? */
+static bool is_listed(const struct listing_config *config, const struct ftype *ftype,
+                      bool projector)
 {
     for (size_t i = 0; i < config->variant_count; i++)
-        if (variant_is_plain(&config->variants[i]) && config->variants[i].ftype == ftype)
+        if ((projector ? config->variants[i].projector : variant_is_plain(&config->variants[i])) &&
+            config->variants[i].ftype == ftype)
             return true;
     return false;
+}
+
+/* Adds the three types to the question, of the model or of its projector. */
+static void add_types(struct slot *slot, bool projector)
+{
+    static const char *const names[NATIVES] = {"f16", "bf16", "f32"};
+    struct models_question *question = &slot->question;
+
+    question->natives = true;
+    question->variants = slot->variants;
+    for (size_t i = 0; i < NATIVES; i++) {
+        const struct ftype *ftype = ftype_find(names[i], strlen(names[i]));
+
+        if (!is_listed(&slot->making->config, ftype, projector))
+            slot->variants[question->variant_count++] =
+                (struct variant){.ftype = ftype,
+                                 .projector = projector,
+                                 .output_type = TYPE_NONE,
+                                 .token_embd_type = TYPE_NONE};
+    }
 }
 
 /* With what is asked about a directory's own files goes which of three types it becomes and loses
  * nothing: it has that one alone. */
 static void add_natives(struct slot *slot)
 {
-    static const char *const names[NATIVES] = {"f16", "bf16", "f32"};
     struct models_question *question = &slot->question;
 
     if (!slot->model->directory || slot->natives_asked ||
         (question->variant_count > 0 && *model_form(question->name, question->variants) != '\0'))
         return;
-    slot->natives_asked = question->natives = true;
+    slot->natives_asked = true;
     if (question->variant_count > 0)
         memcpy(slot->variants, question->variants,
                question->variant_count * sizeof(*slot->variants));
-    question->variants = slot->variants;
-    for (size_t i = 0; i < NATIVES; i++) {
-        const struct ftype *ftype = ftype_find(names[i], strlen(names[i]));
-
-        if (!is_listed(&slot->making->config, ftype))
-            slot->variants[question->variant_count++] = (struct variant){
-                .ftype = ftype, .output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
-    }
+    add_types(slot, false);
 }
 
 /* The same alone, if nothing else was asked about its own files. */
@@ -320,6 +334,20 @@ static bool ask_natives(struct slot *slot)
 {
     slot->question.variant_count = 0;
     add_natives(slot);
+    if (slot->question.variant_count == 0)
+        return false;
+    ask(slot);
+    return true;
+}
+
+/* Asks about the projector, last: a directory may have one though its model is refused. */
+static bool ask_projector(struct slot *slot)
+{
+    if (!slot->model->directory || slot->projector_asked)
+        return false;
+    slot->projector_asked = true;
+    slot->question.variant_count = 0;
+    add_types(slot, true);
     if (slot->question.variant_count == 0)
         return false;
     ask(slot);
@@ -336,7 +364,7 @@ static bool ask_variants(struct slot *slot)
     size_t first = slot->asked, last = first + 1;
 
     if (first >= config->variant_count + mixes->count)
-        return ask_natives(slot);
+        return ask_natives(slot) || ask_projector(slot);
     question->variants = first < config->variant_count
                              ? &config->variants[first]
                              : &mixes->variants[first - config->variant_count];
@@ -363,7 +391,7 @@ static void set_model(struct slot *slot, const struct survey_model *model)
                    model->path);
     slot->model = model;
     slot->asked = 0;
-    slot->natives_asked = false;
+    slot->natives_asked = slot->projector_asked = false;
     slot->question.name = model->name;
     if (slot->own_known && strcmp(directory, slot->directory) == 0)
         return;
@@ -408,7 +436,7 @@ static void answered(struct models_question *question, int r)
             making->r = r;
         pthread_mutex_unlock(&making->lock);
     }
-    if (!is_model || !ask_variants(slot))
+    if (!(is_model ? ask_variants(slot) : ask_projector(slot)))
         ask_next(slot);
 }
 

@@ -22,6 +22,13 @@ static bool has_versions(const struct model_shelf_entry *entry, unsigned count,
     return versions_equal(files->versions, files->count, versions, count);
 }
 
+static const char *projector_form(enum type type)
+{
+    return type == TYPE_F16    ? MODEL_FORM_PROJECTOR "=f16"
+           : type == TYPE_BF16 ? MODEL_FORM_PROJECTOR "=bf16"
+                               : MODEL_FORM_PROJECTOR "=f32";
+}
+
 const char *model_form(const char *path, const struct variant *variant)
 {
     static const struct {
@@ -38,6 +45,8 @@ const char *model_form(const char *path, const struct variant *variant)
 
     if (variant->mix[0])
         return variant->mix;
+    if (variant->projector)
+        return projector_form(variant->ftype->type);
     if (directory_is_model(path) && variant_is_plain(variant))
         from = variant->ftype;
     while (i > 0 && !(from && from->type == forms[i].type))
@@ -47,9 +56,15 @@ const char *model_form(const char *path, const struct variant *variant)
 
 const struct ftype *model_form_from(const char *form)
 {
-    const char *from = *form == '+' ? strstr(form, "+from=") : NULL;
+    const char *from = model_form_is_projector(form) ? form : strstr(form, "+from=");
+    const char *equals = from && *form == '+' ? strchr(from, '=') : NULL;
 
-    return from ? ftype_find(from + 6, strlen(from + 6)) : NULL;
+    return equals ? ftype_find(equals + 1, strlen(equals + 1)) : NULL;
+}
+
+bool model_form_is_projector(const char *form)
+{
+    return strncmp(form, MODEL_FORM_PROJECTOR, strlen(MODEL_FORM_PROJECTOR)) == 0;
 }
 
 static struct model_shelf_entry *new_entry(const char *path, const char *form,

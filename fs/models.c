@@ -151,6 +151,7 @@ static struct probe probe_of(const struct models *models, const struct flight *f
         .trust_stat = models->config.trust_stat,
         .imatrix = strncmp(flight->form, "+imatrix", 8) == 0,
         .from = model_form_from(flight->form),
+        .projector = model_form_is_projector(flight->form),
         .mix = *flight->form && *flight->form != '+' ? flight->form : NULL,
     };
 }
@@ -259,7 +260,8 @@ static int open_model(struct models *models, const struct flight *flight,
         model_shelf_clear(models->shelf);
         r = probe_source(&probe, &record->files, &saved, source, mix, facts, defect);
     }
-    if (saved.used)
+    /* That there is no projector stands in config.json. */
+    if (saved.used || (probe.projector && r == -ENOEXEC))
         return r;
     pthread_mutex_lock(&models->lock);
     models->parses++;
@@ -537,15 +539,23 @@ static struct flight *find_flight(struct models *models, const char *directory, 
     return flight;
 }
 
+static const char *form_of(const struct models_question *question)
+{
+    if (question->variant_count == 0)
+        return "";
+    if (!question->natives)
+        return model_form(question->name, &question->variants[0]);
+    return question->variants[0].projector ? MODEL_FORM_PROJECTOR : "";
+}
+
 void models_ask(struct models *models, struct models_question *question)
 {
-    const char *form = question->variant_count > 0 && !question->natives
-                           ? model_form(question->name, &question->variants[0])
-                           : "";
+    const char *form = form_of(question);
     struct flight *flight;
 
     for (size_t i = 1; i < question->variant_count; i++)
-        assert((question->natives && variant_is_plain(&question->variants[i])) ||
+        assert((question->natives &&
+                (question->variants[i].projector || variant_is_plain(&question->variants[i]))) ||
                strcmp(model_form(question->name, &question->variants[i]), form) == 0);
     question->next = NULL;
     pthread_mutex_lock(&models->lock);

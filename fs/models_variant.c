@@ -99,7 +99,8 @@ static int make_view(const struct models_variants *variants, struct model_record
     *out = model_view_find(variants->shelf, model, variant, whole);
     if (*out)
         return 0;
-    if (source_is_directory(model_source(model)) && variant_is_plain(&permitted) &&
+    if (source_is_directory(model_source(model)) &&
+        (permitted.projector || variant_is_plain(&permitted)) &&
         !view_is_verbatim(model_source(model), &permitted))
         return -ENOENT; /* another form than this one has it */
     if (view_is_verbatim(model_source(model), &permitted)) {

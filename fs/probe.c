@@ -229,7 +229,7 @@ static int add_own(const struct probe *probe, struct probe_files *files)
 
     if (directory_is_model(probe->name))
         r = add_members(probe, files);
-    else if (probe->from)
+    else if (probe->from || probe->projector)
         r = -ENOENT;
     else
         for (unsigned i = 0; i < count && r == 0; i++)
@@ -448,15 +448,15 @@ static int open_directory_source(const struct probe *probe, const struct probe_f
                                  struct source_saved *saved, struct source **source,
                                  struct defect *defect)
 {
+    const struct source_become become = {probe->from ? probe->from->type : TYPE_NONE,
+                                         probe->projector};
     struct members members = {.root = probe->root};
     int r = members_path(probe, files, members.directory);
 
-    return r < 0
-               ? r
-               : source_open_directory(open_member, &members, directory_own_name(probe->name),
-                                       (const char *const *)files->names.names, files->names.count,
-                                       probe->from ? probe->from->type : TYPE_NONE, saved, source,
-                                       defect);
+    return r < 0 ? r
+                 : source_open_directory(open_member, &members, directory_own_name(probe->name),
+                                         (const char *const *)files->names.names,
+                                         files->names.count, become, saved, source, defect);
 }
 
 int probe_peek(const struct probe *probe, const struct probe_files *files,
@@ -618,7 +618,7 @@ int probe_source(const struct probe *probe, const struct probe_files *files,
         r = source_open(open_neighbour, &place, probe->name, &source, defect);
     if (r == 0 && !versions_agree(source, files))
         r = defect_set(defect, EAGAIN, DEFECT_NOWHERE, "it is being written");
-    if (r == 0 && !is_model(source))
+    if (r == 0 && !probe->projector && !is_model(source))
         r = defect_set(defect, ENOEXEC, DEFECT_NOWHERE, "no model");
     if (r == 0 && probe->mix)
         r = give_mix(probe, files, source, &mix, defect);

@@ -50,6 +50,7 @@ struct probe {
     const struct root *mix_root;     /* NULL: mixes are looked for beside only */
     const char *directory, *name;    /* of the first file, or of the directory */
     const struct ftype *from;        /* F16, BF16 or F32, which a directory becomes; or NULL */
+    bool projector;                  /* its projector, not the model */
     bool trust_stat;                 /* as for ctime_is_true() */
     bool imatrix;                    /* an importance matrix counts as a file of the model */
     const char *mix; /* so does this mix, in lower case, with what it asks for; or NULL */
@@ -66,9 +67,10 @@ bool probe_files_young(const struct probe_files *files);
 /*
  * Parses and judges the model whose files were seen so. Errors as of source_open() and
  * arch_judge(), and: -EAGAIN the files have changed since; -ENOEXEC also a GGUF that is no model
- * (an imatrix, a projector, an adapter). If it is asked for, the source has its importance matrix:
- * -ENOKEY where there is none, -EINVAL or -ENODATA one that cannot be used. *mix is the mix that is
- * asked for, or NULL; -EINVAL: it cannot be used. `saved`: as of source_open_directory(), or NULL.
+ * (an imatrix, a projector, an adapter), or a directory without the projector that is asked for. If
+ * it is asked for, the source has its importance matrix: -ENOKEY where there is none, -EINVAL or
+ * -ENODATA one that cannot be used. *mix is the mix that is asked for, or NULL; -EINVAL: it cannot
+ * be used. `saved`: as of source_open_directory(), or NULL.
  */
 MUST_USE int probe_source(const struct probe *probe, const struct probe_files *files,
                           struct source_saved *saved, struct source **source, struct mix **mix,

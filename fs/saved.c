@@ -14,6 +14,7 @@ static int make_name(struct cache *cache, const struct probe *probe,
     name_begin(&digest, cache_key(cache), "import");
     name_add_number(&digest, source_save_version());
     name_add_number(&digest, (uint64_t)(int64_t)type);
+    name_add_number(&digest, probe->projector);
     name_add(&digest, own, strlen(own));
     for (unsigned i = 0; i < files->own; i++) {
         const struct version *version = &files->versions[i];

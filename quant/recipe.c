@@ -545,6 +545,10 @@ int recipe_make(const struct source *source, const struct arch_facts *facts,
     if (variant->from && source_directory_type(source) != variant->from->type)
         return defect_set(defect, EINVAL, DEFECT_NOWHERE,
                           "from= is for directories of safetensors");
+    if (variant->projector)
+        return defect_set(defect, EINVAL, DEFECT_NOWHERE,
+                          "mmproj- is for directories of safetensors with a vision part, and takes "
+                          "no options");
     if (facts->refused[0])
         return defect_set(defect, EINVAL, DEFECT_NOWHERE, "%s", facts->refused);
     r = new_recipe(source, variant, &recipe);

@@ -511,6 +511,11 @@ enum type source_directory_type(const struct source *source)
     return source->directory ? hf_import_type(source->directory->import) : TYPE_NONE;
 }
 
+bool source_is_projector(const struct source *source)
+{
+    return source->directory && source->directory->projector;
+}
+
 uint64_t source_shard_size(const struct source *source, unsigned shard)
 {
     return source_version(source, shard)->size;

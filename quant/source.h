@@ -44,6 +44,14 @@ typedef int (*source_open_fn)(void *context, const char *name);
  */
 MUST_USE int source_open(source_open_fn open, void *context, const char *name,
                          struct source **source, struct defect *defect);
+
+/* What a directory becomes. */
+struct source_become {
+    enum type type; /* F32, F16 or BF16, what the converter is asked for, or TYPE_NONE, the one that
+                       loses nothing */
+    bool projector; /* not the model's file, but the one that its vision part has (--mmproj) */
+};
+
 /* Of source_save(), for source_open_directory(). */
 struct source_saved {
     void *data; /* malloc'ed, or NULL; taken over */
@@ -53,16 +61,15 @@ struct source_saved {
 
 /*
  * The same of a directory. `name`: its own, which decides bytes; `names`: its files that count
- * (hf_is_input()), sorted, which open() opens. `type`: F32, F16 or BF16, what the converter is
- * asked for, or TYPE_NONE, the one that loses nothing. `saved`: what is known of the same files,
- * name and type, or NULL. Errors also as of hf_import_open(), and *defect names the file in its
- * text.
+ * (hf_is_input()), sorted, which open() opens. `saved`: what is known of the same files, name and
+ * `become`, or NULL. Errors also as of hf_import_open(), or hf_import_open_projector() but for
+ * -ENOENT, which is -ENOEXEC here: the model has none. *defect names the file in its text.
  */
 MUST_USE int source_open_directory(source_open_fn open, void *context, const char *name,
-                                   const char *const *names, size_t count, enum type type,
-                                   struct source_saved *saved, struct source **source,
-                                   struct defect *defect);
-/* What can be told at once, as of hf_import_peek(): the arguments are those of
+                                   const char *const *names, size_t count,
+                                   struct source_become become, struct source_saved *saved,
+                                   struct source **source, struct defect *defect);
+/* What can be told of the model at once, as of hf_import_peek(): the arguments are those of
  * source_open_directory(). */
 MUST_USE int source_peek_directory(source_open_fn open, void *context, const char *name,
                                    const char *const *names, size_t count, enum type *type,
@@ -80,12 +87,15 @@ const struct source_tensor *source_tensors(const struct source *source, size_t *
 const struct gguf *source_gguf(const struct source *source);
 unsigned source_shard_count(const struct source *source);
 const char *source_shard_name(const struct source *source, unsigned shard);
-/* Of a directory: one version made of those of all its files and of the type; no device. */
+/* Of a directory: one version made of those of all its files and of what it becomes; no
+ * device. */
 const struct version *source_version(const struct source *source, unsigned shard);
 
 bool source_is_directory(const struct source *source);
 /* F32, F16 or BF16; of what is no directory TYPE_NONE. */
 enum type source_directory_type(const struct source *source);
+/* Of a directory: its projector, not the model. */
+bool source_is_projector(const struct source *source);
 /* Bytes of a shard. */
 uint64_t source_shard_size(const struct source *source, unsigned shard);
 /* Bytes of a header that is kept in memory. */

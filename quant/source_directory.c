@@ -26,6 +26,8 @@ static struct version combine(const struct source_directory *d, enum type type)
     struct version combined = {.size = d->size};
     uint64_t hash = hash_add(UINT64_C(0xcbf29ce484222325), (uint64_t)type);
 
+    if (d->projector)
+        hash = hash_add(hash, UINT64_MAX);
     for (size_t i = 0; i < d->count; i++) {
         const struct version *version = input_version(d->inputs[i]);
 
@@ -96,16 +98,27 @@ static int load(struct source_directory *d, struct source_saved *saved)
     return r;
 }
 
-static int import(struct source *source, const char *name, enum type type,
+static int open_import(struct source_directory *d, enum type type, struct defect *defect)
+{
+    int r;
+
+    if (!d->projector)
+        return hf_import_open(&d->directory, type, &d->import, defect);
+    r = hf_import_open_projector(&d->directory, type, &d->import, defect);
+    return r == -ENOENT ? -ENOEXEC : r;
+}
+
+static int import(struct source *source, const char *name, struct source_become become,
                   struct source_saved *saved, struct defect *defect)
 {
     struct source_directory *d = source->directory;
     int r, settled;
 
     d->directory = (struct hf_directory){name, d->files, d->count};
+    d->projector = become.projector;
     r = saved && saved->data ? load(d, saved) : -EBADMSG;
     if (r == -EBADMSG)
-        r = hf_import_open(&d->directory, type, &d->import, defect);
+        r = open_import(d, become.type, defect);
     settled = check_settled(d, defect);
     if (settled < 0)
         return settled;
@@ -120,7 +133,7 @@ static int import(struct source *source, const char *name, enum type type,
 }
 
 static int open_all(struct source *source, source_open_fn open, void *context, const char *name,
-                    const char *const *names, size_t count, enum type type,
+                    const char *const *names, size_t count, struct source_become become,
                     struct source_saved *saved, struct defect *defect)
 {
     int r;
@@ -132,7 +145,7 @@ static int open_all(struct source *source, source_open_fn open, void *context, c
     if (r == 0)
         r = open_files(source->directory, open, context, names, count, defect);
     if (r == 0)
-        r = import(source, source->shards[0].name, type, saved, defect);
+        r = import(source, source->shards[0].name, become, saved, defect);
     return r < 0 ? r : source_sort_tensors(source, defect);
 }
 
@@ -153,13 +166,13 @@ static void place_in_text(struct defect *defect)
 }
 
 int source_open_directory(source_open_fn open, void *context, const char *name,
-                          const char *const *names, size_t count, enum type type,
+                          const char *const *names, size_t count, struct source_become become,
                           struct source_saved *saved, struct source **out, struct defect *defect)
 {
     struct source *source = calloc(1, sizeof(*source));
     struct defect why = {.offset = DEFECT_NOWHERE};
     int r =
-        source ? open_all(source, open, context, name, names, count, type, saved, &why) : -ENOMEM;
+        source ? open_all(source, open, context, name, names, count, become, saved, &why) : -ENOMEM;
 
     *out = NULL;
     if (saved) {

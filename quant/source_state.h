@@ -22,6 +22,7 @@ struct source_directory {
     char **names;
     struct hf_directory directory;
     struct hf_import *import;
+    bool projector;        /* is what it is the import of */
     const uint8_t *header; /* the import's */
     size_t header_size;
     uint64_t size;          /* of the GGUF file */

@@ -88,6 +88,26 @@ const struct ftype *ftype_by_number(uint32_t number)
     return NULL;
 }
 
+static bool is_float(const struct ftype *ftype)
+{
+    return ftype &&
+           (ftype->type == TYPE_F16 || ftype->type == TYPE_BF16 || ftype->type == TYPE_F32);
+}
+
+#define PROJECTOR "mmproj-"
+#define PROJECTOR_LENGTH (sizeof(PROJECTOR) - 1)
+
+/* What mmproj-TYPE says, any case; NULL: it is none. */
+static const struct ftype *find_projector(const char *text, size_t length)
+{
+    const struct ftype *ftype;
+
+    if (length <= PROJECTOR_LENGTH || !same_word(PROJECTOR, text, PROJECTOR_LENGTH))
+        return NULL;
+    ftype = ftype_find(text + PROJECTOR_LENGTH, length - PROJECTOR_LENGTH);
+    return is_float(ftype) ? ftype : NULL;
+}
+
 /* --- reading a variant ------------------------------------------------------------------------ */
 
 static int digit_of(char c)
@@ -134,12 +154,6 @@ static bool parse_type(const char *value, enum type *type)
         return false;
     *type = found;
     return true;
-}
-
-static bool is_float(const struct ftype *ftype)
-{
-    return ftype &&
-           (ftype->type == TYPE_F16 || ftype->type == TYPE_BF16 || ftype->type == TYPE_F32);
 }
 
 static bool parse_from(const char *value, struct variant *variant)
@@ -310,7 +324,7 @@ static bool write_text(const struct variant *variant, char text[VARIANT_TEXT_MAX
     text[0] = '\0';
     if (variant->mix[0])
         return append(text, variant->mix);
-    fits = append(text, variant->ftype->name) &&
+    fits = (!variant->projector || append(text, PROJECTOR)) && append(text, variant->ftype->name) &&
            (!variant->from || (append(text, "+from=") && append(text, variant->from->name))) &&
            (!variant->imatrix || append(text, "+imatrix")) &&
            (!variant->leave_output || append(text, "+leave-output")) &&
@@ -338,6 +352,15 @@ bool variant_is_plain(const struct variant *variant)
     variant_format(variant, text, sizeof(text));
     return !variant->rules && !variant->keep_split && is_float(variant->ftype) &&
            same_word(variant->ftype->name, text, strlen(text));
+}
+
+bool variant_is_projector(const struct variant *variant)
+{
+    char text[VARIANT_TEXT_MAX];
+
+    variant_format(variant, text, sizeof(text));
+    return !variant->rules && !variant->keep_split && variant->projector &&
+           find_projector(text, strlen(text));
 }
 
 bool variant_pattern(const struct variant *variant, size_t *at, struct variant_pattern *pattern)
@@ -375,6 +398,10 @@ int variant_parse_why(const char *text, size_t length, struct variant *variant,
     *defect = (struct defect){.offset = DEFECT_NOWHERE};
     *variant = (struct variant){.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
     variant->ftype = ftype_find(text, word_length);
+    if (!variant->ftype && !plus) {
+        variant->ftype = find_projector(text, length);
+        variant->projector = variant->ftype != NULL;
+    }
     if (!variant->ftype)
         return -ENOENT;
     while (plus) {
@@ -389,7 +416,8 @@ int variant_parse_why(const char *text, size_t length, struct variant *variant,
 
 bool variant_parse_mix(const char *text, size_t length, struct variant *variant)
 {
-    if (length == 0 || length >= VARIANT_TEXT_MAX || text[0] == '.' || ftype_find(text, length))
+    if (length == 0 || length >= VARIANT_TEXT_MAX || text[0] == '.' || ftype_find(text, length) ||
+        find_projector(text, length))
         return false;
     *variant = (struct variant){.output_type = TYPE_NONE, .token_embd_type = TYPE_NONE};
     for (size_t i = 0; i < length; i++) {

@@ -37,6 +37,8 @@ struct variant {
     char mix[VARIANT_TEXT_MAX]; /* the name of a mix, in lower case; then nothing else is said */
     const struct ftype *from;   /* of a directory: F16, BF16 or F32, what it becomes before it is
                                    quantized; NULL: the one that loses nothing */
+    bool projector; /* of a directory with a vision part: its projector (mmproj-f16, ...),
+                       with nothing else said */
     bool pure;
     bool leave_output;
     bool imatrix;          /* use the source's importance matrix */
@@ -63,17 +65,17 @@ struct variant_pattern {
 
 /*
  * Reads the VARIANT of STEM@VARIANT.gguf: a file type and options, any case, options in any order,
- * escapes %2B. -ENOENT: no such variant (also a type that nothing is converted to, an option said
- * twice with different values, a pattern that does not pass the gate). Cheap: no pattern is
- * compiled.
+ * escapes %2B; or mmproj-f16, mmproj-bf16, mmproj-f32, which take none. -ENOENT: no such variant
+ * (also a type that nothing is converted to, an option said twice with different values, a pattern
+ * that does not pass the gate). Cheap: no pattern is compiled.
  */
 MUST_USE int variant_parse(const char *text, size_t length, struct variant *variant);
 /* The same, and where a pattern is to blame *defect says why; else its text is empty. */
 MUST_USE int variant_parse_why(const char *text, size_t length, struct variant *variant,
                                struct defect *defect);
 
-/* The name of a mix, any case: without + @ / % and control characters, not that of a file type and
- * not hidden. False: it can be none. */
+/* The name of a mix, any case: without + @ / % and control characters, not that of a file type or
+ * projector and not hidden. False: it can be none. */
 bool variant_parse_mix(const char *text, size_t length, struct variant *variant);
 /* What variant_parse() or variant_parse_mix() takes. -ENOENT. */
 MUST_USE int variant_parse_any(const char *text, size_t length, struct variant *variant);
@@ -85,6 +87,8 @@ void variant_format(const struct variant *variant, char *text, size_t size);
 /* Nothing but F16, BF16 or F32: of a directory that is the converted file itself, not what the tool
  * makes of one. */
 bool variant_is_plain(const struct variant *variant);
+/* mmproj-f16, mmproj-bf16 or mmproj-f32, and nothing else that `quantize` may say. */
+bool variant_is_projector(const struct variant *variant);
 
 /* The next pattern from *at on, which begins at 0. False: there is none. */
 bool variant_pattern(const struct variant *variant, size_t *at, struct variant_pattern *pattern);

@@ -5,7 +5,10 @@
 
 bool view_is_verbatim(const struct source *source, const struct variant *variant)
 {
-    return variant_is_plain(variant) && source_directory_type(source) == variant->ftype->type;
+    bool whole =
+        source_is_projector(source) ? variant_is_projector(variant) : variant_is_plain(variant);
+
+    return whole && source_directory_type(source) == variant->ftype->type;
 }
 
 static int compare_extents(const void *a, const void *b)

@@ -31,6 +31,9 @@ static void test_spellings(void)
         {"Q5_k", "q5_k_m"},
         {"copy", "copy"},
         {"bf16", "bf16"},
+        {"mmproj-f16", "mmproj-f16"},
+        {"MMPROJ-BF16", "mmproj-bf16"},
+        {"mmproj-F32", "mmproj-f32"},
         {"q8_0+pure", "q8_0+pure"},
         {"q4_k+PURE+Imatrix+leave-output", "q4_k_m+imatrix+leave-output+pure"},
         {"Q8_0+PURE", "q8_0+pure"},
@@ -68,6 +71,12 @@ static void test_no_such_variant(void)
         "15",
         "q4",
         "q4_k_m ",
+        "mmproj-",
+        "mmproj-q8_0",
+        "mmproj-copy",
+        "mmproj-f16+pure",
+        "mmproj-f16+from=f32",
+        "mmproj-mmproj-f16",
         "q4_k_m+",
         "q4_k_m++pure",
         "+pure",
@@ -269,9 +278,26 @@ static void test_plain(void)
     CHECK(variant_parse_mix("mine", 4, &variant) && !variant_is_plain(&variant));
 }
 
+/* Another file of the directory, which nothing is made of; a mix cannot be called so. */
+static void test_projector(void)
+{
+    struct variant variant;
+
+    CHECK_EQ(variant_parse("mmproj-f16", 10, &variant), 0);
+    CHECK(variant_is_projector(&variant) && !variant_is_plain(&variant));
+    CHECK_EQ(variant.ftype->type, TYPE_F16);
+    variant.pure = true;
+    CHECK(!variant_is_projector(&variant));
+    CHECK_EQ(variant_parse("f16", 3, &variant), 0);
+    CHECK(!variant_is_projector(&variant) && !variant.projector);
+    CHECK(!variant_parse_mix("Mmproj-F16", 10, &variant));
+    CHECK(variant_parse_mix("mmproj-q4_k_m", 13, &variant) && !variant_is_projector(&variant));
+}
+
 int main(void)
 {
     test_plain();
+    test_projector();
     test_spellings();
     test_no_such_variant();
     test_length();

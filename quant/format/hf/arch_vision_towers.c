@@ -124,16 +124,29 @@ static const struct hf_tensor_name pixtral_names[] = {
     {NULL, NULL},
 };
 
-/* The row of the token between an image's rows, if the tokenizer has it. */
+/* The number of the token between an image's rows. *found: the tokenizer has it. */
+static int find_break(const struct hf_model *model, uint32_t *token, bool *found)
+{
+    struct hf_tokenizer *tokenizer = NULL;
+    int r = hf_tokenizer_open(model->directory, hf_config_root(model->config), &tokenizer,
+                              model->defect);
+
+    *found = r == 0 && hf_tokenizer_find(tokenizer, "[IMG_BREAK]", token);
+    hf_tokenizer_close(tokenizer);
+    return r;
+}
+
+/* Its row. */
 static int pixtral_break(struct hf_model *model, const struct hf_source *source)
 {
     uint64_t shape[1] = {source->stored->shape[1]};
     struct hf_slice slice = hf_whole(model->weights, source->tensor);
     uint32_t token;
-    int r;
+    bool found;
+    int r = find_break(model, &token, &found);
 
-    if (!hf_tokenizer_find(model->tokenizer, "[IMG_BREAK]", &token))
-        return 0;
+    if (r < 0 || !found)
+        return r;
     if (source->stored->n_dims != 2 || token >= source->stored->shape[0])
         return hf_source_refuse(model, source, "no row for [IMG_BREAK]");
     hf_narrow(&slice, 0, token, 1, 1);

@@ -246,7 +246,7 @@ static int import_with(struct hf_import *import, struct hf_model *model)
 
     if (r == 0)
         r = begin_model(model);
-    if (r == 0)
+    if (r == 0 && !model->text) /* a projector has no vocabulary */
         r = hf_tokenizer_open(model->directory, hf_config_root(model->config), &model->tokenizer,
                               model->defect);
     if (r == 0)
@@ -268,6 +268,10 @@ static int open_configs(struct hf_model *model, bool projector, struct hf_config
 
     if (r == 0 && projector)
         r = hf_config_open_vision(*whole, vision);
+    if (r == -ENOENT && *whole && json_member(hf_config_root(*whole), "audio_config")) {
+        model->config = *whole;
+        return hf_model_refuse_kind(model, "its audio encoder is left out");
+    }
     model->config = projector ? *vision : *whole;
     model->text = projector ? *whole : NULL;
     return r;
@@ -290,7 +294,8 @@ static int open_part(const struct hf_directory *directory, enum type type, bool 
         r = import_with(import, &model);
     }
     if (r == 0 && projector && (hf_plan_outputs(import->plan, &count), count == 0))
-        r = -ENOENT;
+        r = hf_model_refuse_kind(&model, "its vision part is left out, as its tensors have other "
+                                         "names than those that the converter looks for");
     hf_kv_free(model.kv);
     hf_tokenizer_close(model.tokenizer);
     if (r == -ENOMEM)

@@ -23,8 +23,8 @@ MUST_USE int hf_import_open(const struct hf_directory *directory, enum type type
                             struct hf_import **import, struct defect *defect);
 /*
  * The same of the file that goes with it for llama.cpp's --mmproj: the vision part of a model that
- * sees (import-2.md 4). -ENOENT: it has none, or none whose tensors have the names that the
- * converter looks for. -ENOTSUP: not of its kind.
+ * sees (import-2.md 4). -ENOENT: the model does not see. -ENOTSUP: none of that kind, an audio
+ * encoder, or tensors without the names that the converter looks for.
  */
 MUST_USE int hf_import_open_projector(const struct hf_directory *directory, enum type type,
                                       struct hf_import **import, struct defect *defect);
