@@ -219,6 +219,26 @@ void models_fill_names(const struct model_record *record, struct models_question
     }
 }
 
+/* Which of three types a directory becomes is asked with each listing of it, but not by who looks
+ * at one variant. Here it costs next to nothing; later the model would be opened for it alone. */
+static void note_natives(const struct models_variants *variants, struct model_record *record,
+                         struct model *model)
+{
+    static const char *const names[] = {"f16", "bf16", "f32"};
+    uint64_t size;
+
+    if (!source_is_directory(model_source(model)) || model_mix(model))
+        return;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct variant native = {.ftype = ftype_find(names[i], strlen(names[i])),
+                                       .output_type = TYPE_NONE,
+                                       .token_embd_type = TYPE_NONE};
+
+        /* What failed is found out when it is asked for. */
+        (void)find_out(variants, record, model, &native, &size, NULL);
+    }
+}
+
 void models_fill_answer(const struct models_variants *variants, struct model_record *record,
                         struct model *model, struct models_question *question)
 {
@@ -241,4 +261,6 @@ void models_fill_answer(const struct models_variants *variants, struct model_rec
         question->attrs[0] = probe_attr(&record->files, &asked[0], size);
         folder_attr(&question->attrs[0], question->facet);
     }
+    if (model)
+        note_natives(variants, record, model);
 }

@@ -11,6 +11,14 @@ go
 sums >young
 stop
 wait_old models/*/*
+# One ls -l finds out all that a listing asks: that takes records, and opens no model.
+start -o "cache=$work/listed"
+ls -l mnt >/dev/null
+stop
+start -o "cache=$work/listed"
+ls mnt >/dev/null
+equal "records for a listing" "$(stats record_hits)" 5 # of a.gguf; of each directory, and of its projector
+stop
 go
 # Names alone take no vocabulary; what they are of is found out when somebody asks for it.
 for name in $L@{bf16,q4_k_m,q4_k_s,q8_0}; do
