@@ -332,6 +332,34 @@ static void test_rounding(void)
     CHECK_EQ(converted("F64", &above, 8, TYPE_F32, (struct hf_step){0}), 0x3f800001);
 }
 
+/* Wherever it is, and it alone. */
+static void test_nan_among_many(void)
+{
+    enum { COUNT = 10001 };
+    static const size_t places[] = {0, 4095, 4096, 5000, COUNT - 1};
+    static uint16_t stored[COUNT], read[COUNT];
+    const uint64_t ne = COUNT;
+    struct hf_slice slice;
+    struct model m;
+
+    for (size_t k = 0; k < sizeof(places) / sizeof(places[0]); k++) {
+        model_open(&m, "{\"w\":{\"dtype\":\"BF16\",\"shape\":[10001],\"data_offsets\":[0,20002]}}",
+                   sizeof(stored));
+        for (size_t i = 0; i < COUNT; i++)
+            stored[i] = i % 2 ? 0xff80 : 0x3f81;
+        stored[places[k]] = 0xff81;
+        CHECK(pwrite(m.file.fd, stored, sizeof(stored), (off_t)(m.file.size - sizeof(stored))) ==
+              (ssize_t)sizeof(stored));
+        slice = hf_whole(&m.weights, 0);
+        CHECK_EQ(hf_plan_add(m.plan, "out", TYPE_BF16, 1, &ne), 0);
+        slice_in(&m, &slice);
+        CHECK_EQ(hf_plan_read(m.plan, 0, 0, read, sizeof(read)), 0);
+        stored[places[k]] = 0xffc1;
+        CHECK(memcmp(read, stored, sizeof(read)) == 0);
+        model_close(&m);
+    }
+}
+
 static void test_other_dtypes(void)
 {
     const uint8_t e4m3[] = {0x38, 0x01, 0xff, 0x7e}, e5m2[] = {0x3c, 0x7c, 0x01}, e8m0[] = {0, 127};
@@ -572,6 +600,7 @@ int main(void)
     test_random_walks();
     test_zeros_and_bytes();
     test_rounding();
+    test_nan_among_many();
     test_other_dtypes();
     test_steps();
     test_scales();
