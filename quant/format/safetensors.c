@@ -284,7 +284,8 @@ static int place(struct parser *p)
     }
     if (end > there)
         return defect_set(p->defect, ENODATA, p->file_size,
-                          "the file ends here, its data would at %" PRIu64, p->data_offset + end);
+                          "the file ends here, its data would end at %" PRIu64,
+                          p->data_offset + end);
     if (end < there)
         return defect_set(p->defect, EINVAL, p->data_offset + end,
                           "%" PRIu64 " bytes behind the data", there - end);
