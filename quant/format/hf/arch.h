@@ -282,9 +282,10 @@ extern const struct hf_stack hf_stack_mlp_gate_first;
 extern const struct hf_tensor_name hf_names_ends[];      /* embedding, last norm, head */
 extern const struct hf_tensor_name hf_names_attention[]; /* q, k, v, o */
 extern const struct hf_tensor_name hf_names_qk_norm[];
-extern const struct hf_tensor_name hf_names_mlp[];    /* gate, up, down */
-extern const struct hf_tensor_name hf_names_norms[];  /* before attention, before the MLP */
-extern const struct hf_tensor_name hf_names_norms4[]; /* before and behind both */
+extern const struct hf_tensor_name hf_names_mlp[];          /* gate, up, down */
+extern const struct hf_tensor_name hf_names_norms[];        /* before attention, before the MLP */
+extern const struct hf_tensor_name hf_names_norms4[];       /* before and behind both */
+extern const struct hf_tensor_name hf_names_norms_behind[]; /* behind both, nowhere else */
 extern const struct hf_tensor_name hf_names_experts[];
 extern const struct hf_tensor_name hf_names_shared_experts[];
 extern const struct hf_tensor_name hf_names_shared_expert[];

@@ -25,12 +25,6 @@ static const struct hf_key exaone4_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_tensor_name behind_names[] = {
-    {".post_attention_layernorm", ".post_attention_norm"},
-    {".post_feedforward_layernorm", ".post_ffw_norm"},
-    {NULL, NULL},
-};
-
 /* --- ERNIE 4.5 ----------------------------------------------------------------------------------
  */
 
@@ -485,7 +479,8 @@ const struct hf_arch hf_arch_more[] = {
         .classes = "Exaone4ForCausalLM",
         .tokenizer = HF_TOKENIZER_BPE,
         .keys = exaone4_keys,
-        .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, behind_names, hf_names_mlp},
+        .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms_behind,
+                  hf_names_mlp},
         .extra = hf_rope_stretch_16,
     },
     {

@@ -39,6 +39,12 @@ const struct hf_tensor_name hf_names_norms[] = {
     {NULL, NULL},
 };
 
+const struct hf_tensor_name hf_names_norms_behind[] = {
+    {".post_attention_layernorm", ".post_attention_norm"},
+    {".post_feedforward_layernorm", ".post_ffw_norm"},
+    {NULL, NULL},
+};
+
 const struct hf_tensor_name hf_names_norms4[] = {
     {".input_layernorm", ".attn_norm"},
     {".post_attention_layernorm", ".post_attention_norm"},

@@ -14,12 +14,6 @@ static const struct hf_key olmo2_keys[] = {
     {.kind = HF_END},
 };
 
-static const struct hf_tensor_name behind_names[] = {
-    {".post_attention_layernorm", ".post_attention_norm"},
-    {".post_feedforward_layernorm", ".post_ffw_norm"},
-    {NULL, NULL},
-};
-
 /* --- Cohere -------------------------------------------------------------------------------------
  */
 
@@ -167,7 +161,8 @@ const struct hf_arch hf_arch_others[] = {
         .classes = "Olmo2ForCausalLM Olmo3ForCausalLM",
         .tokenizer = HF_TOKENIZER_BPE,
         .keys = olmo2_keys,
-        .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, behind_names, hf_names_mlp},
+        .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms_behind,
+                  hf_names_mlp},
     },
     {
         .name = "command-r",
