@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "quant/format/hf/files.h"
+#include "quant/version.h"
 
 static bool ends(const char *text, const char *end)
 {
@@ -78,11 +79,6 @@ static bool read_main(int fd, char name[NAME_MAX + 1])
     return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
 }
 
-static bool later(const struct timespec *a, const struct timespec *b)
-{
-    return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
-}
-
 static int find_last(int fd, char revision[NAME_MAX + 16])
 {
     int snapshots = openat(fd, "snapshots", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -100,7 +96,7 @@ static int find_last(int fd, char revision[NAME_MAX + 16])
     }
     while ((entry = readdir(stream)) != NULL) {
         if (entry->d_name[0] == '.' || !look_at_revision(fd, entry->d_name, found, &made) ||
-            (r == 0 && !later(&made, &last)))
+            (r == 0 && !time_is_later(made, last)))
             continue;
         last = made;
         memcpy(revision, found, sizeof(found));

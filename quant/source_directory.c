@@ -15,11 +15,6 @@ static uint64_t hash_add(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
-static bool later(struct timespec a, struct timespec b)
-{
-    return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
-}
-
 /* One version for all files, and for what is made of them: without devices, as on disk. */
 static struct version combine(const struct source_directory *d, enum type type)
 {
@@ -37,9 +32,9 @@ static struct version combine(const struct source_directory *d, enum type type)
         hash = hash_add(hash, (uint64_t)version->mtime.tv_nsec);
         hash = hash_add(hash, (uint64_t)version->ctime.tv_sec);
         hash = hash_add(hash, (uint64_t)version->ctime.tv_nsec);
-        if (i == 0 || later(version->mtime, combined.mtime))
+        if (i == 0 || time_is_later(version->mtime, combined.mtime))
             combined.mtime = version->mtime;
-        if (i == 0 || later(version->ctime, combined.ctime))
+        if (i == 0 || time_is_later(version->ctime, combined.ctime))
             combined.ctime = version->ctime;
     }
     combined.inode = hash;

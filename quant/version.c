@@ -16,6 +16,11 @@ bool times_equal(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+bool time_is_later(struct timespec a, struct timespec b)
+{
+    return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
+}
+
 bool version_equal(const struct version *a, const struct version *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size == b->size &&

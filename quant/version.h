@@ -16,6 +16,7 @@ struct version {
 };
 
 bool times_equal(struct timespec a, struct timespec b);
+bool time_is_later(struct timespec a, struct timespec b); /* a than b */
 
 struct version version_of(const struct stat *st);
 bool version_equal(const struct version *a, const struct version *b);
