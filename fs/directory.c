@@ -94,7 +94,7 @@ static int find_last(int fd, char revision[NAME_MAX + 16])
             (void)close(snapshots);
         return r;
     }
-    while ((entry = readdir(stream)) != NULL) {
+    while (errno = 0, (entry = readdir(stream)) != NULL) {
         if (entry->d_name[0] == '.' || !look_at_revision(fd, entry->d_name, found, &made) ||
             (r == 0 && !time_is_later(made, last)))
             continue;
@@ -102,6 +102,8 @@ static int find_last(int fd, char revision[NAME_MAX + 16])
         memcpy(revision, found, sizeof(found));
         r = 0;
     }
+    if (errno != 0)
+        r = -errno;
     (void)closedir(stream);
     return r;
 }
@@ -146,7 +148,8 @@ static bool is_file(int fd, const struct dirent *entry)
            (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode));
 }
 
-/* A folder of the directory: the files in it that count. */
+/* A folder of the directory: the files in it that count. What cannot be read is an error: without
+ * them it would be another model. */
 static int add_folder(struct directory_names *names, int fd, const char *folder)
 {
     int inside = openat(fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -156,15 +159,18 @@ static int add_folder(struct directory_names *names, int fd, const char *folder)
     int r = 0;
 
     if (!stream) {
+        r = -errno;
         if (inside >= 0)
             (void)close(inside);
-        return 0;
+        return r == -ENOENT || r == -ENOTDIR || r == -ELOOP ? 0 : r;
     }
-    while (r == 0 && (entry = readdir(stream))) {
+    while (r == 0 && (errno = 0, entry = readdir(stream))) {
         (void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
         if (hf_is_input(path) && is_file(dirfd(stream), entry))
             r = add(names, folder, entry->d_name);
     }
+    if (r == 0 && !entry)
+        r = -errno;
     (void)closedir(stream);
     return r;
 }

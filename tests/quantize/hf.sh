@@ -44,3 +44,14 @@ for type in F16 BF16 F32 Q8_0; do
     make $L of-directory.gguf $type
     "$QUANTFS" types --json $L | grep -F "\"name\": \"$type\"," | grep -qF "\"size\": $(stat -c %s of-directory.gguf)," || fail "types: another size of $type"
 done
+# A folder that cannot be read is an error: without its files it would be another model. Root reads all.
+as_nobody=()
+[ "$(id -u)" -ne 0 ] || as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+chmod 755 . # it is of mktemp
+cp "$QUANTFS" program
+if "${as_nobody[@]}" test -r "$work/$L/config.json" -a -x "$work/program"; then
+    mkdir -m 0 $L/additional_chat_templates
+    refuses "${as_nobody[@]}" ./program recipe $L q8_0
+    grep -q 'Permission denied' err || fail "the reason is missing: $(cat err)"
+    rmdir $L/additional_chat_templates
+fi
