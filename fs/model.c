@@ -26,6 +26,7 @@ static const char *projector_form(enum type type)
 {
     return type == TYPE_F16    ? MODEL_FORM_PROJECTOR "=f16"
            : type == TYPE_BF16 ? MODEL_FORM_PROJECTOR "=bf16"
+           : type == TYPE_Q8_0 ? MODEL_FORM_PROJECTOR "=q8_0"
                                : MODEL_FORM_PROJECTOR "=f32";
 }
 

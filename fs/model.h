@@ -73,12 +73,13 @@ struct model_record {
 
 /* What a variant of the model at `path` (or of that name) is made of: "" the model's own files,
  * "+imatrix" those with its importance matrix; behind it "+from=f16" of a directory that becomes
- * that; "+mmproj=f16" the projector of one; else the name of the mix, with what that asks for. */
+ * that; "+mmproj=f16" (or bf16, f32, q8_0) the projector of one; else the name of the mix, with
+ * what that asks for. */
 const char *model_form(const char *path, const struct variant *variant);
 /* The same of a projector in the type that loses nothing, whichever that is. */
 #define MODEL_FORM_PROJECTOR "+mmproj"
-/* What model_form() says of the model's own files: F16, BF16 or F32, which a directory becomes, or
- * NULL. */
+/* What model_form() says of the model's own files: F16, BF16, F32 or Q8_0, which a directory
+ * becomes, or NULL. */
 const struct ftype *model_form_from(const char *form);
 bool model_form_is_projector(const char *form);
 

@@ -49,11 +49,11 @@ struct probe {
     const struct root *imatrix_root; /* NULL: importance matrices are looked for beside only */
     const struct root *mix_root;     /* NULL: mixes are looked for beside only */
     const char *directory, *name;    /* of the first file, or of the directory */
-    const struct ftype *from;        /* F16, BF16 or F32, which a directory becomes; or NULL */
-    bool projector;                  /* its projector, not the model */
-    bool trust_stat;                 /* as for ctime_is_true() */
-    bool imatrix;                    /* an importance matrix counts as a file of the model */
-    const char *mix; /* so does this mix, in lower case, with what it asks for; or NULL */
+    const struct ftype *from; /* F16, BF16, F32 or Q8_0, which a directory becomes; or NULL */
+    bool projector;           /* its projector, not the model */
+    bool trust_stat;          /* as for ctime_is_true() */
+    bool imatrix;             /* an importance matrix counts as a file of the model */
+    const char *mix;          /* so does this mix, in lower case, with what it asks for; or NULL */
 };
 
 /* -ENOENT: no first file; no directory that is a model; or no such mix; -ENODATA: another one of

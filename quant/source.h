@@ -47,8 +47,8 @@ MUST_USE int source_open(source_open_fn open, void *context, const char *name,
 
 /* What a directory becomes. */
 struct source_become {
-    enum type type; /* F32, F16 or BF16, what the converter is asked for, or TYPE_NONE, the one that
-                       loses nothing */
+    enum type type; /* F32, F16, BF16 or Q8_0, what the converter is asked for, or TYPE_NONE, the
+                       one that loses nothing */
     bool projector; /* not the model's file, but the one that its vision part has (--mmproj) */
 };
 

@@ -105,7 +105,7 @@ static const struct ftype *find_projector(const char *text, size_t length)
     if (length <= PROJECTOR_LENGTH || !same_word(PROJECTOR, text, PROJECTOR_LENGTH))
         return NULL;
     ftype = ftype_find(text + PROJECTOR_LENGTH, length - PROJECTOR_LENGTH);
-    return is_float(ftype) ? ftype : NULL;
+    return is_float(ftype) || (ftype && ftype->type == TYPE_Q8_0) ? ftype : NULL;
 }
 
 /* --- reading a variant ------------------------------------------------------------------------ */

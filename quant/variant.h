@@ -65,9 +65,9 @@ struct variant_pattern {
 
 /*
  * Reads the VARIANT of STEM@VARIANT.gguf: a file type and options, any case, options in any order,
- * escapes %2B; or mmproj-f16, mmproj-bf16, mmproj-f32, which take none. -ENOENT: no such variant
- * (also a type that nothing is converted to, an option said twice with different values, a pattern
- * that does not pass the gate). Cheap: no pattern is compiled.
+ * escapes %2B; or mmproj-f16, mmproj-bf16, mmproj-f32, mmproj-q8_0, which take none. -ENOENT: no
+ * such variant (also a type that nothing is converted to, an option said twice with different
+ * values, a pattern that does not pass the gate). Cheap: no pattern is compiled.
  */
 MUST_USE int variant_parse(const char *text, size_t length, struct variant *variant);
 /* The same, and where a pattern is to blame *defect says why; else its text is empty. */
@@ -87,7 +87,7 @@ void variant_format(const struct variant *variant, char *text, size_t size);
 /* Nothing but F16, BF16 or F32: of a directory that is the converted file itself, not what the tool
  * makes of one. */
 bool variant_is_plain(const struct variant *variant);
-/* mmproj-f16, mmproj-bf16 or mmproj-f32, and nothing else that `quantize` may say. */
+/* mmproj-f16, mmproj-bf16, mmproj-f32 or mmproj-q8_0, and nothing else that `quantize` may say. */
 bool variant_is_projector(const struct variant *variant);
 
 /* The next pattern from *at on, which begins at 0. False: there is none. */

@@ -441,6 +441,131 @@ static void test_scales(void)
     }
 }
 
+/* import-2.md 5, from numbers whose quotients are exact. */
+static void test_q8_0_numbers(void)
+{
+    static const struct {
+        uint32_t most, weight; /* floats */
+        uint16_t half;
+        uint8_t q_most, q;
+    } rows[] = {
+        {0x42fe0000, 0x3f000000, 0x3c00, 127, 1},    /* 127, 0.5: away from zero */
+        {0x42fe0000, 0xbf000000, 0x3c00, 127, 0xff}, /* -0.5 */
+        {0x42fe0000, 0x3effffff, 0x3c00, 127, 0},    /* less than that */
+        {0xc2fe0000, 0x40200000, 0x3c00, 0x81, 3},   /* -127, 2.5 */
+        {0x00000000, 0x80000000, 0x0000, 0, 0},      /* zeros */
+        {0x2e7e0000, 0x2e7e0000, 0x0000, 127, 127},  /* the half is too small, the rest is not */
+        {0x00000001, 0x00000000, 0x0000, 0, 0},      /* as small as can be: no quotient */
+        {0x7f7f0000, 0x3f800000, 0x7c00, 127, 0},    /* the half is too large */
+        {0x7f800000, 0x3f800000, 0x7c00, 0, 0},      /* infinite */
+        {0x7fc00000, 0x3f800000, 0x7e00, 0, 0},      /* NaN */
+    };
+    const uint64_t ne = 32;
+    uint32_t weights[32];
+    uint8_t block[34];
+    struct hf_slice slice;
+    struct model m;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        model_open(&m, "{\"w\":{\"dtype\":\"F32\",\"shape\":[32],\"data_offsets\":[0,128]}}", 128);
+        for (size_t k = 0; k < 32; k++)
+            weights[k] = k == 17 ? rows[i].most : rows[i].weight;
+        CHECK(pwrite(m.file.fd, weights, 128, (off_t)(m.file.size - 128)) == 128);
+        slice = hf_whole(&m.weights, 0);
+        CHECK_EQ(hf_plan_add(m.plan, "out", TYPE_Q8_0, 1, &ne), 0);
+        slice_in(&m, &slice);
+        CHECK_EQ(hf_plan_read(m.plan, 0, 0, block, sizeof(block)), 0);
+        CHECK_EQ(block[0] | block[1] << 8, rows[i].half);
+        CHECK_EQ(block[2 + 17], rows[i].q_most);
+        for (size_t k = 0; k < 32; k++)
+            CHECK(k == 17 || block[2 + k] == rows[i].q);
+        model_close(&m);
+    }
+}
+
+/* Of a number that is neither too large nor too small for it. */
+static uint16_t normal_half(float value)
+{
+    int exponent;
+    double fraction = rint(frexp(value, &exponent) * 2048);
+
+    return (uint16_t)(((exponent + 14) << 10) + (int)fraction - 1024);
+}
+
+/* Blocks that have weights of two slices, steps before them, zeros behind, and more of them than
+ * are made at once. */
+static void test_q8_0_slices(void)
+{
+    enum { ROWS = 10, COLUMNS = 20000, COUNT = ROWS * COLUMNS, ALL = COUNT + 40 * 32 };
+    static const char json[] = "{\"w\":{\"dtype\":\"I16\",\"shape\":[10,20000],"
+                               "\"data_offsets\":[0,400000]}}";
+    static float values[ALL];
+    static uint8_t expected[ALL / 32 * 34 + 32];
+    const uint64_t ne = ALL, odd = 33;
+    struct hf_slice zeros = {.kind = HF_ZEROS, .dim_count = 1, .dims = {{ALL - COUNT, 0}}};
+    struct hf_slice slice;
+    struct model m;
+    int16_t weight;
+
+    model_open(&m, json, 2 * COUNT);
+    CHECK_EQ(hf_plan_add(m.plan, "odd", TYPE_Q8_0, 1, &odd), -EINVAL);
+    CHECK_EQ(hf_plan_add(m.plan, "out", TYPE_Q8_0, 1, &ne), 0);
+    /* Odd rows, of 19,999 weights each: no multiple of a block. */
+    for (size_t row = 0; row < ROWS; row++) {
+        slice = hf_rows(&m.weights, 0, ROWS - 1 - row, 1);
+        hf_narrow(&slice, 1, 0, COLUMNS - 1, 1);
+        slice.steps[0].math = HF_ADD_ONE;
+        slice_in(&m, &slice);
+        for (size_t i = 0; i < COLUMNS - 1; i++) {
+            memcpy(&weight, m.data + 2 * ((ROWS - 1 - row) * COLUMNS + i), 2);
+            values[row * (COLUMNS - 1) + i] = (float)weight + 1;
+        }
+    }
+    zeros.dims[0].count += ROWS;
+    slice_in(&m, &zeros);
+    for (size_t block = 0; block < ALL / 32; block++) {
+        const float *x = values + 32 * block;
+        float most = 0;
+        uint16_t half;
+
+        for (size_t i = 0; i < 32; i++)
+            most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+        half = most > 0 ? normal_half(most / 127) : 0;
+        memcpy(expected + 34 * block, &half, 2);
+        for (size_t i = 0; i < 32 && most > 0; i++)
+            expected[34 * block + 2 + i] = (uint8_t)lroundf(x[i] * (1 / (most / 127)));
+    }
+    check_data(&m, expected, padded(ALL / 32 * 34));
+    model_close(&m);
+}
+
+static void note_span(void *context, unsigned file, uint64_t offset, uint64_t size)
+{
+    uint64_t *span = context;
+
+    CHECK_EQ(file, 0);
+    span[0] += size;
+    span[1] = offset;
+}
+
+/* Which stored weights the second block comes from. */
+static void test_q8_0_span(void)
+{
+    const uint64_t ne = 96;
+    uint64_t span[2] = {0};
+    struct hf_slice slice;
+    struct model m;
+
+    model_open(&m, "{\"w\":{\"dtype\":\"F32\",\"shape\":[96],\"data_offsets\":[0,384]}}", 384);
+    slice = hf_whole(&m.weights, 0);
+    CHECK_EQ(hf_plan_add(m.plan, "out", TYPE_Q8_0, 1, &ne), 0);
+    slice_in(&m, &slice);
+    hf_plan_spans(m.plan, 40, 20, note_span, span);
+    CHECK_EQ(span[0], 128);
+    CHECK_EQ(span[1], m.file.size - 384 + 128);
+    model_close(&m);
+}
+
 static void test_mxfp4(void)
 {
     enum { X = 2, R = 6, G = 3 };
@@ -604,6 +729,9 @@ int main(void)
     test_other_dtypes();
     test_steps();
     test_scales();
+    test_q8_0_numbers();
+    test_q8_0_slices();
+    test_q8_0_span();
     test_mxfp4();
     test_nibbles();
     test_refused();

@@ -34,6 +34,7 @@ static void test_spellings(void)
         {"mmproj-f16", "mmproj-f16"},
         {"MMPROJ-BF16", "mmproj-bf16"},
         {"mmproj-F32", "mmproj-f32"},
+        {"mmproj-Q8_0", "mmproj-q8_0"},
         {"q8_0+pure", "q8_0+pure"},
         {"q4_k+PURE+Imatrix+leave-output", "q4_k_m+imatrix+leave-output+pure"},
         {"Q8_0+PURE", "q8_0+pure"},
@@ -72,10 +73,13 @@ static void test_no_such_variant(void)
         "q4",
         "q4_k_m ",
         "mmproj-",
-        "mmproj-q8_0",
+        "mmproj-q4_0",
+        "mmproj-auto",
         "mmproj-copy",
         "mmproj-f16+pure",
         "mmproj-f16+from=f32",
+        "mmproj-q8_0+from=f16",
+        "q8_0+from=q8_0",
         "mmproj-mmproj-f16",
         "q4_k_m+",
         "q4_k_m++pure",
@@ -288,9 +292,12 @@ static void test_projector(void)
     CHECK_EQ(variant.ftype->type, TYPE_F16);
     variant.pure = true;
     CHECK(!variant_is_projector(&variant));
+    CHECK_EQ(variant_parse("mmproj-q8_0", 11, &variant), 0);
+    CHECK(variant_is_projector(&variant) && variant.ftype->type == TYPE_Q8_0);
     CHECK_EQ(variant_parse("f16", 3, &variant), 0);
     CHECK(!variant_is_projector(&variant) && !variant.projector);
     CHECK(!variant_parse_mix("Mmproj-F16", 10, &variant));
+    CHECK(!variant_parse_mix("mmproj-q8_0", 11, &variant));
     CHECK(variant_parse_mix("mmproj-q4_k_m", 13, &variant) && !variant_is_projector(&variant));
 }
 

@@ -17,7 +17,8 @@
     "{\"model.embed_tokens.weight\":{\"dtype\":\"BF16\",\"shape\":[4,8],\"data_offsets\":[0,64]}," \
     "\"model.layers.0.self_attn.q_proj.weight\":{\"dtype\":\"BF16\",\"shape\":[8,8],"              \
     "\"data_offsets\":[64,192]},\"model.norm.weight\":{\"dtype\":\"F32\",\"shape\":[8],"           \
-    "\"data_offsets\":[192,224]}}"
+    "\"data_offsets\":[192,224]},\"lm_head.weight\":{\"dtype\":\"BF16\",\"shape\":[4,32],"         \
+    "\"data_offsets\":[224,480]}}"
 
 static uint64_t state = 1;
 
@@ -106,7 +107,8 @@ static void check_changed(const struct hf_directory *directory, const uint8_t *d
 
 int main(void)
 {
-    uint8_t weights[224], *data;
+    static const enum type types[] = {TYPE_NONE, TYPE_F16, TYPE_Q8_0};
+    uint8_t weights[480], *data;
     struct hf_file files[3];
     const struct hf_directory directory = {"Model", files, 3}, fewer = {"Model", files, 1};
     struct hf_import *import, *loaded;
@@ -118,8 +120,8 @@ int main(void)
     files[0] = text_file("config.json", CONFIG);
     files[1] = shard_file("model.safetensors", WEIGHTS, weights, sizeof(weights));
     files[2] = text_file("tokenizer.json", TOKENS);
-    for (int type = 0; type < 2; type++) {
-        int r = hf_import_open(&directory, type ? TYPE_F16 : TYPE_NONE, &import, &defect);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        int r = hf_import_open(&directory, types[i], &import, &defect);
 
         if (r < 0)
             fprintf(stderr, "%s\n", defect.text);

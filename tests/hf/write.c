@@ -1,5 +1,5 @@
 /* Writes the GGUF file that a Hugging Face directory becomes: hf-write DIRECTORY
- * [mmproj-]f32|f16|bf16|own. Started by tests/hf/cases. */
+ * [mmproj-]f32|f16|bf16|q8_0|own. Started by tests/hf/cases. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -236,7 +236,10 @@ static int set_file_type(struct hf_model *model)
     const json_t *quantization = hf_config_get(model->config, "quantization_config");
     const char *method;
     size_t size;
-    uint32_t number = model->type == TYPE_F32 ? 0 : model->type == TYPE_F16 ? 1 : 32;
+    uint32_t number = model->type == TYPE_F32    ? 0
+                      : model->type == TYPE_F16  ? 1
+                      : model->type == TYPE_Q8_0 ? 7
+                                                 : 32;
 
     if (json_as_text(json_member(quantization, "quant_method"), &method, &size) &&
         strcmp(method, "mxfp4") == 0)

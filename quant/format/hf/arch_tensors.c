@@ -71,7 +71,9 @@ static int begin(struct hf_model *model, const struct hf_source *source, const c
     for (unsigned i = 0; i < n_dims; i++)
         ne[i] = shape[n_dims - 1 - i];
     if (model->packed[source->tensor])
-        ne[0] *= 8; /* of a file's four bytes each */
+        ne[0] *= 8;                           /* of a file's four bytes each */
+    if (type == TYPE_Q8_0 && ne[0] % 32 != 0) /* import-2.md 5 */
+        type = TYPE_F16;
     r = hf_plan_add(model->plan, gguf, type, n_dims, ne);
     return r == -EINVAL ? hf_source_refuse(model, source, "it cannot become %s", gguf) : r;
 }

@@ -11,9 +11,9 @@
 struct hf_import;
 
 /*
- * Reads all but the weights. `type`: F32, F16 or BF16, the converter's --outtype; or TYPE_NONE: the
- * one that loses nothing, BF16 or F16 where all matrices are stored so, else F32. `directory` and
- * its files are the caller's and outlive the import.
+ * Reads all but the weights. `type`: F32, F16, BF16 or Q8_0, the converter's --outtype; or
+ * TYPE_NONE: the one that loses nothing, BF16 or F16 where all matrices are stored so, else F32.
+ * `directory` and its files are the caller's and outlive the import.
  *
  * -ENOTSUP: a model, but of an architecture or with a tokenizer that is not supported; -EINVAL: the
  * directory is not usable; -ENODATA: a file is missing or cut, a download under way; -EIO, -ENOMEM.

@@ -1,5 +1,7 @@
 #include "quant/format/hf/number.h"
 
+#include <endian.h>
+#include <math.h>
 #include <string.h>
 
 bool hf_number_readable(enum safetensors_dtype dtype)
@@ -128,6 +130,9 @@ void hf_number_widen(enum safetensors_dtype dtype, const uint8_t *data, float *o
 
 /* ---- from floats ---- */
 
+#define Q8_0_WEIGHTS 32u
+#define Q8_0_SIZE 34u
+
 static uint16_t to_half(float value)
 {
     uint32_t bits = bits_of(value), magnitude = bits & 0x7fffffff, half;
@@ -158,9 +163,36 @@ static uint16_t to_bf16(float value)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/* Half the largest magnitude over 127, then a byte for each weight. NaN counts as the largest. */
+static void to_q8_0(const float *values, uint8_t *out)
+{
+    uint32_t most = 0, magnitude;
+    float d, inverse, x;
+    uint16_t half;
+
+    for (unsigned i = 0; i < Q8_0_WEIGHTS; i++) {
+        magnitude = bits_of(values[i]) & 0x7fffffff;
+        most = magnitude > most ? magnitude : most;
+    }
+    d = float_of(most) / 127;
+    inverse = d == 0 ? 0 : 1 / d;
+    half = htole16(to_half(d));
+    memcpy(out, &half, sizeof(half));
+    for (unsigned i = 0; i < Q8_0_WEIGHTS; i++) {
+        x = roundf(values[i] * inverse);
+        out[2 + i] = (uint8_t)(isfinite(x) ? (int)x : 0);
+    }
+}
+
 void hf_number_narrow(enum type type, const float *values, uint8_t *out, size_t count)
 {
     uint16_t half;
+
+    if (type == TYPE_Q8_0) {
+        for (size_t i = 0; i < count; i += Q8_0_WEIGHTS, out += Q8_0_SIZE)
+            to_q8_0(values + i, out);
+        return;
+    }
 
     if (type == TYPE_F32) {
         memcpy(out, values, count * sizeof(*values));

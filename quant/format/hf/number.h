@@ -20,9 +20,12 @@ bool hf_number_readable(enum safetensors_dtype dtype);
  * (F64, I32, I64), ties to even. */
 void hf_number_widen(enum safetensors_dtype dtype, const uint8_t *data, float *out, size_t count);
 
-/* Floats to F32, F16 or BF16: the nearest, ties to even. F16: halfs underflow gradually, overflow
+/*
+ * Floats to F32, F16 or BF16: the nearest, ties to even. F16: halfs underflow gradually, overflow
  * is infinite, NaN keeps its sign and the upper bits of its payload (1 if they are all zero). BF16:
- * NaN becomes quiet. */
+ * NaN becomes quiet. To Q8_0, of which `count` is whole blocks: import-2.md 5; what no integer is
+ * near becomes 0.
+ */
 void hf_number_narrow(enum type type, const float *values, uint8_t *out, size_t count);
 
 #endif

@@ -37,7 +37,18 @@ void hf_plan_free(struct hf_plan *plan)
 
 static bool type_fits(enum type type)
 {
-    return type == TYPE_F32 || type == TYPE_F16 || type == TYPE_BF16 || type == TYPE_MXFP4;
+    return type == TYPE_F32 || type == TYPE_F16 || type == TYPE_BF16 || type == TYPE_Q8_0 ||
+           type == TYPE_MXFP4;
+}
+
+enum type hf_plan_unit_type(enum type type)
+{
+    return type == TYPE_Q8_0 ? TYPE_F32 : type;
+}
+
+static const struct type_info *unit_info(enum type type)
+{
+    return type_info((uint32_t)hf_plan_unit_type(type));
 }
 
 int hf_plan_end(struct hf_plan *plan)
@@ -93,7 +104,7 @@ int hf_plan_add(struct hf_plan *plan, const char *name, enum type type, unsigned
         return -ENOMEM;
     plan->outputs[plan->output_count++] = output;
     plan->size = (end + HF_PLAN_ALIGNMENT - 1) / HF_PLAN_ALIGNMENT * HF_PLAN_ALIGNMENT;
-    plan->units = weights / type_info(type)->block_weights;
+    plan->units = weights / unit_info(type)->block_weights;
     plan->filled = 0;
     return 0;
 }
@@ -221,7 +232,7 @@ bool hf_plan_slice_fits(const struct hf_plan *plan, const struct hf_plan_slice *
 {
     const struct hf_slice *walk = &slice->slice;
     bool stored = walk->kind != HF_ZEROS && walk->kind != HF_BYTES;
-    uint64_t unit = type_info((uint32_t)type)->block_size, there = 0, count;
+    uint64_t unit = unit_info(type)->block_size, there = 0, count;
     const struct hf_tensor *tensor;
 
     if (walk->kind == HF_BYTES)
@@ -254,7 +265,7 @@ int hf_plan_bytes(struct hf_plan *plan, const void *data, size_t size)
     const struct hf_output *output =
         plan->output_count ? &plan->outputs[plan->output_count - 1] : NULL;
     struct hf_slice slice = {.kind = HF_BYTES, .start = plan->byte_count};
-    uint32_t unit = output ? type_info(output->type)->block_size : 0;
+    uint32_t unit = output ? unit_info(output->type)->block_size : 0;
     uint8_t *bytes;
 
     if (!output || size % unit != 0 || size / unit > plan->units - plan->filled)

@@ -71,7 +71,7 @@ struct hf_output {
     const char *name;
     unsigned n_dims;
     uint64_t ne[4]; /* GGUF's order: ne[0] is the row length; 1 where there is no dimension */
-    enum type type; /* F32, F16, BF16 or MXFP4 */
+    enum type type; /* F32, F16, BF16, Q8_0 or MXFP4 */
     uint64_t offset, size;
     size_t first_slice, slice_count; /* private */
 };
@@ -93,7 +93,8 @@ MUST_USE int hf_plan_add(struct hf_plan *plan, const char *name, enum type type,
  * asserted; *defect says so with the tensors' names. -ENOMEM. */
 MUST_USE int hf_plan_slice(struct hf_plan *plan, const struct hf_slice *slice,
                            struct defect *defect);
-/* Adds `size` bytes as they are in the output's type; copied. -EINVAL as above; -ENOMEM. */
+/* Adds `size` bytes as they are in the output's type (floats, if that is Q8_0); copied. -EINVAL as
+ * above; -ENOMEM. */
 MUST_USE int hf_plan_bytes(struct hf_plan *plan, const void *data, size_t size);
 /* No more tensors. -EINVAL: the last one is not whole. */
 MUST_USE int hf_plan_end(struct hf_plan *plan);

@@ -367,7 +367,8 @@ static const struct hf_plan_slice *slice_at(const struct hf_plan *plan,
 static int read_units(const struct hf_plan *plan, const struct hf_output *output, uint64_t first,
                       uint64_t count, uint8_t *out)
 {
-    size_t unit = type_info(output->type)->block_size;
+    enum type type = hf_plan_unit_type(output->type);
+    size_t unit = type_info(type)->block_size;
     const struct hf_plan_slice *slice;
     uint64_t n;
     int r = 0;
@@ -376,21 +377,50 @@ static int read_units(const struct hf_plan *plan, const struct hf_output *output
         slice = slice_at(plan, output, first);
         n = slice->first + slice->count - first;
         n = n < count ? n : count;
-        r = read_slice(plan, slice, output->type, first - slice->first, n, out);
+        r = read_slice(plan, slice, type, first - slice->first, n, out);
         out += n * unit;
     }
     return r;
 }
 
-/* Bytes [from, to) of one unit. */
+/* Blocks of Q8_0, from floats that wait for it. */
+static int read_q8_0(const struct hf_plan *plan, const struct hf_output *output, uint64_t first,
+                     uint64_t count, uint8_t *out)
+{
+    const struct type_info *info = type_info(TYPE_Q8_0);
+    uint64_t batch = BATCH_SIZE / (info->block_weights * sizeof(float)), n;
+    float *values =
+        malloc((size_t)(count < batch ? count : batch) * info->block_weights * sizeof(*values));
+    int r = values ? 0 : -ENOMEM;
+
+    for (; count > 0 && r == 0; first += n, count -= n) {
+        n = count < batch ? count : batch;
+        r = read_units(plan, output, first * info->block_weights, n * info->block_weights,
+                       (uint8_t *)values);
+        if (r == 0)
+            hf_number_narrow(TYPE_Q8_0, values, out, (size_t)n * info->block_weights);
+        out += n * info->block_size;
+    }
+    free(values);
+    return r;
+}
+
+static int read_blocks(const struct hf_plan *plan, const struct hf_output *output, uint64_t first,
+                       uint64_t count, uint8_t *out)
+{
+    return output->type == TYPE_Q8_0 ? read_q8_0(plan, output, first, count, out)
+                                     : read_units(plan, output, first, count, out);
+}
+
+/* Bytes [from, to) of one block. */
 static int read_within(const struct hf_plan *plan, const struct hf_output *output, uint64_t number,
                        size_t from, size_t to, uint8_t *out)
 {
-    uint8_t unit[32];
-    int r = read_units(plan, output, number, 1, unit);
+    uint8_t block[34]; /* of Q8_0, the largest */
+    int r = read_blocks(plan, output, number, 1, block);
 
     if (r == 0)
-        memcpy(out, unit + from, to - from);
+        memcpy(out, block + from, to - from);
     return r;
 }
 
@@ -413,7 +443,7 @@ int hf_plan_read(const struct hf_plan *plan, size_t number, uint64_t offset, voi
     }
     n = size - size % unit;
     if (r == 0 && n > 0)
-        r = read_units(plan, output, offset / unit, n / unit, out);
+        r = read_blocks(plan, output, offset / unit, n / unit, out);
     if (r == 0 && size > n)
         r = read_within(plan, output, (offset + n) / unit, 0, size - n, out + n);
     return r;
@@ -506,12 +536,17 @@ static void span_of_slice(const struct hf_plan *plan, const struct hf_plan_slice
                     (high - low + 1) * size);
 }
 
+/* Blocks [first, first + count). */
 static void span_of_output(const struct hf_plan *plan, const struct hf_output *output,
                            uint64_t first, uint64_t count, const struct spans *spans)
 {
+    uint64_t units = type_info((uint32_t)output->type)->block_weights /
+                     type_info((uint32_t)hf_plan_unit_type(output->type))->block_weights;
     const struct hf_plan_slice *slice;
     uint64_t n;
 
+    first *= units;
+    count *= units;
     for (; count > 0; first += n, count -= n) {
         slice = slice_at(plan, output, first);
         n = slice->first + slice->count - first;

@@ -8,7 +8,11 @@
 
 #define HF_PLAN_ALIGNMENT 32u
 
-/* Units are blocks of the output's type: weights, or 32 of them in MXFP4. */
+/* The type that slices of an output have their units of. Those of Q8_0 are floats: a block may have
+ * weights of several slices. */
+enum type hf_plan_unit_type(enum type type);
+
+/* Units are blocks of hf_plan_unit_type(): weights, or 32 of them in MXFP4. */
 struct hf_plan_slice {
     struct hf_slice slice; /* HF_BYTES: start is the place in plan->bytes */
     uint64_t first;        /* unit of the output */
@@ -28,8 +32,8 @@ struct hf_plan {
     uint64_t size;
 };
 
-/* Can the slice be read: is it within what it is of, and of a kind that the type can have? For one
- * that comes from somewhere else than hf_plan_slice(). */
+/* Can the slice be read: is it within what it is of, and of a kind that the output's type can have?
+ * For one that comes from somewhere else than hf_plan_slice(). */
 bool hf_plan_slice_fits(const struct hf_plan *plan, const struct hf_plan_slice *slice,
                         enum type type);
 

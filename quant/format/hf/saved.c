@@ -217,7 +217,8 @@ static bool get_output(const uint8_t *in, const struct hf_plan *plan, struct hf_
 
     *output = (struct hf_output){.n_dims = get_u32(&in)};
     type = get_u32(&in);
-    if (type != TYPE_F32 && type != TYPE_F16 && type != TYPE_BF16 && type != TYPE_MXFP4)
+    if (type != TYPE_F32 && type != TYPE_F16 && type != TYPE_BF16 && type != TYPE_Q8_0 &&
+        type != TYPE_MXFP4)
         return false;
     output->type = (enum type)type;
     for (unsigned i = 0; i < 4; i++) {
@@ -273,7 +274,8 @@ static bool get_slice(const uint8_t *in, struct hf_plan_slice *slice)
  * what they are of. */
 static bool check_output(const struct hf_plan *plan, const struct hf_output *output)
 {
-    uint64_t unit = type_info((uint32_t)output->type)->block_size, units = 0;
+    enum type type = hf_plan_unit_type(output->type);
+    uint64_t per_unit = type_info((uint32_t)type)->block_weights, units = 0, weights = 1;
 
     for (size_t i = 0; i < output->slice_count; i++) {
         const struct hf_plan_slice *slice = &plan->slices[output->first_slice + i];
@@ -282,7 +284,9 @@ static bool check_output(const struct hf_plan *plan, const struct hf_output *out
             !hf_plan_slice_fits(plan, slice, output->type))
             return false;
     }
-    return units == output->size / unit;
+    for (unsigned i = 0; i < 4; i++)
+        weights *= output->ne[i];
+    return units == weights / per_unit;
 }
 
 static int decode_plan(struct hf_plan *plan, const uint8_t *outputs, const uint8_t *slices,
@@ -332,7 +336,8 @@ static int decode(struct hf_import *import, const struct hf_directory *directory
     slices = take(&reader, slice_count, SLICE_SIZE);
     bytes = take(&reader, byte_count, 1);
     if (reader.bad || reader.left != 0 || tensor_count >= UINT32_MAX ||
-        (import->type != TYPE_F32 && import->type != TYPE_F16 && import->type != TYPE_BF16))
+        (import->type != TYPE_F32 && import->type != TYPE_F16 && import->type != TYPE_BF16 &&
+         import->type != TYPE_Q8_0))
         return -EBADMSG;
     import->header_size = (size_t)header_size;
     r = hf_plan_new(directory, &import->weights, &import->plan);
