@@ -236,6 +236,54 @@ def qwen3_embed():
     return Case("qwen3_embed", "Qwen3-Embedding-0.6B", c, t, f, "qwen2", note="pooling type last; template which adds an end token that is not tokenizer_config's eos: eos replaced, old eos becomes eot")
 
 
+# ------------------------------------------------------------------- rerankers
+
+def rerank_tok(**kw):
+    """With the words that a reranker answers."""
+    f, ids, n = qwen_tok(**kw)
+    tj, words = f["tokenizer.json"], ("ye", "yes", "no")
+    for word in words:
+        tj["model"]["vocab"][word] = len(tj["model"]["vocab"])
+    tj["model"]["merges"] += ["y e", "ye s", "n o"]
+    for token in tj["added_tokens"]:
+        token["id"] += len(words)
+    tc = f["tokenizer_config.json"]
+    tc["added_tokens_decoder"] = {str(int(k) + len(words)): v for k, v in tc["added_tokens_decoder"].items()}
+    return f, {k: v + len(words) for k, v in ids.items()}, n + len(words)
+
+
+def rerank_cfg(ids, n, **kw):
+    return base_cfg("Qwen3ForCausalLM", "qwen3", n, head_dim=32, attention_bias=False, bos_token_id=ids["<|endoftext|>"], eos_token_id=ids["<|im_end|>"], rope_theta=1000000, rms_norm_eps=1e-06, max_position_embeddings=40960,
+                    rope_scaling=None, sliding_window=None, use_sliding_window=False, max_window_layers=L, **kw)
+
+
+def qwen3_rerank():
+    f, ids, n = rerank_tok()
+    return Case("qwen3_rerank", "Qwen3-Reranker-0.6B", rerank_cfg(ids, n, tie_word_embeddings=True), dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="reranker by its directory's name: answers from the embeddings, which are written behind them")
+
+
+def qwen3_rerank_card():
+    f, ids, n = rerank_tok(chat_template=[{"name": "default", "template": CHATML}, {"name": "tool", "template": "{{ tools }}"}])
+    f["README.md"] = "---\nlicense: apache-2.0\n---\n\n# QWEN3-Reranker-4B\n\nJudges.\n"
+    f["modules.json"] = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}, {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+    f["1_Pooling/config.json"] = {"word_embedding_dimension": E, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": False, "pooling_mode_lasttoken": True}
+    return Case("qwen3_rerank_card", "Judge-4B", rerank_cfg(ids, n, tie_word_embeddings=False), dense(n, tied=False, hd=32, qk_norm=32), f, "qwen2", dtype="F16", note="reranker by its card: answers instead of the head; templates of two names, pooling type set twice")
+
+
+def qwen3_rerank_path():
+    f, ids, n = rerank_tok()
+    return Case("qwen3_rerank_path", "Judge-0.6B", rerank_cfg(ids, n, tie_word_embeddings=True, _name_or_path="Qwen/Qwen3-Reranker-0.6B"), dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="reranker by its first name")
+
+
+def qwen3vl_rerank():
+    f, ids, n = rerank_tok()
+    tc = {"head_dim": 32, "hidden_size": E, "intermediate_size": FF, "model_type": "qwen3_vl_text", "num_attention_heads": H, "num_hidden_layers": L, "num_key_value_heads": KV, "rms_norm_eps": 1e-06, "rope_scaling": {"mrope_interleaved": True, "mrope_section": [24, 20, 20], "rope_type": "default"}, "rope_theta": 5000000, "tie_word_embeddings": True, "vocab_size": n}
+    c = {"architectures": ["Qwen3VLForConditionalGeneration"], "model_type": "qwen3_vl", "image_token_id": 3, "text_config": tc, "tie_word_embeddings": True,
+         "vision_config": {"deepstack_visual_indexes": [0], "depth": 1, "hidden_size": 32, "intermediate_size": 48, "model_type": "qwen3_vl", "num_heads": 2, "out_hidden_size": E}}
+    t = [("model.language_model." + x[0][6:],) + x[1:] if x[0].startswith("model.") else x for x in dense(n, tied=True, hd=32, qk_norm=32)]
+    return Case("qwen3vl_rerank", "Qwen3-VL-Reranker-2B", c, t + [("model.visual.blocks.0.attn.proj.weight", [32, 32], "w")], f, "qwen2", note="the same of a model that sees")
+
+
 # ------------------------------------------------------------------- Llama 4
 
 def llama4():
@@ -1054,4 +1102,4 @@ def named_absent():
 
 ALL = [gemma3n, gemma4_e2b, gemma4_moe, embgemma, qwen3next, qwen35moe, qwen25vl, qwen3vlmoe, qwen3_embed, llama4, lfm2, lfm2moe, granitehybrid, granite4_dense, nemotronh, nemotronh_moe, exaone4,
        ernie45moe, hunyuan, minimaxm2, phi2, falcon, falconh1, internlm2, xlmr, xlmr_rerank, modernbert, t5enc, kimi_k2_int4, glm47flash, apertus, qwen35_nomtp, glm5, kimi_k25, t5,
-       q8_odd, mm_gemma3, mm_qwen25vl, mm_qwen3vl, mm_mistral3, mm_pixtral, mm_gemma4, mm_llama4, laguna, lfm2vl, glm4v, internvl, nemotronh_raw, named_absent, deepseek32]
+       q8_odd, mm_gemma3, mm_qwen25vl, mm_qwen3vl, mm_mistral3, mm_pixtral, mm_gemma4, mm_llama4, laguna, lfm2vl, glm4v, internvl, nemotronh_raw, named_absent, deepseek32, qwen3_rerank, qwen3_rerank_card, qwen3_rerank_path, qwen3vl_rerank]

@@ -54,6 +54,9 @@ static void weights_end(struct weights *w, struct made *made)
 #define MOE                                                                                        \
     "\"architectures\":[\"MixtralForCausalLM\"],\"model_type\":\"mixtral\",\"hidden_size\":8,"     \
     "\"num_attention_heads\":2,\"num_hidden_layers\":1,\"vocab_size\":4,\"num_local_experts\":2"
+#define QWEN3                                                                                      \
+    "\"architectures\":[\"Qwen3ForCausalLM\"],\"hidden_size\":8,\"num_attention_heads\":2,"        \
+    "\"num_hidden_layers\":1,\"vocab_size\":4,\"intermediate_size\":8"
 #define TOKENS                                                                                     \
     "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]},"                     \
     "\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}"
@@ -175,11 +178,20 @@ static const struct row rows[] = {
      .tensors = {{"model.layers.0.self_attn.q_proj.bias", "F32", 1, {8}}},
      .error = ENOTSUP,
      .text = "Cohere2ForCausalLM: biases are not supported"},
-    {.what = "a reranker",
-     .config = "\"architectures\":[\"Qwen3ForCausalLM\"],\"model_type\":\"qwen3\","
-               "\"_name_or_path\":\"x/Qwen3-Reranker-4B\"",
-     .error = ENOTSUP,
-     .text = "Qwen3ForCausalLM: rerankers are not supported"},
+    {.what = "what its class does not call a reranker",
+     .config = QWEN3 ",\"model_type\":\"qwen3\",\"_name_or_path\":\"x/Qwen3-Reranker-4B\"",
+     .tensors = {{"lm_head.weight", "F32", 2, {4, 8}}}},
+    {.what = "a reranker by its type, without its answers",
+     .config = QWEN3 ",\"model_type\":\"Qwen3-reranker\"",
+     .tensors = {{"lm_head.weight", "F32", 2, {4, 8}}},
+     .error = EINVAL,
+     .text = "Qwen3ForCausalLM: a reranker without a token \"yes\""},
+    {.what = "a reranker by its class",
+     .config = "\"architectures\":[\"FooForSequenceClassification\"],\"text_config\":{" QWEN3
+               ",\"model_type\":\"qwen3\",\"tie_word_embeddings\":true}",
+     .tensors = {{"model.embed_tokens.weight", "F32", 2, {4, 8}}},
+     .error = EINVAL,
+     .text = "Qwen3ForCausalLM: a reranker without a token \"yes\""},
 };
 
 static int import_row(const struct row *row, enum type type, struct hf_import **import,

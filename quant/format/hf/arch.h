@@ -147,6 +147,7 @@ struct hf_model {
     uint32_t *stack_counts;
     uint64_t experts;
     uint64_t image_size;                  /* of a projector; begin() may set it */
+    bool reranker;                        /* begin() may set it: yes or no is what it says */
     bool wide;                            /* the tensor begun last is F32 in any case */
     bool seen_bf16, seen_f16, seen_other; /* what the others are stored as */
 };

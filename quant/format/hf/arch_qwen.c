@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "quant/format/hf/arch.h"
+#include "quant/format/hf/card.h"
 
 /* --- dense --------------------------------------------------------------------------------------
  */
@@ -15,20 +16,119 @@ static const struct hf_key dense_keys[] = {
     {.kind = HF_END},
 };
 
-/* A reranker is told by its name, and is another model then (import.md 5, import-2.md 36). */
-static int no_reranker(struct hf_model *model)
-{
-    static const char *const marks[] = {"qwen3-reranker", "qwen3-vl-reranker"};
-    const json_t *path = json_member(hf_config_root(model->config), "_name_or_path");
-    const char *text;
-    size_t size;
+/* --- rerankers (import-2.md 36) -----------------------------------------------------------------
+ */
 
-    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
-        if (strcasestr(model->directory->name, marks[i]) ||
-            (json_as_text(path, &text, &size) && strcasestr(text, marks[i])))
-            return hf_model_refuse_kind(model, "rerankers are not supported");
-    return 0;
+static bool has_mark(const char *name)
+{
+    return strcasestr(name, "qwen3-reranker") || strcasestr(name, "qwen3-vl-reranker");
 }
+
+/* Told by what it is called, or by its card. (Not by _name_or_path, which its class drops.) */
+static int look_for_reranker(struct hf_model *model)
+{
+    static const char *const headlines[] = {"# qwen3-reranker", "# qwen3-vl-reranker"};
+    const json_t *classes = json_member(hf_config_root(model->config), "architectures");
+    const char *class = "";
+    size_t size;
+    int r = 0;
+
+    (void)json_as_text(json_array_get(classes, 0), &class, &size);
+    model->reranker = has_mark(model->directory->name) ||
+                      has_mark(hf_config_string(model->config, "model_type")) ||
+                      strcasestr(class, "sequenceclassification");
+    for (size_t i = 0; i < 2 && r == 0 && !model->reranker; i++)
+        r = hf_card_mentions(model->directory, headlines[i], &model->reranker, model->defect);
+    return r;
+}
+
+/* What it is asked with: text of the reference converter, which decides bytes. */
+static const char rerank_template[] =
+    "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and "
+    "the Instruct provided. Note that the answer can only be \"yes\" or \"no\".<|im_end|>\n"
+    "<|im_start|>user\n<Instruct>: Given a web search query, retrieve relevant passages that "
+    "answer the query\n<Query>: {query}\n<Document>: {document}<|im_end|>\n"
+    "<|im_start|>assistant\n<think>\n\n</think>\n\n";
+
+static int rerank_keys(struct hf_model *model)
+{
+    static const struct hf_text labels[] = {{"yes", 3}, {"no", 2}}, names[] = {{"rerank", 6}};
+    char key[64];
+    int r;
+
+    if (!model->reranker)
+        return 0;
+    r = hf_set_u32(model, "pooling_type", 4);
+    (void)snprintf(key, sizeof(key), "%s.classifier.output_labels", model->arch->name);
+    if (r == 0)
+        r = hf_kv_strings(model->kv, key, labels, 2);
+    if (r == 0)
+        r = hf_kv_string(model->kv, "tokenizer.chat_template.rerank", rerank_template,
+                         sizeof(rerank_template) - 1);
+    return r == 0 ? hf_kv_strings(model->kv, "tokenizer.chat_templates", names, 1) : r;
+}
+
+/* The rows of "yes" and "no": all that it needs of its head. */
+static int write_answers(struct hf_model *model, const struct hf_source *source)
+{
+    static const char *const answers[] = {"yes", "no"};
+    const struct hf_tensor *stored = source->stored;
+    struct hf_slice slice;
+    uint32_t id;
+    int r;
+
+    if (stored->n_dims != 2)
+        return hf_source_refuse(model, source, "no matrix");
+    r = hf_begin(model, source, "cls.output.weight", 2, (uint64_t[]){2, stored->shape[1]});
+    for (size_t i = 0; i < 2 && r == 0; i++) {
+        if (!hf_tokenizer_find(model->tokenizer, answers[i], &id))
+            return hf_model_refuse(model, "a reranker without a token \"%s\"", answers[i]);
+        if (id >= stored->shape[0])
+            return hf_source_refuse(model, source, "no row for the token \"%s\"", answers[i]);
+        slice = hf_rows(model->weights, source->tensor, id, 1);
+        r = hf_add_slice(model, &slice);
+    }
+    return r;
+}
+
+static int write_whole(struct hf_model *model, const struct hf_source *source)
+{
+    struct hf_slice slice = hf_whole(model->weights, source->tensor);
+
+    return hf_write(model, source, source->name, &slice);
+}
+
+static bool is_tied(const struct hf_model *model)
+{
+    return hf_config_true(model->config, "tie_word_embeddings");
+}
+
+/* Instead of the head; tied to the embeddings before these. */
+static int rerank_head(struct hf_model *model, const struct hf_source *source)
+{
+    return model->reranker && !is_tied(model) ? write_answers(model, source)
+                                              : write_whole(model, source);
+}
+
+static int rerank_embeddings(struct hf_model *model, const struct hf_source *source)
+{
+    int r = model->reranker && is_tied(model) ? write_answers(model, source) : 0;
+
+    return r == 0 ? write_whole(model, source) : r;
+}
+
+static const struct hf_rule rerank_rules[] = {
+    {"*lm_head*", rerank_head},
+    {"*embed_tokens*", rerank_embeddings},
+    {NULL, NULL},
+};
+
+static const struct hf_key qwen3_keys[] = {
+    {.kind = HF_BASE},
+    {.kind = HF_CALL, .call = hf_key_pooling},
+    {.kind = HF_CALL, .call = rerank_keys},
+    {.kind = HF_END},
+};
 
 /* --- experts ------------------------------------------------------------------------------------
  */
@@ -60,6 +160,14 @@ static int deepstack(struct hf_model *model)
 
 static const struct hf_key qwen3vl_keys[] = {
     {.kind = HF_BASE},
+    {.kind = HF_CALL, .call = hf_key_pooling},
+    {.kind = HF_CALL, .call = rerank_keys},
+    {.kind = HF_CALL, .call = deepstack},
+    {.kind = HF_END},
+};
+
+static const struct hf_key qwen3vlmoe_keys[] = {
+    {.kind = HF_BASE},
     {HF_U32_IF, "expert_feed_forward_length", "moe_intermediate_size", NULL},
     {.kind = HF_CALL, .call = deepstack},
     {.kind = HF_END},
@@ -85,11 +193,12 @@ const struct hf_arch hf_arch_qwen[] = {
     {
         .name = "qwen3",
         .classes = "Qwen3ForCausalLM",
-        .begin = no_reranker,
+        .begin = look_for_reranker,
         .tokenizer = HF_TOKENIZER_SPM_OR_BPE,
-        .keys = dense_keys,
+        .keys = qwen3_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms,
                   hf_names_mlp},
+        .rules = rerank_rules,
     },
     {
         .name = "qwen2moe",
@@ -121,16 +230,18 @@ const struct hf_arch hf_arch_qwen[] = {
     {
         .name = "qwen3vl",
         .classes = "Qwen3VLForConditionalGeneration",
+        .begin = look_for_reranker,
         .tokenizer = HF_TOKENIZER_SPM_OR_BPE,
         .keys = qwen3vl_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms,
                   hf_names_mlp},
+        .rules = rerank_rules,
     },
     {
         .name = "qwen3vlmoe",
         .classes = "Qwen3VLMoeForConditionalGeneration",
         .tokenizer = HF_TOKENIZER_SPM_OR_BPE,
-        .keys = qwen3vl_keys,
+        .keys = qwen3vlmoe_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms, hf_names_mlp,
                   hf_names_experts},
         .rules = turned_rules,

@@ -206,6 +206,18 @@ void hf_card_free(struct hf_card *card)
     free(card);
 }
 
+int hf_card_mentions(const struct hf_directory *directory, const char *text, bool *found,
+                     struct defect *defect)
+{
+    char *readme = NULL;
+    size_t size;
+    int r = hf_read_text(directory, FILE_NAME, README_MAX, &readme, &size, defect);
+
+    *found = r == 0 && strcasestr(readme, text);
+    free(readme);
+    return r == -ENOENT || r == -EFBIG ? 0 : r;
+}
+
 /* --- scalars: YAML 1.1 as PyYAML knows it
  * ----------------------------------------------------------
  */

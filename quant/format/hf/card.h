@@ -31,6 +31,11 @@ MUST_USE int hf_card_read(const struct hf_directory *directory, struct hf_card *
                           struct defect *defect);
 void hf_card_free(struct hf_card *card);
 
+/* Does README.md, all of it, have a text in it, whatever the case of its letters? False also where
+ * there is none, or one that is too large. -EIO, -ENOMEM: *defect. */
+MUST_USE int hf_card_mentions(const struct hf_directory *directory, const char *text, bool *found,
+                              struct defect *defect);
+
 /* The whole: a map; 0 if the card is empty. */
 int hf_card_root(const struct hf_card *card);
 enum hf_card_kind hf_card_kind(const struct hf_card *card, int value);
