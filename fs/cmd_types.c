@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -60,10 +61,20 @@ static const struct advice {
     {"F32",       UNUSED, "exact for all models; for tools that read nothing else"},
     {"COPY",      UNUSED, "all tensors as they are, in a file written anew"},
 };
-/* clang-format on */
 
-/* What can be said of a file type, without a model or for one. */
+/* What a directory with a vision part has besides. */
+static const struct advice projectors[] = {
+    {"mmproj-f16",  UNUSED, "its projector, for llama-server --mmproj: the usual choice"},
+    {"mmproj-bf16", UNUSED, "the same, exact for vision parts trained in BF16, which most are"},
+    {"mmproj-f32",  UNUSED, "the same, exact for all vision parts"},
+    {"mmproj-q8_0", UNUSED, "the same, smaller, with no loss that can be noticed"},
+};
+/* clang-format on */
+#define PROJECTORS (sizeof(projectors) / sizeof(projectors[0]))
+
+/* What can be said of a file type, or of a projector, without a model or for one. */
 struct row {
+    const char *name, *alias; /* alias: or NULL */
     const struct ftype *ftype;
     const struct advice *advice;
     double bpw;    /* bits per weight; below 0: depends on the model */
@@ -104,14 +115,14 @@ static void measure(const struct view *view, struct row *row)
 }
 
 /* Of a directory the file that the converter writes of that type, which may be another one than the
- * model was opened as. */
-static int size_up_plain(const struct cmd_source *model, struct row *row)
+ * model was opened as. -ENOEXEC: it has no projector. */
+static int size_up_plain(const struct cmd_source *model, bool projector, struct row *row)
 {
+    const struct source_become become = {row->ftype->type, projector};
     struct defect defect = {.offset = DEFECT_NOWHERE};
     struct cmd_source other;
     struct view *view = NULL;
-    int r = cmd_source_open_as(model->path, (struct source_become){.type = row->ftype->type}, NULL,
-                               &other, &defect);
+    int r = cmd_source_open_as(model->path, become, NULL, &other, &defect);
 
     if (r == 0)
         r = view_make_verbatim(other.source, &view);
@@ -121,7 +132,7 @@ static int size_up_plain(const struct cmd_source *model, struct row *row)
         log_escape(defect.text[0] ? defect.text : strerror(-r), row->reason, sizeof(row->reason));
     view_free(view);
     cmd_source_close(&other);
-    return 0;
+    return r == -ENOEXEC ? r : 0;
 }
 
 /* Sizes a variant from metadata. Without an importance matrix those that need one are sized as if
@@ -142,7 +153,7 @@ static int size_up(const struct cmd_source *model, bool requantize, struct row *
     int r;
 
     if (source_is_directory(model->source) && variant_is_plain(&variant))
-        return size_up_plain(model, row);
+        return size_up_plain(model, false, row);
     r = recipe_make(model->source, &model->facts, &variant, &recipe, &defect);
     if (r == 0)
         r = view_make(model->source, recipe, &view, &defect);
@@ -188,14 +199,13 @@ static void print_table(const struct row *rows, size_t count, bool sizes)
 {
     char bits[16];
 
-    (void)printf("%-9s  %-5s  %6s  %-7s  ", "TYPE", "ALIAS", "BITS", "IMATRIX");
+    (void)printf("%-11s  %-5s  %6s  %-7s  ", "TYPE", "ALIAS", "BITS", "IMATRIX");
     if (sizes)
         (void)printf("%16s %12s  ", "BYTES", "SIZE");
     (void)puts("ADVICE");
     for (const struct row *row = rows; row < rows + count; row++) {
         (void)snprintf(bits, sizeof(bits), row->bpw < 0 ? "-" : "%.2f", row->bpw);
-        (void)printf("%-9s  %-5s  %6s  %-7s  ", row->ftype->name,
-                     row->ftype->alias ? row->ftype->alias : "-", bits,
+        (void)printf("%-11s  %-5s  %6s  %-7s  ", row->name, row->alias ? row->alias : "-", bits,
                      needs[row->advice->imatrix]);
         if (sizes)
             print_size(row);
@@ -218,10 +228,9 @@ static void print_quoted(const char *text)
 static void print_json(const struct row *rows, size_t count)
 {
     for (const struct row *row = rows; row < rows + count; row++) {
-        (void)printf("%s{\"name\": \"%s\", \"alias\": ", row == rows ? "[" : ",\n ",
-                     row->ftype->name);
-        if (row->ftype->alias)
-            print_quoted(row->ftype->alias);
+        (void)printf("%s{\"name\": \"%s\", \"alias\": ", row == rows ? "[" : ",\n ", row->name);
+        if (row->alias)
+            print_quoted(row->alias);
         else
             (void)printf("null");
         if (row->bpw < 0)
@@ -294,7 +303,8 @@ static void print_help(const char *program)
         "or a Hugging Face directory) also what the file of each will be, from metadata alone: "
         "bits per weight of the\n"
         "whole mix, bytes; or - and why there is none. Bytes with ~ are without what the\n"
-        "importance matrix adds to the header: what is not known without one.\n\n"
+        "importance matrix adds to the header: what is not known without one. A directory with a\n"
+        "vision part has rows for its projector, too: mmproj-f16 and so on.\n\n"
         "  --json              the same as an array of objects\n"
         "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n"
         "  --imatrix FILE      what quantize --imatrix FILE would write");
@@ -320,6 +330,27 @@ static int give_imatrix(const char *path, struct cmd_source *model, struct defec
     return source_set_imatrix(model->source, imatrix, &version, fd, false);
 }
 
+/* Behind the file types, unless the directory has none. */
+static int add_projectors(const struct cmd_source *model, struct row *rows, size_t *count)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < PROJECTORS && r == 0; i++) {
+        struct row *row = &rows[*count];
+        struct variant variant;
+
+        r = variant_parse(projectors[i].name, strlen(projectors[i].name), &variant);
+        assert(r == 0);
+        *row = (struct row){.name = projectors[i].name,
+                            .ftype = variant.ftype,
+                            .advice = &projectors[i],
+                            .bpw = bits_of_type(variant.ftype->type)};
+        r = size_up_plain(model, true, row);
+        *count += r == 0;
+    }
+    return r == -ENOEXEC ? 0 : r;
+}
+
 static int print_types(const struct cmd_source *model, const struct request *request)
 {
     const struct ftype *ftypes = ftype_table();
@@ -329,14 +360,18 @@ static int print_types(const struct cmd_source *model, const struct request *req
 
     while (ftypes[count].name)
         count++;
-    rows = calloc(count, sizeof(*rows));
+    rows = calloc(count + PROJECTORS, sizeof(*rows));
     if (!rows)
         return -ENOMEM;
     for (size_t i = 0; i < count && r == 0; i++) {
+        rows[i].name = ftypes[i].name;
+        rows[i].alias = ftypes[i].alias;
         rows[i].ftype = &ftypes[i];
         rows[i].advice = advice_of(&ftypes[i]);
         r = rows[i].advice ? fill(model, request->requantize, &rows[i]) : -EINVAL;
     }
+    if (r == 0 && model && source_is_directory(model->source))
+        r = add_projectors(model, rows, &count);
     if (r == 0 && request->json)
         print_json(rows, count);
     else if (r == 0)

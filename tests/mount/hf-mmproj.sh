@@ -74,8 +74,14 @@ for case in mm_gemma3 mm_pixtral glm4v; do
     for type in f16 bf16 f32 q8_0; do
         "$QUANTFS" quantize "models/${names[$case]}" out.gguf mmproj-$type >/dev/null 2>err || fail "quantize: $(tail -n 2 err)"
         same "mnt/${names[$case]}@mmproj-$type.gguf" out.gguf
+        [ "$case" != glm4v ] || "$QUANTFS" types --json "models/$glm" | grep -F "\"name\": \"mmproj-$type\"," | grep -qF "\"size\": $(stat -c %s out.gguf)," ||
+            fail "types: another size of mmproj-$type"
     done
 done
+"$QUANTFS" types "models/$spoken" >table || fail "no types of $spoken"
+equal "lines of types about audio" "$(grep -c '^mmproj-.* -  .*audio part' table)" 4
+"$QUANTFS" types "models/$text" >table || fail "no types of $text"
+! grep mmproj table || fail "types promises a projector"
 for type in bf16 q8_0; do
     "$QUANTFS" recipe "models/$glm" mmproj-$type >recipe 2>err || fail "recipe: $(cat err)"
     same "mnt/$glm@mmproj-$type/recipe.tsv" recipe
@@ -92,6 +98,11 @@ for source in "models/$text" models/a.gguf models/renamed; do
 done
 refuses "$QUANTFS" quantize --pure "models/$glm" out.gguf mmproj-f16
 refuses "$QUANTFS" quantize "models/$glm" out.gguf mmproj-q4_k_m
+stop
+# A listing shows what it is told to, too.
+start "${cache[@]}" -o variants=mmproj-q8_0
+equal "projectors that are asked for" "$(listed "$glm")" "$glm@mmproj-$native.gguf $glm@mmproj-q8_0.gguf"
+equal "projectors of a model of texts" "$(listed "$text")" ""
 stop
 [ ${#cache[@]} -gt 0 ] || exit 0
 # From what is kept: the same, and the forms are not mixed.
