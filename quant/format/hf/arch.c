@@ -4,10 +4,10 @@
 
 /* The pages of the table. */
 static const struct hf_arch *const pages[] = {
-    hf_arch_llama,      hf_arch_qwen,     hf_arch_qwen_linear, hf_arch_gemma,
-    hf_arch_gemma_late, hf_arch_deepseek, hf_arch_glm,         hf_arch_gptoss,
-    hf_arch_phi,        hf_arch_bert,     hf_arch_lfm,         hf_arch_mamba,
-    hf_arch_falcon,     hf_arch_t5,       hf_arch_others,      hf_arch_more,
+    hf_arch_llama,    hf_arch_qwen,  hf_arch_qwen_linear, hf_arch_gemma, hf_arch_gemma_late,
+    hf_arch_deepseek, hf_arch_glm,   hf_arch_gptoss,      hf_arch_phi,   hf_arch_bert,
+    hf_arch_lfm,      hf_arch_mamba, hf_arch_falcon,      hf_arch_t5,    hf_arch_others,
+    hf_arch_more,     hf_arch_ernie,
 };
 
 /* Is the word one of those of a list separated by blanks? */

@@ -108,6 +108,7 @@ const struct hf_arch *hf_arch_find_vision(const struct hf_config *config);
 /* Pages of the table; each ends with an entry without a name. */
 extern const struct hf_arch hf_arch_bert[];
 extern const struct hf_arch hf_arch_deepseek[];
+extern const struct hf_arch hf_arch_ernie[];
 extern const struct hf_arch hf_arch_falcon[];
 extern const struct hf_arch hf_arch_gemma[];
 extern const struct hf_arch hf_arch_gemma_late[];
@@ -192,6 +193,8 @@ int hf_key_rope_dimensions(struct hf_model *model);
 MUST_USE int hf_head_size(const struct hf_model *model, uint64_t *size);
 /* block_count, where the table has no base list. */
 int hf_key_block_count(struct hf_model *model);
+/* For begin(): the layers that predict one token more (num_nextn_predict_layers) are the file's. */
+MUST_USE int hf_begin_next(struct hf_model *model);
 /* rope.dimension_count: the part of head_dim that the rope's partial_rotary_factor says; `whole`
  * where it says nothing. */
 MUST_USE int hf_set_partial_rope(struct hf_model *model, const char *key, uint64_t head_size,

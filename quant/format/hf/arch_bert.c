@@ -1,4 +1,6 @@
 /* BERT and those that are like it: encoders for embeddings. */
+#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +12,98 @@ static int not_causal(struct hf_model *model)
     return hf_set_bool(model, "attention.causal", false);
 }
 
+/* --- labels of classifiers ----------------------------------------------------------------------
+ */
+
+struct label {
+    uint64_t number;
+    struct hf_text text;
+};
+
+static int by_number(const void *a, const void *b)
+{
+    const struct label *x = a, *y = b;
+
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static bool number_of(const char *text, uint64_t *number)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
+/* By ascending number. */
+static int collect_labels(const struct hf_model *model, const json_t *map, struct label *labels)
+{
+    size_t i = 0;
+
+    for (void *at = json_object_iter((json_t *)(uintptr_t)map); at; i++) {
+        if (!number_of(json_object_iter_key(at), &labels[i].number) ||
+            !json_as_text(json_object_iter_value(at), &labels[i].text.text, &labels[i].text.size))
+            return hf_model_refuse(model, "id2label has no number or no text at %.40s",
+                                   json_object_iter_key(at));
+        at = json_object_iter_next((json_t *)(uintptr_t)map, at);
+    }
+    qsort(labels, i, sizeof(*labels), by_number);
+    return 0;
+}
+
+/* Are they the two without a meaning that every model has? */
+static bool are_default(const struct label *labels, size_t count)
+{
+    return count == 2 && labels[0].number == 0 && labels[0].text.size == 7 &&
+           memcmp(labels[0].text.text, "LABEL_0", 7) == 0;
+}
+
+static int write_labels(struct hf_model *model, const struct label *labels, size_t count)
+{
+    struct hf_text *texts = reallocarray(NULL, count, sizeof(*texts));
+    char key[64];
+    int r;
+
+    if (!texts)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        texts[i] = labels[i].text;
+    (void)snprintf(key, sizeof(key), "%s.classifier.output_labels", model->arch->name);
+    r = hf_kv_strings(model->kv, key, texts, count);
+    free(texts);
+    return r;
+}
+
+static int labels(struct hf_model *model)
+{
+    const json_t *map = hf_config_get(model->config, "id2label");
+    size_t count = json_object_size(map);
+    struct label *labels;
+    int r;
+
+    if (count == 0)
+        return 0;
+    labels = reallocarray(NULL, count, sizeof(*labels));
+    if (!labels)
+        return -ENOMEM;
+    r = collect_labels(model, map, labels);
+    if (r == 0 && !are_default(labels, count))
+        r = write_labels(model, labels, count);
+    free(labels);
+    return r;
+}
+
+/* --- BERT ---------------------------------------------------------------------------------------
+ */
+
 static const struct hf_key bert_keys[] = {
     {.kind = HF_BASE},
     {.kind = HF_CALL, .call = not_causal},
     {.kind = HF_CALL, .call = hf_key_pooling},
+    {.kind = HF_CALL, .call = labels},
     {.kind = HF_END},
 };
 
@@ -86,33 +176,6 @@ static int roberta_context(struct hf_model *model)
     if (r == 0 && first > positions)
         r = hf_model_refuse(model, "no positions behind the padding");
     return r == 0 ? hf_set_u32(model, "context_length", positions - first) : r;
-}
-
-/* By ascending number, unless there are the two that every such model has. */
-static int labels(struct hf_model *model)
-{
-    const json_t *map = hf_config_get(model->config, "id2label"), *label;
-    size_t count = json_object_size(map);
-    struct hf_text *texts;
-    char key[64], number[24];
-    int r = 0;
-
-    if (count == 0 || strstr(hf_config_architecture(model->config), "SequenceClass") == NULL)
-        return 0;
-    texts = reallocarray(NULL, count, sizeof(*texts));
-    if (!texts)
-        return -ENOMEM;
-    for (size_t i = 0; i < count && r == 0; i++) {
-        (void)snprintf(number, sizeof(number), "%zu", i);
-        label = json_object_get(map, number);
-        if (!json_as_text(label, &texts[i].text, &texts[i].size))
-            r = hf_model_refuse(model, "id2label has no text for %zu", i);
-    }
-    (void)snprintf(key, sizeof(key), "%s.classifier.output_labels", model->arch->name);
-    if (r == 0 && !(count == 2 && texts[0].size == 7 && memcmp(texts[0].text, "LABEL_0", 7) == 0))
-        r = hf_kv_strings(model->kv, key, texts, count);
-    free(texts);
-    return r;
 }
 
 static const struct hf_key roberta_keys[] = {

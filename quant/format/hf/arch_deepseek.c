@@ -227,18 +227,6 @@ static bool is_mistral4(const struct hf_config *config)
     return strcmp(hf_config_model_type(config), "mistral4") == 0;
 }
 
-/* The layer that predicts one token more is one of the file's. */
-static int next_layers(struct hf_model *model)
-{
-    uint64_t next = 0;
-
-    (void)hf_config_count(model->config, "num_nextn_predict_layers", &next);
-    if (next > HF_LAYERS_MAX)
-        return hf_model_refuse(model, "too many layers");
-    model->layers += next;
-    return 0;
-}
-
 const struct hf_arch hf_arch_deepseek[] = {
     {
         .name = "deepseek2",
@@ -261,7 +249,7 @@ const struct hf_arch hf_arch_deepseek[] = {
                   hf_names_shared_experts, latent_names, hf_names_next},
         .rules = latent_rules,
         .stack = &hf_stack_mlp,
-        .begin = next_layers,
+        .begin = hf_begin_next,
     },
     {
         .name = "deepseek32",
@@ -272,7 +260,7 @@ const struct hf_arch hf_arch_deepseek[] = {
                   hf_names_shared_experts, latent_names, hf_names_next, indexer_names},
         .rules = latent_rules,
         .stack = &hf_stack_mlp,
-        .begin = next_layers,
+        .begin = hf_begin_next,
     },
     {
         .name = "glm-dsa",
@@ -284,7 +272,7 @@ const struct hf_arch hf_arch_deepseek[] = {
                   hf_names_shared_experts, latent_names, hf_names_next, indexer_names},
         .rules = latent_rules,
         .stack = &hf_stack_mlp,
-        .begin = next_layers,
+        .begin = hf_begin_next,
     },
     {
         .name = "mistral4",

@@ -89,18 +89,6 @@ static bool has_sections(const struct hf_config *config)
 /* --- with experts -------------------------------------------------------------------------------
  */
 
-/* The layer that predicts one token more is one of the file's. */
-static int next_layers(struct hf_model *model)
-{
-    uint64_t next = 0;
-
-    (void)hf_config_count(model->config, "num_nextn_predict_layers", &next);
-    if (next > HF_LAYERS_MAX)
-        return hf_model_refuse(model, "too many layers");
-    model->layers += next;
-    return 0;
-}
-
 static int sigmoid(struct hf_model *model)
 {
     return hf_set_u32(model, "expert_gating_func", 2);
@@ -153,7 +141,7 @@ const struct hf_arch hf_arch_glm[] = {
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, glm4moe_names, hf_names_mlp,
                   hf_names_experts, hf_names_shared_experts, hf_names_next},
         .stack = &hf_stack_mlp,
-        .begin = next_layers,
+        .begin = hf_begin_next,
     },
     {.name = NULL},
 };

@@ -391,6 +391,17 @@ int hf_key_block_count(struct hf_model *model)
     return hf_set_u32(model, "block_count", model->layers);
 }
 
+int hf_begin_next(struct hf_model *model)
+{
+    uint64_t next = 0;
+
+    (void)hf_config_count(model->config, "num_nextn_predict_layers", &next);
+    if (next > HF_LAYERS_MAX)
+        return hf_model_refuse(model, "too many layers");
+    model->layers += next;
+    return 0;
+}
+
 int hf_set_partial_rope(struct hf_model *model, const char *key, uint64_t head_size, double whole)
 {
     double part;

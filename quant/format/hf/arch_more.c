@@ -25,56 +25,6 @@ static const struct hf_key exaone4_keys[] = {
     {.kind = HF_END},
 };
 
-/* --- ERNIE 4.5 ----------------------------------------------------------------------------------
- */
-
-static int ernie_shared(struct hf_model *model)
-{
-    uint64_t size;
-    int r = hf_need_count(model, "intermediate_size", &size);
-
-    if (r == 0 && model->kv_heads == 0)
-        r = hf_model_refuse(model, "no heads of keys");
-    /* By the heads: what the converter writes. */
-    return r == 0 ? hf_set_u32(model, "expert_shared_feed_forward_length", size / model->kv_heads)
-                  : r;
-}
-
-static const struct hf_key ernie_moe_keys[] = {
-    {.kind = HF_BASE},
-    {HF_U32, "expert_count", "moe_num_experts", NULL},
-    {HF_U32, "expert_used_count", "moe_k", NULL},
-    {HF_U32, "interleave_moe_layer_step", "moe_layer_interval", NULL},
-    {HF_U32, "leading_dense_block_count", "moe_layer_start_index", NULL},
-    {HF_U32_IF, "expert_feed_forward_length", "moe_intermediate_size", NULL},
-    {HF_U32_IF, "expert_shared_count", "moe_num_shared_experts", NULL},
-    {.kind = HF_CALL, .call = ernie_shared},
-    {.kind = HF_END},
-};
-
-static const struct hf_tensor_name ernie_names[] = {
-    {".mlp.moe_statics.e_score_correction", ".exp_probs_b"},
-    {NULL, NULL},
-};
-
-static const struct hf_rule ernie_rules[] = {
-    {"model.mtp_block.#*", hf_rule_drop},
-    {"model.mtp_emb_norm.#*", hf_rule_drop},
-    {"model.mtp_hidden_norm.#*", hf_rule_drop},
-    {"model.mtp_linear_proj.#*", hf_rule_drop},
-    {NULL, NULL},
-};
-
-static bool ernie_rename(const struct hf_model *model, char name[HF_NAME_MAX])
-{
-    static const char prefix[] = "ernie."; /* as long as "model." */
-
-    (void)model;
-    if (strncmp(name, prefix, strlen(prefix)) == 0)
-        memcpy(name, "model.", strlen(prefix));
-    return true;
-}
-
 /* --- Hunyuan ------------------------------------------------------------------------------------
  */
 
@@ -467,6 +417,7 @@ static const struct hf_tensor_name bailing_names[] = {
     {".attention.key_layernorm", ".attn_k_norm"},
     {".attention.dense", ".attn_output"},
     {".mlp.gate.expert_bias", ".exp_probs_b.bias"},
+    {".final_layernorm", ".layer_output_norm"}, /* of a layer that predicts one token more */
     {NULL, NULL},
 };
 
@@ -482,25 +433,6 @@ const struct hf_arch hf_arch_more[] = {
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms_behind,
                   hf_names_mlp},
         .extra = hf_rope_stretch_16,
-    },
-    {
-        .name = "ernie4_5",
-        .classes = "Ernie4_5ForCausalLM Ernie4_5_ForCausalLM",
-        .tokenizer = HF_TOKENIZER_ERNIE,
-        .keys = base_keys,
-        .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp},
-        .rename = ernie_rename,
-    },
-    {
-        .name = "ernie4_5-moe",
-        .classes = "Ernie4_5_MoeForCausalLM",
-        .tokenizer = HF_TOKENIZER_ERNIE,
-        .keys = ernie_moe_keys,
-        .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp, hf_names_experts,
-                  hf_names_shared_experts, ernie_names},
-        .rules = ernie_rules,
-        .stack = &hf_stack_mlp_gate_first,
-        .rename = ernie_rename,
     },
     {
         .name = "hunyuan-dense",
@@ -572,6 +504,7 @@ const struct hf_arch hf_arch_more[] = {
         .names = {bailing_names, hf_names_norms, hf_names_mlp, hf_names_experts,
                   hf_names_shared_experts, hf_names_next},
         .stack = &hf_stack_mlp,
+        .begin = hf_begin_next,
     },
     {.name = NULL},
 };
