@@ -532,7 +532,7 @@ static int make_flights(struct engine *engine, size_t at_hand)
     struct flights_config flights = {
         .engine = config,
         .buffers = engine->buffers,
-        .at_hand = at_hand,
+        .at_hand = config->once ? 0 : at_hand,
         .objects = objects_max(),
         .big = memory_size() / 4,
     };

@@ -1,6 +1,7 @@
 #ifndef FS_ENGINE_H
 #define FS_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct engine;
 struct engine_config {
     unsigned cores;
     uint64_t memory; /* bytes of buffers (design.md, -o memory=); 0: the default for `cores` */
+    bool once;       /* nobody asks for a chunk again: none is kept at hand */
     struct kernel_set kernels;
     struct pool *pool;   /* not owned */
     struct cache *cache; /* not owned; NULL: none */

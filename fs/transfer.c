@@ -377,6 +377,7 @@ int transfer_run(const struct view *view, const struct kernel_set *kernels, unsi
     };
     struct engine_config config = {
         .cores = cores,
+        .once = true,
         .kernels = *kernels,
         .cache = cache,
         .context = &transfer,

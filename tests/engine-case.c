@@ -262,6 +262,7 @@ void begin(struct bench *bench, uint64_t memory)
     struct engine_config config = {
         .cores = CORES,
         .memory = memory,
+        .once = source.once,
         .cache = source.cache,
         .context = &view,
         .hold = hold,

@@ -44,6 +44,7 @@ struct source {
     atomic_bool young; /* all versions are */
     atomic_int loads;  /* of source rows */
     struct cache *cache;
+    bool once; /* nobody asks for a chunk again, as the engine is told */
     atomic_int failures;
     struct defect defect;
 };

@@ -77,6 +77,34 @@ static void what_is_at_hand_is_bounded(void)
     end(&bench);
 }
 
+static uint64_t at_hand(struct bench *bench)
+{
+    struct engine_stats stats;
+
+    engine_stats(bench->engine, &stats);
+    return stats.at_hand;
+}
+
+/* Memory that is used again at once is still in the processor's cache. */
+static void what_is_asked_for_once_is_not_kept(void)
+{
+    struct bench bench;
+    int left;
+
+    source.once = true;
+    begin(&bench, 0);
+    CHECK(read_now(&bench, chunk_place(0, 3), 2 * CHUNK) == 0);
+    CHECK(read_now(&bench, chunk_place(0, 5), CHUNK) == 0);
+    /* It goes after the answer. */
+    for (left = 30000; left > 0 && at_hand(&bench) > 0; left--)
+        (void)usleep(1000);
+    CHECK(at_hand(&bench) == 0);
+    CHECK(read_now(&bench, chunk_place(0, 5), CHUNK) == 0);
+    CHECK(conversions() == 4);
+    end(&bench);
+    source.once = false;
+}
+
 /* Workers that read are not those that convert. */
 static void copies_do_not_wait_for_conversions(void)
 {
@@ -286,6 +314,7 @@ int main(void)
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
         tests[i]();
     what_is_at_hand_is_bounded();
+    what_is_asked_for_once_is_not_kept();
     what_was_made_young_is_not_found_later();
     what_is_at_hand_does_not_queue();
 
