@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define LINKS_MAX 40 /* symlinks followed, as the kernel does */
@@ -36,10 +37,12 @@ struct file {
 struct output {
     struct file *files;
     size_t count;
-    /* Held while bytes are written and while they are undone, so that nothing is written after
-     * that. Not for OUTPUT_THROUGH: such a write may last, and there is nothing to undo. */
     pthread_mutex_t mutex;
-    bool finished; /* under mutex, as are the files' states */
+    pthread_cond_t idle; /* nobody writes any more */
+    /* under mutex, as are the files' states */
+    bool finished;
+    bool ending;      /* what was written is being undone: nothing is written any more */
+    unsigned writers; /* not of OUTPUT_THROUGH: such a write may last, and cannot be undone */
     bool watching;
     pthread_t watcher;
     sigset_t signals; /* those that were not ignored */
@@ -78,6 +81,9 @@ static void *watch(void *argument)
         return NULL;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_mutex_lock(&output->mutex);
+    output->ending = true;
+    while (output->writers > 0)
+        pthread_cond_wait(&output->idle, &output->mutex);
     undo(output);
     (void)signal(sig, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, &output->signals, NULL);
@@ -296,6 +302,7 @@ int output_open(const char *const *paths, size_t count, const struct source *sou
     for (size_t i = 0; i < count; i++)
         output->files[i].fd = -1;
     (void)pthread_mutex_init(&output->mutex, NULL);
+    (void)pthread_cond_init(&output->idle, NULL);
     r = watch_start(output);
     if (r == 0)
         r = open_files(output, paths, source, failed);
@@ -307,36 +314,86 @@ int output_open(const char *const *paths, size_t count, const struct source *sou
     return 0;
 }
 
-static int write_all(int fd, struct iovec *iov, int count)
+/* Bytes that were written leave the array. */
+static int skip_written(struct iovec **iov, int count, size_t n)
 {
+    for (; count > 0 && n >= (*iov)->iov_len; (*iov)++, count--)
+        n -= (*iov)->iov_len;
+    if (count > 0) {
+        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
+        (*iov)->iov_len -= n;
+    }
+    return count;
+}
+
+/* `offset`: NULL: behind what was written last. */
+static int write_all(int fd, struct iovec *iov, int count, const uint64_t *offset)
+{
+    uint64_t at = offset ? *offset : 0;
+
     while (count > 0) {
-        ssize_t n = writev(fd, iov, count);
+        ssize_t n = offset ? pwritev(fd, iov, count, (off_t)at) : writev(fd, iov, count);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
-        for (; count > 0 && (size_t)n >= iov->iov_len; iov++, count--)
-            n -= (ssize_t)iov->iov_len;
-        if (count > 0) {
-            iov->iov_base = (char *)iov->iov_base + n;
-            iov->iov_len -= (size_t)n;
-        }
+        at += (uint64_t)n;
+        count = skip_written(&iov, count, (size_t)n);
     }
     return 0;
 }
 
-int output_write(struct output *output, size_t index, struct iovec *iov, int count)
+/* Waits for the end of the process where that has begun. */
+static void enter_write(struct output *output)
+{
+    pthread_mutex_lock(&output->mutex);
+    while (output->ending)
+        pthread_cond_wait(&output->idle, &output->mutex);
+    output->writers++;
+    pthread_mutex_unlock(&output->mutex);
+}
+
+static void leave_write(struct output *output)
+{
+    pthread_mutex_lock(&output->mutex);
+    if (--output->writers == 0 && output->ending)
+        pthread_cond_broadcast(&output->idle);
+    pthread_mutex_unlock(&output->mutex);
+}
+
+static int write_file(struct output *output, size_t index, struct iovec *iov, int count,
+                      const uint64_t *offset)
 {
     const struct file *file = &output->files[index];
     int r;
 
     if (file->through)
-        return write_all(file->fd, iov, count);
-    pthread_mutex_lock(&output->mutex);
-    r = write_all(file->fd, iov, count);
-    pthread_mutex_unlock(&output->mutex);
+        return write_all(file->fd, iov, count, offset);
+    enter_write(output);
+    r = write_all(file->fd, iov, count, offset);
+    leave_write(output);
     return r;
+}
+
+int output_write(struct output *output, size_t index, struct iovec *iov, int count)
+{
+    return write_file(output, index, iov, count, NULL);
+}
+
+int output_write_at(struct output *output, size_t index, uint64_t offset, struct iovec *iov,
+                    int count)
+{
+    return write_file(output, index, iov, count, &offset);
+}
+
+/* Not asked by lseek(), which some devices take that write one byte behind the other. */
+bool output_anywhere(const struct output *output, size_t index)
+{
+    const struct stat *st = &output->files[index].st;
+
+    return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode) ||
+           (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3)); /* /dev/null */
 }
 
 /* A name that somebody has given to another file meanwhile is taken over, as open(2) would. */
@@ -433,6 +490,7 @@ void output_free(struct output *output)
         free(file->directory);
         free(file->temporary);
     }
+    (void)pthread_cond_destroy(&output->idle);
     (void)pthread_mutex_destroy(&output->mutex);
     free(output->files);
     free(output);

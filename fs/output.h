@@ -2,6 +2,7 @@
 #define FS_OUTPUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -26,6 +27,14 @@ MUST_USE int output_open(const char *const *paths, size_t count, const struct so
 
 /* Appends all of iov, in order, to a file; changes the array. */
 MUST_USE int output_write(struct output *output, size_t index, struct iovec *iov, int count);
+
+/* May bytes be written in any order, each at its place? Else they have to come in order. */
+bool output_anywhere(const struct output *output, size_t index);
+
+/* Writes all of iov at `offset`; changes the array. From any thread, several at a time: for files
+ * of which output_anywhere() is true. */
+MUST_USE int output_write_at(struct output *output, size_t index, uint64_t offset,
+                             struct iovec *iov, int count);
 
 /* All is written: gives new files their names. `sync`: not before it is on the disk. */
 MUST_USE int output_finish(struct output *output, bool sync);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "fs/engine.h"
 #include "fs/pool.h"
@@ -18,11 +19,13 @@
 #define WRITE_REQUESTS 8             /* of one write at most; it waits for half as many */
 #define SLOTS_MAX 512
 #define DEFECTS_MAX 64
+#define PARTS_MAX 64 /* of an answer that is written where it lies; others are copied first */
+#define REPORT_MS 10 /* at most so long is told late what is in the file */
 
 /* One request under way. It never crosses from one tensor into the next. */
 struct slot {
     struct transfer *transfer;
-    uint8_t *data;
+    uint8_t *data; /* where the answer cannot be written from where it lies */
     size_t capacity;
     uint64_t offset; /* in the view */
     size_t size;
@@ -30,14 +33,18 @@ struct slot {
     bool first, last; /* of the tensor's requests */
     bool padding;     /* zeros behind a tensor, and nothing else */
     bool done;        /* under mutex */
+    /* of whom the request is: its thread's, and the writer's once it is done */
     int r;
+    bool writing;          /* what failed */
+    struct defect *defect; /* that was found here; owned */
 };
 
 struct transfer {
     const struct view *view;
     const struct kernel_set *kernels;
     struct output *output;
-    size_t file; /* of the output */
+    size_t file;   /* of the output */
+    bool anywhere; /* workers write what they have made; else it is written in order by one */
     const struct transfer_progress *progress;
     struct transfer_failure *failure;
     struct engine *engine;
@@ -53,7 +60,7 @@ struct transfer {
     size_t head;   /* the oldest request that is not written yet */
     size_t active; /* requests from head on */
 
-    /* protects done, r, data of slots under way, and what follows */
+    /* protects done of slots under way, and what follows */
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     const struct slot *awaited; /* the one that the writer waits for; NULL: none */
@@ -128,6 +135,7 @@ static bool next_request(struct transfer *transfer, struct slot *slot)
     *slot = (struct slot){.transfer = transfer,
                           .data = slot->data,
                           .capacity = slot->capacity,
+                          .defect = slot->defect,
                           .offset = transfer->offset};
     if (transfer->in_header) {
         end = view->header_size;
@@ -153,16 +161,92 @@ static bool next_request(struct transfer *transfer, struct slot *slot)
     return true;
 }
 
+/* Is it to be checked, as the reference tool does with what it only copies? */
+static bool is_checked(const struct slot *slot)
+{
+    const struct view *view = slot->transfer->view;
+
+    return slot->tensor < view->extent_count && !slot->padding && !view->verbatim &&
+           view->extents[slot->tensor].chunk_count == 0;
+}
+
+static int check_copied(struct slot *slot, const void *data)
+{
+    const struct extent *extent = &slot->transfer->view->extents[slot->tensor];
+    uint64_t at = slot->offset - extent->offset;
+    struct defect defect = {.offset = DEFECT_NOWHERE};
+    size_t size = slot->size;
+    int r;
+
+    if (at + size > extent->size)
+        size = (size_t)(extent->size - at);
+    r = convert_check(slot->transfer->kernels, extent->tensor,
+                      at / type_info(extent->type)->block_size, data, size, &defect);
+    if (r < 0 && !slot->defect)
+        slot->defect = malloc(sizeof(*slot->defect));
+    if (r < 0 && slot->defect)
+        *slot->defect = defect;
+    return r;
+}
+
+/* Room for the whole answer. */
+static int slot_room(struct slot *slot)
+{
+    size_t capacity = slot->size < REQUEST_SIZE ? REQUEST_SIZE : slot->size;
+
+    if (slot->capacity >= slot->size)
+        return 0;
+    free(slot->data);
+    slot->data = malloc(capacity);
+    slot->capacity = slot->data ? capacity : 0;
+    return slot->data ? 0 : -ENOMEM;
+}
+
+/* At its place in the file, while it is still in this core's cache. */
+static int write_answer(struct slot *slot, const struct part *parts, int count)
+{
+    struct transfer *transfer = slot->transfer;
+    struct iovec iov[PARTS_MAX];
+    int r;
+
+    for (int i = 0; i < count; i++)
+        iov[i] =
+            (struct iovec){.iov_base = (void *)(uintptr_t)parts[i].data, .iov_len = parts[i].size};
+    r = output_write_at(transfer->output, transfer->file, slot->offset, iov, count);
+    slot->writing = r < 0;
+    return r;
+}
+
+/* The answer has come: checks it, and writes it or keeps a copy. */
+static int take_answer(struct slot *slot, const struct part *parts, int count)
+{
+    struct transfer *transfer = slot->transfer;
+    bool copied = !transfer->anywhere || count > PARTS_MAX || (is_checked(slot) && count > 1);
+    struct part whole;
+    int r;
+
+    if (copied) {
+        r = slot_room(slot);
+        if (r == 0)
+            r = parts_copy(parts, count, slot->data, slot->size);
+        if (r < 0)
+            return r;
+        whole = (struct part){.data = slot->data, .size = slot->size};
+        parts = &whole;
+        count = 1;
+    }
+    r = is_checked(slot) ? check_copied(slot, parts[0].data) : 0;
+    return r == 0 && transfer->anywhere ? write_answer(slot, parts, count) : r;
+}
+
 /* The slot is this thread's alone until it is marked done. */
 static void request_done(void *context, int r, const struct part *parts, int count)
 {
     struct slot *slot = context;
     struct transfer *transfer = slot->transfer;
 
-    if (r == 0)
-        r = parts_copy(parts, count, slot->data, slot->size);
+    slot->r = r == 0 ? take_answer(slot, parts, count) : r;
     pthread_mutex_lock(&transfer->mutex);
-    slot->r = r;
     slot->done = true;
     /* Not for those behind it: with many cores there would be a call of the kernel for each. */
     if (transfer->awaited == slot)
@@ -198,15 +282,6 @@ static int submit_more(struct transfer *transfer)
 
         if (!next_request(transfer, slot))
             return 0;
-        if (slot->capacity < slot->size) {
-            size_t capacity = slot->size < REQUEST_SIZE ? REQUEST_SIZE : slot->size;
-
-            free(slot->data);
-            slot->data = malloc(capacity);
-            slot->capacity = slot->data ? capacity : 0;
-            if (!slot->data)
-                return -ENOMEM;
-        }
         transfer->active++;
         if (slot->size > 0)
             engine_submit(transfer->engine, transfer->view, transfer, slot->offset, slot->size,
@@ -215,32 +290,38 @@ static int submit_more(struct transfer *transfer)
     return 0;
 }
 
-/* Is the slot done? `wait`: not before it is. */
-static bool slot_done(struct transfer *transfer, const struct slot *slot, bool wait)
+/* CLOCK_MONOTONIC. */
+static struct timespec in_ms(long ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += ms * 1000000;
+    at.tv_sec += at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    return at;
+}
+
+static struct slot *slot_at(struct transfer *transfer, size_t behind_head)
+{
+    return &transfer->slots[(transfer->head + behind_head) % transfer->slot_count];
+}
+
+/* Is the slot done? Waits for it, at most until *limit; NULL: not at all. */
+static bool slot_done(struct transfer *transfer, const struct slot *slot,
+                      const struct timespec *limit)
 {
     bool done;
+    int r = 0;
 
     pthread_mutex_lock(&transfer->mutex);
-    transfer->awaited = wait ? slot : NULL;
-    while (!slot->done && wait)
-        pthread_cond_wait(&transfer->cond, &transfer->mutex);
+    transfer->awaited = limit ? slot : NULL;
+    while (!slot->done && limit && r == 0)
+        r = pthread_cond_timedwait(&transfer->cond, &transfer->mutex, limit);
     transfer->awaited = NULL;
     done = slot->done;
     pthread_mutex_unlock(&transfer->mutex);
     return done;
-}
-
-static int check_copied(struct transfer *transfer, const struct slot *slot)
-{
-    const struct extent *extent = &transfer->view->extents[slot->tensor];
-    uint64_t at = slot->offset - extent->offset;
-    size_t size = slot->size;
-
-    if (at + size > extent->size)
-        size = (size_t)(extent->size - at);
-    return convert_check(transfer->kernels, extent->tensor,
-                         at / type_info(extent->type)->block_size, slot->data, size,
-                         &transfer->failure->defect);
 }
 
 static bool names(const struct defect *defect, const char *tensor)
@@ -273,25 +354,23 @@ static void find_defect(struct transfer *transfer, const struct slot *slot)
     pthread_mutex_unlock(&transfer->mutex);
 }
 
-/* A request's bytes have come: reports and checks them. */
+/* A request is done: reports it. */
 static int take(struct transfer *transfer, const struct slot *slot)
 {
     struct transfer_failure *failure = transfer->failure;
-    bool header = slot->tensor == transfer->view->extent_count;
-    int r = slot->r;
 
     if (slot->first) {
         failure->in_tensor = true;
         failure->tensor = slot->tensor;
         transfer->progress->begin(transfer->progress->context, slot->tensor);
     }
-    if (r < 0)
+    failure->writing = slot->writing;
+    if (slot->r < 0 && slot->defect)
+        failure->defect = *slot->defect;
+    else if (slot->r < 0)
         find_defect(transfer, slot);
-    else if (!header && !slot->padding && slot->size > 0 && !transfer->view->verbatim &&
-             transfer->view->extents[slot->tensor].chunk_count == 0)
-        r = check_copied(transfer, slot);
-    if (r < 0)
-        return r;
+    if (slot->r < 0)
+        return slot->r;
     if (slot->last) {
         failure->in_tensor = false;
         transfer->progress->end(transfer->progress->context, slot->tensor);
@@ -299,20 +378,29 @@ static int take(struct transfer *transfer, const struct slot *slot)
     return 0;
 }
 
+/* So many requests at the head of the window are in the file. */
+static void written(struct transfer *transfer, size_t count)
+{
+    const struct slot *last = slot_at(transfer, count - 1);
+
+    transfer->progress->written(transfer->progress->context, last->offset + last->size);
+    transfer->head = (transfer->head + count) % transfer->slot_count;
+    transfer->active -= count;
+}
+
 /* Writes the requests at the head of the window: at least the first, more while they are ready and
  * the write is small. */
 static int write_some(struct transfer *transfer)
 {
+    static const struct timespec never = {.tv_sec = LONG_MAX};
     struct iovec iov[WRITE_REQUESTS];
-    size_t size = 0;
-    int count = 0, r;
+    size_t size = 0, count = 0;
+    int r;
 
-    while ((size_t)count < transfer->active && count < WRITE_REQUESTS && size < WRITE_SIZE) {
-        struct slot *slot =
-            &transfer->slots[(transfer->head + (size_t)count) % transfer->slot_count];
-        bool wait = count < WRITE_REQUESTS / 2;
+    while (count < transfer->active && count < WRITE_REQUESTS && size < WRITE_SIZE) {
+        struct slot *slot = slot_at(transfer, count);
 
-        if (!slot_done(transfer, slot, wait))
+        if (!slot_done(transfer, slot, count < WRITE_REQUESTS / 2 ? &never : NULL))
             break;
         r = take(transfer, slot);
         if (r < 0)
@@ -320,17 +408,32 @@ static int write_some(struct transfer *transfer)
         iov[count++] = (struct iovec){.iov_base = slot->data, .iov_len = slot->size};
         size += slot->size;
     }
-    r = output_write(transfer->output, transfer->file, iov, count);
+    r = output_write(transfer->output, transfer->file, iov, (int)count);
     if (r < 0) {
         transfer->failure->writing = true;
         return r;
     }
-    transfer->progress->written(
-        transfer->progress->context,
-        transfer->slots[(transfer->head + (size_t)count - 1) % transfer->slot_count].offset +
-            transfer->slots[(transfer->head + (size_t)count - 1) % transfer->slot_count].size);
-    transfer->head = (transfer->head + (size_t)count) % transfer->slot_count;
-    transfer->active -= (size_t)count;
+    written(transfer, count);
+    return 0;
+}
+
+/* Reports what workers have written: when half of the window is done, or after a while. */
+static int report_some(struct transfer *transfer)
+{
+    static const struct timespec never = {.tv_sec = LONG_MAX};
+    const struct timespec limit = in_ms(REPORT_MS);
+    size_t half = transfer->active / 2, count = 0;
+    int r;
+
+    (void)slot_done(transfer, slot_at(transfer, half), &limit);
+    (void)slot_done(transfer, slot_at(transfer, 0), &never);
+    while (count < transfer->active && slot_done(transfer, slot_at(transfer, count), NULL)) {
+        r = take(transfer, slot_at(transfer, count));
+        if (r < 0)
+            return r;
+        count++;
+    }
+    written(transfer, count);
     return 0;
 }
 
@@ -342,7 +445,7 @@ static int run(struct transfer *transfer)
         r = submit_more(transfer);
         if (r < 0 || transfer->active == 0)
             return r;
-        r = write_some(transfer);
+        r = transfer->anywhere ? report_some(transfer) : write_some(transfer);
         if (r < 0)
             return r;
     }
@@ -350,8 +453,9 @@ static int run(struct transfer *transfer)
 
 static int slots_new(struct transfer *transfer, unsigned cores)
 {
-    /* Enough for the workers of few cores while the writer waits for a core itself. */
-    transfer->slot_count = 4 * (size_t)cores + 16;
+    /* Enough for the workers of few cores while the writer waits for a core itself; where workers
+     * write, a request that waits is some words of memory. */
+    transfer->slot_count = transfer->anywhere ? 32 * (size_t)cores + 32 : 4 * (size_t)cores + 16;
     if (transfer->slot_count > SLOTS_MAX)
         transfer->slot_count = SLOTS_MAX;
     transfer->slots = calloc(transfer->slot_count, sizeof(*transfer->slots));
@@ -360,6 +464,17 @@ static int slots_new(struct transfer *transfer, unsigned cores)
     for (size_t i = 0; i < transfer->slot_count; i++)
         transfer->slots[i].transfer = transfer;
     return 0;
+}
+
+/* Of the clock that nobody sets. */
+static void cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(cond, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
 }
 
 int transfer_run(const struct view *view, const struct kernel_set *kernels, unsigned cores,
@@ -371,6 +486,7 @@ int transfer_run(const struct view *view, const struct kernel_set *kernels, unsi
         .kernels = kernels,
         .output = output,
         .file = file,
+        .anywhere = output_anywhere(output, file),
         .progress = progress,
         .failure = failure,
         .in_header = true,
@@ -389,7 +505,7 @@ int transfer_run(const struct view *view, const struct kernel_set *kernels, unsi
 
     *failure = (struct transfer_failure){.defect = {.offset = DEFECT_NOWHERE}};
     (void)pthread_mutex_init(&transfer.mutex, NULL);
-    (void)pthread_cond_init(&transfer.cond, NULL);
+    cond_init(&transfer.cond);
     r = slots_new(&transfer, cores);
     if (r == 0)
         r = pool_new(cores, &config.pool);
@@ -402,8 +518,10 @@ int transfer_run(const struct view *view, const struct kernel_set *kernels, unsi
         engine_free(transfer.engine);
     if (config.pool)
         pool_free(config.pool);
-    for (size_t i = 0; transfer.slots && i < transfer.slot_count; i++)
+    for (size_t i = 0; transfer.slots && i < transfer.slot_count; i++) {
         free(transfer.slots[i].data);
+        free(transfer.slots[i].defect);
+    }
     free(transfer.slots);
     (void)pthread_cond_destroy(&transfer.cond);
     (void)pthread_mutex_destroy(&transfer.mutex);

@@ -28,10 +28,12 @@ struct transfer_failure {
 
 /*
  * Writes a whole view into a file of the output: through an engine of its own, so that reading,
- * converting on `cores` cores and writing overlap. Memory: the engine's, 16 MiB, and 4 MiB for each
- * core. Copied tensors are checked as the reference tool checks them (convert_check()), in file
- * order with the others, unless the view is its source itself. `cache`: NULL or where converted
- * chunks are looked for and kept; not owned. -errno with *failure.
+ * converting on `cores` cores and writing overlap. Where the file takes bytes in any order, each
+ * worker writes what it has made; else the caller's thread writes one answer after the other.
+ * Memory: the engine's; where the order matters 16 MiB and 4 MiB for each core more. Copied tensors
+ * are checked as the reference tool checks them (convert_check()), in file order with the others,
+ * unless the view is its source itself. `cache`: NULL or where converted chunks are looked for and
+ * kept; not owned. -errno with *failure.
  */
 MUST_USE int transfer_run(const struct view *view, const struct kernel_set *kernels, unsigned cores,
                           struct cache *cache, struct output *output, size_t file,

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fs/engine.h"
@@ -23,7 +24,15 @@ struct world {
     struct extent extents[TENSORS];
     struct source_tensor tensors[TENSORS];
     char names[TENSORS][16];
-    uint64_t written;    /* bytes that arrived at the output, all right so far */
+    bool anywhere;    /* the output takes bytes in any order */
+    uint64_t written; /* bytes that arrived at the output, all right so far; in order those before
+                         which none is missing */
+    /* of an output that takes them in any order, under mutex: */
+    pthread_mutex_t mutex;
+    uint8_t *there; /* for each byte: has it arrived? */
+    int writing;    /* calls that run */
+    bool together;  /* several did at a time */
+    pthread_cond_t cond;
     uint64_t checked;    /* bytes of copied tensors that were checked */
     size_t begun, ended; /* tensors */
     int fail_tensor;     /* whose conversion fails, or -1 */
@@ -66,10 +75,12 @@ int convert_check(const struct kernel_set *kernels, const struct source_tensor *
     CHECK_STR(kernels->name, "none");
     CHECK_EQ(size % BLOCK, 0);
     CHECK_EQ(*(const uint8_t *)data, byte_at(world->extents[index].offset + first * BLOCK));
+    pthread_mutex_lock(&world->mutex);
     world->checked += size;
+    pthread_mutex_unlock(&world->mutex);
     if (index == world->bad_tensor)
-        return defect_set(defect, EIO, DEFECT_NOWHERE, "tensor '%s' has invalid data",
-                          tensor->name);
+        return defect_set(defect, EIO, DEFECT_NOWHERE, "tensor '%s' has invalid data (block %llu)",
+                          tensor->name, (unsigned long long)first);
     return 0;
 }
 
@@ -83,6 +94,7 @@ int output_write(struct output *output, size_t index, struct iovec *iov, int cou
 
     struct world *world = output->world;
 
+    CHECK(!world->anywhere);
     for (int i = 0; i < count; i++) {
         const uint8_t *data = iov[i].iov_base;
 
@@ -91,6 +103,56 @@ int output_write(struct output *output, size_t index, struct iovec *iov, int cou
         world->written += iov[i].iov_len;
     }
     return world->written > world->full ? -ENOSPC : 0;
+}
+
+bool output_anywhere(const struct output *output, size_t index)
+{
+    CHECK_EQ(index, 0);
+    return output->world->anywhere;
+}
+
+/* The first call ends when there is a second: no call waits for another one. */
+static void wait_for_another(struct world *world)
+{
+    struct timespec limit;
+    int r = 0;
+
+    (void)clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += 30;
+    pthread_mutex_lock(&world->mutex);
+    world->together |= ++world->writing > 1;
+    pthread_cond_broadcast(&world->cond);
+    while (!world->together && r == 0)
+        r = pthread_cond_timedwait(&world->cond, &world->mutex, &limit);
+    CHECK(world->together);
+    pthread_mutex_unlock(&world->mutex);
+}
+
+int output_write_at(struct output *output, size_t index, uint64_t offset, struct iovec *iov,
+                    int count)
+{
+    struct world *world = output->world;
+    uint64_t end = offset;
+
+    CHECK_EQ(index, 0);
+    CHECK(world->anywhere);
+    wait_for_another(world);
+    for (int i = 0; i < count; i++) {
+        const uint8_t *data = iov[i].iov_base;
+
+        CHECK(iov[i].iov_len <= world->view.size - end);
+        for (size_t at = 0; at < iov[i].iov_len; at++)
+            CHECK_EQ(data[at], byte_at(end + at));
+        end += iov[i].iov_len;
+    }
+    pthread_mutex_lock(&world->mutex);
+    world->writing--;
+    for (; offset < end; offset++) {
+        CHECK(!world->there[offset]);
+        world->there[offset] = 1;
+    }
+    pthread_mutex_unlock(&world->mutex);
+    return end > world->full ? -ENOSPC : 0;
 }
 
 int pool_new(unsigned cores, struct pool **pool)
@@ -250,7 +312,13 @@ static void end(void *context, size_t tensor)
 
 static void written(void *context, uint64_t offset)
 {
-    CHECK_EQ(offset, ((struct world *)context)->written);
+    struct world *world = context;
+
+    pthread_mutex_lock(&world->mutex);
+    while (world->anywhere && world->written < offset && world->there[world->written])
+        world->written++;
+    pthread_mutex_unlock(&world->mutex);
+    CHECK_EQ(offset, world->written);
 }
 
 /* Tensors of none to a few megabytes, every third one copied. */
@@ -258,7 +326,11 @@ static void world_make_aligned(struct world *world, unsigned seed, uint64_t alig
 {
     uint64_t at = 1500000 / 32 * 32;
 
-    *world = (struct world){.fail_tensor = -1, .bad_tensor = -1, .full = UINT64_MAX};
+    *world = (struct world){.mutex = PTHREAD_MUTEX_INITIALIZER,
+                            .cond = PTHREAD_COND_INITIALIZER,
+                            .fail_tensor = -1,
+                            .bad_tensor = -1,
+                            .full = UINT64_MAX};
     srand(seed);
     world->view =
         (struct view){.header_size = at, .extent_count = TENSORS, .extents = world->extents};
@@ -283,54 +355,65 @@ static void world_make(struct world *world, unsigned seed)
     world_make_aligned(world, seed, 32);
 }
 
-static int run(struct world *world, unsigned cores, struct transfer_failure *failure)
+static int run(struct world *world, bool anywhere, unsigned cores, struct transfer_failure *failure)
 {
     struct transfer_progress progress = {world, begin, end, written};
     struct output output = {world};
     struct kernel_set kernels = {.name = "none"};
+    int r;
 
-    return transfer_run(&world->view, &kernels, cores, NULL, &output, 0, &progress, failure);
+    world->anywhere = anywhere;
+    world->there = calloc(1, (size_t)world->view.size);
+    CHECK(world->there);
+    r = transfer_run(&world->view, &kernels, cores, NULL, &output, 0, &progress, failure);
+    CHECK_EQ(world->writing, 0);
+    free(world->there);
+    return r;
 }
 
-static void test_whole(void)
+static uint64_t copied_bytes(const struct world *world)
+{
+    uint64_t copied = 0;
+
+    for (int i = 0; i < TENSORS; i++)
+        copied += world->extents[i].chunk_count == 0 ? world->extents[i].size : 0;
+    CHECK(copied > 0);
+    return copied;
+}
+
+static void test_whole(bool anywhere)
 {
     for (unsigned cores = 1; cores <= 5; cores += 2) {
         struct transfer_failure failure;
         struct world world;
-        uint64_t copied = 0;
 
         world_make(&world, cores);
-        for (int i = 0; i < TENSORS; i++)
-            copied += world.extents[i].chunk_count == 0 ? world.extents[i].size : 0;
-        CHECK(copied > 0);
-        CHECK_EQ(run(&world, cores, &failure), 0);
+        CHECK_EQ(run(&world, anywhere, cores, &failure), 0);
         CHECK_EQ(world.written, world.view.size);
         CHECK_EQ(world.ended, TENSORS);
-        CHECK_EQ(world.checked, copied);
+        CHECK_EQ(world.checked, copied_bytes(&world));
+        CHECK_EQ(world.together, anywhere);
     }
 }
 
 /* The alignment is a number in the file: whatever it is, a request stays as big as any other. */
-static void test_padding(void)
+static void test_padding(bool anywhere)
 {
     static const uint64_t alignments[] = {1, 8192, UINT64_C(1) << 21};
 
     for (size_t i = 0; i < sizeof(alignments) / sizeof(alignments[0]); i++) {
         struct transfer_failure failure;
         struct world world;
-        uint64_t copied = 0;
 
         world_make_aligned(&world, 40, alignments[i]);
-        for (int j = 0; j < TENSORS; j++)
-            copied += world.extents[j].chunk_count == 0 ? world.extents[j].size : 0;
-        CHECK_EQ(run(&world, 2, &failure), 0);
+        CHECK_EQ(run(&world, anywhere, 2, &failure), 0);
         CHECK_EQ(world.written, world.view.size);
         CHECK_EQ(world.ended, TENSORS);
-        CHECK_EQ(world.checked, copied);
+        CHECK_EQ(world.checked, copied_bytes(&world));
     }
 }
 
-static void test_failures(void)
+static void test_failures(bool anywhere)
 {
     struct transfer_failure failure;
     struct world world;
@@ -339,7 +422,7 @@ static void test_failures(void)
         world_make(&world, seed);
         world.fail_tensor = 10; /* a large one that is converted */
         CHECK(world.extents[10].chunk_count > 0);
-        CHECK_EQ(run(&world, 3, &failure), -EIO);
+        CHECK_EQ(run(&world, anywhere, 3, &failure), -EIO);
         CHECK(failure.in_tensor && !failure.writing);
         CHECK_EQ(failure.tensor, 10);
         CHECK_STR(failure.defect.text, "no good (tensor 't10')");
@@ -347,22 +430,24 @@ static void test_failures(void)
     }
     world_make(&world, 20);
     world.bad_tensor = 15; /* one that is copied */
-    CHECK(world.extents[15].chunk_count == 0 && world.extents[15].size > 0);
-    CHECK_EQ(run(&world, 2, &failure), -EIO);
+    CHECK(world.extents[15].chunk_count == 0 && world.extents[15].size > REQUEST_MAX);
+    CHECK_EQ(run(&world, anywhere, 2, &failure), -EIO);
     CHECK(failure.in_tensor && !failure.writing);
     CHECK_EQ(failure.tensor, 15);
-    CHECK_STR(failure.defect.text, "tensor 't15' has invalid data");
+    CHECK_STR(failure.defect.text, "tensor 't15' has invalid data (block 0)");
 
     world_make(&world, 30);
     world.full = world.view.size / 2;
-    CHECK_EQ(run(&world, 2, &failure), -ENOSPC);
+    CHECK_EQ(run(&world, anywhere, 2, &failure), -ENOSPC);
     CHECK(failure.writing);
 }
 
 int main(void)
 {
-    test_whole();
-    test_padding();
-    test_failures();
+    for (int anywhere = 0; anywhere <= 1; anywhere++) {
+        test_whole(anywhere);
+        test_padding(anywhere);
+        test_failures(anywhere);
+    }
     return 0;
 }
