@@ -2,17 +2,21 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define SETS 256
 #define WAYS 4
-/* Requests of one reader overtake each other in the kernel's own read-ahead by no more than this,
- * in bytes. */
-#define SLACK ((uint64_t)1024 * 1024)
+/* Requests of one reader overtake each other in the kernel's own read-ahead by no more than so many
+ * of their size, and than so many bytes. Small requests near each other are no stream: a reader of
+ * single pages would else have whole chunks read ahead time and again. */
+#define SLACK_REQUESTS 8
+#define SLACK_MAX ((uint64_t)1024 * 1024)
 
 struct stream {
     uint64_t id;
     uint64_t next;       /* offset that a sequential request has */
+    uint64_t largest;    /* bytes of a request of them */
     uint64_t used;       /* streams->clock */
     unsigned sequential; /* requests in order; 0: the entry is free */
 };
@@ -63,6 +67,16 @@ static struct stream *find_stream(struct streams *streams, uint64_t id, uint64_t
     return oldest;
 }
 
+static bool in_order(const struct stream *stream, uint64_t offset, uint64_t size)
+{
+    uint64_t slack = SLACK_REQUESTS * (size > stream->largest ? size : stream->largest);
+
+    if (slack > SLACK_MAX)
+        slack = SLACK_MAX;
+    return stream->sequential > 0 && offset <= stream->next + slack &&
+           offset + slack >= stream->next;
+}
+
 unsigned streams_note(struct streams *streams, uint64_t id, uint64_t offset, size_t size,
                       uint64_t *dropped)
 {
@@ -72,8 +86,7 @@ unsigned streams_note(struct streams *streams, uint64_t id, uint64_t offset, siz
 
     pthread_mutex_lock(&streams->lock);
     stream = find_stream(streams, id, dropped);
-    if (stream->sequential > 0 && offset <= stream->next + SLACK &&
-        offset + SLACK >= stream->next) {
+    if (in_order(stream, offset, size)) {
         stream->sequential++;
         if (end < stream->next)
             end = stream->next;
@@ -81,7 +94,10 @@ unsigned streams_note(struct streams *streams, uint64_t id, uint64_t offset, siz
         if (stream->sequential > 1)
             *dropped = id;
         stream->sequential = 1;
+        stream->largest = 0;
     }
+    if (size > stream->largest)
+        stream->largest = size;
     stream->next = end;
     stream->used = ++streams->clock;
     sequential = stream->sequential;

@@ -50,6 +50,44 @@ static void reading_in_order_converts_ahead(void)
     end(&bench);
 }
 
+/* Else whoever reads single pages here and there would have whole chunks read for nothing. */
+static void pages_here_and_there_are_no_stream(void)
+{
+    struct bench bench;
+    struct engine_stats stats;
+
+    begin(&bench, 0);
+    for (uint32_t i = 1; i <= 12; i++) {
+        uint64_t offset = chunk_place(0, 0) + (uint64_t)(i % 2 ? i : 24 - i) * 48 * 1024;
+
+        engine_readahead(bench.engine, 7, &view, &source, offset, 4096);
+        CHECK(read_now(&bench, offset, 4096) == 0);
+    }
+    engine_stats(bench.engine, &stats);
+    CHECK(stats.conversions_ahead == 0);
+    end(&bench);
+}
+
+/* The kernel's own read-ahead sends several at once. A small last one is of the stream, too. */
+static void requests_that_overtake_each_other_are_a_stream(void)
+{
+    static const struct {
+        uint32_t offset, size;
+    } requests[] = {{0, 128}, {384, 128}, {128, 128}, {512, 4}, {256, 128}};
+    struct bench bench;
+    struct engine_stats stats;
+
+    begin(&bench, 0);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        engine_readahead(bench.engine, 7, &view, &source,
+                         chunk_place(0, 0) + (uint64_t)requests[i].offset * 1024,
+                         (size_t)requests[i].size * 1024);
+    wait_for_stats(&bench, 4 * CORES);
+    engine_stats(bench.engine, &stats);
+    CHECK(stats.dropped_ahead == 0);
+    end(&bench);
+}
+
 static void a_closed_stream_converts_no_more(void)
 {
     struct bench bench;
@@ -207,6 +245,8 @@ int main(void)
 {
     case_begin();
     reading_in_order_converts_ahead();
+    pages_here_and_there_are_no_stream();
+    requests_that_overtake_each_other_are_a_stream();
     a_closed_stream_converts_no_more();
     a_seek_drops_what_was_ahead();
     demand_comes_before_read_ahead();
