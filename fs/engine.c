@@ -567,6 +567,7 @@ int engine_new(const struct engine_config *config, struct engine **out)
                         &engine->gathers);
     engine->quicks.flights = engine->flights;
     engine->quicks.buffers = engine->buffers;
+    engine->quicks.waiting_max = config->waiting;
     if (r == 0)
         r = streams_new(&engine->streams);
     if (r < 0) {

@@ -27,6 +27,7 @@ struct engine_config {
     struct pool *pool;   /* not owned */
     struct cache *cache; /* not owned; NULL: none */
     bool trust_stat;     /* network filesystems tell every change of a file, too */
+    unsigned waiting;    /* calls of engine_submit() that may wait for a disk at a time */
     void *context;
     /* A flight uses owner's view while nobody waits for it: hold it. Called with no lock held. */
     void (*hold)(void *owner);

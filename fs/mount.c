@@ -23,7 +23,11 @@
 #include "fs/ops.h"
 #include "fs/options.h"
 
-#define LOOP_THREADS 10
+/* The kernel gives each request to the thread that has waited longest: with more of them than cores
+ * a single reader is served by threads that have long left the caches. */
+#define LOOP_THREADS_MIN 2
+#define LOOP_THREADS_MAX 10
+#define WAITING_MAX 4     /* of them, for a disk */
 #define WAIT_SECONDS 10.0 /* for what is open, after the first signal */
 #define IDLE_SECONDS 1.0
 #define WAIT_STEP 0.1 /* seconds between two looks at whether a second one has come */
@@ -223,6 +227,21 @@ static int tell_ready(int ready)
 
 /* ---- from nothing to a served mount ---- */
 
+static unsigned loop_threads(unsigned cores)
+{
+    if (cores < LOOP_THREADS_MIN)
+        return LOOP_THREADS_MIN;
+    return cores < LOOP_THREADS_MAX ? cores : LOOP_THREADS_MAX;
+}
+
+/* One at least is left to whoever needs no disk. */
+static unsigned waiting(unsigned cores)
+{
+    unsigned others = loop_threads(cores) - 1;
+
+    return others < WAITING_MAX ? others : WAITING_MAX;
+}
+
 static int make_ops(struct mount *mount, unsigned cores)
 {
     const struct mount_options *options = &mount->options;
@@ -234,6 +253,7 @@ static int make_ops(struct mount *mount, unsigned cores)
         .trust_stat = options->trust_stat,
         .requantize = options->allow_requantize,
         .cores = cores,
+        .waiting = waiting(cores),
         .memory = options->memory,
         .kernels = mount->kernels,
         .log = mount->log,
@@ -330,7 +350,7 @@ static int attach(struct mount *mount)
 }
 
 /* Until the mount ends. */
-static int run_loop(struct mount *mount)
+static int run_loop(struct mount *mount, unsigned cores)
 {
     struct fuse_loop_config *config = fuse_loop_cfg_create();
     pthread_t watcher;
@@ -344,7 +364,7 @@ static int run_loop(struct mount *mount)
         goto out;
     /* No clone_fd: a fresh process could not take such descriptors over. */
     fuse_loop_cfg_set_clone_fd(config, 0);
-    fuse_loop_cfg_set_max_threads(config, LOOP_THREADS);
+    fuse_loop_cfg_set_max_threads(config, loop_threads(cores));
     r = fuse_session_loop_mt(mount->session, config);
     /* Whoever takes the connection away ends the mount, as an unmount does; the kernel then tells
      * some readers of the device this instead of ENODEV. Open files may have been cut off, so it is
@@ -402,7 +422,7 @@ static int run(struct mount *mount, int ready)
     r = ready >= 0 ? tell_ready(ready) : 0;
     if (r < 0)
         goto out;
-    r = run_loop(mount);
+    r = run_loop(mount, cores);
     if (r != 0)
         log_line(mount->log, LOG_LEVEL_ERROR, "%s: the loop has ended: %s", mount->place.path,
                  strerror(r < 0 ? -r : r));

@@ -206,6 +206,7 @@ static int make_engine(struct ops *ops)
         .pool = ops->config.pool,
         .cache = ops->config.cache,
         .trust_stat = ops->config.trust_stat,
+        .waiting = ops->config.waiting,
         .context = ops,
         .hold = hold_view,
         .release = release_view,

@@ -29,7 +29,8 @@ struct ops_config {
     bool trust_stat;     /* network filesystems tell every change of a file, too */
     bool requantize;     /* variants of quantized sources, too */
     unsigned cores;
-    uint64_t memory; /* -o memory=, bytes; 0: the default */
+    unsigned waiting; /* of the loop's threads: may wait for a disk at a time */
+    uint64_t memory;  /* -o memory=, bytes; 0: the default */
     struct kernel_set kernels;
     struct log *log;
     double ttl;       /* seconds that the kernel may keep names and attributes */

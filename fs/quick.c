@@ -1,9 +1,5 @@
 #include "fs/quick.h"
 
-/* Callers that wait for files of the cache: libfuse has ten threads, the others are for those whom
- * nothing keeps. */
-#define CALLERS_MAX 4
-
 static const uint8_t zeros[4096];
 
 bool quick_map(struct quick *quick, const struct view *view, uint64_t offset, size_t size)
@@ -60,7 +56,7 @@ bool quick_read(struct quick *quick, struct quicks *quicks)
         return true;
     if (buffer_get(quicks->buffers, size, &quick->buffer) < 0)
         return false;
-    may_wait = atomic_fetch_add(&quicks->callers, 1) < CALLERS_MAX;
+    may_wait = atomic_fetch_add(&quicks->callers, 1) < quicks->waiting_max;
     for (size_t i = 0; i < quick->count && whole; i++) {
         struct flight *flight = quick->flights[i];
         const struct piece *piece = &quick->pieces[i];

@@ -22,6 +22,7 @@
 struct quicks {
     struct flights *flights;
     struct buffers *buffers;
+    unsigned waiting_max;     /* callers that may wait for a disk at a time */
     _Atomic unsigned callers; /* that read files of the cache */
 };
 

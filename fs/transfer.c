@@ -496,6 +496,7 @@ int transfer_run(const struct view *view, const struct kernel_set *kernels, unsi
         .once = true,
         .kernels = *kernels,
         .cache = cache,
+        .waiting = 1,
         .context = &transfer,
         .hold = nothing,
         .release = nothing,

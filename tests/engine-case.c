@@ -264,6 +264,7 @@ void begin(struct bench *bench, uint64_t memory)
         .memory = memory,
         .once = source.once,
         .cache = source.cache,
+        .waiting = 1,
         .context = &view,
         .hold = hold,
         .release = release,
