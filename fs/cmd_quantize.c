@@ -25,7 +25,7 @@
 
 /* What the command line asks for. */
 struct quantize {
-    const char *input;
+    char *input;             /* owned */
     char *output;            /* owned; with keep_split what the files' names begin with */
     const char *ftype_shown; /* as the reference tool calls it in its messages */
     struct variant variant;
@@ -306,7 +306,11 @@ static enum parsed parse_arguments(struct quantize *quantize, int argc, char **a
     const struct ftype *ftype;
     char shown[256];
 
-    quantize->input = argv[at++];
+    quantize->input = cmd_source_find(argv[at++]);
+    if (!quantize->input) {
+        (void)fprintf(stderr, "llama_quantize: %s\n", strerror(ENOMEM));
+        return PARSED_ERROR;
+    }
     ftype = parse_wanted(quantize, argv[at]);
     if (ftype) {
         quantize->output = default_output(quantize);
@@ -731,6 +735,7 @@ int cmd_quantize(const char *program, int argc, char **argv)
         (void)close(quantize.imatrix_file);
     free(quantize.include);
     free(quantize.exclude);
+    free(quantize.input);
     free(quantize.output);
     rules_free(&quantize.rules);
     return r;

@@ -179,7 +179,7 @@ int cmd_recipe(const char *program, int argc, char **argv)
     struct variant variant;
     struct mix *mix = NULL;
     bool requantize = false, found = false;
-    char text[8192];
+    char text[8192], *path;
     int r;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -195,10 +195,13 @@ int cmd_recipe(const char *program, int argc, char **argv)
         (void)fprintf(stderr, "usage: %s [--allow-requantize] SOURCE VARIANT\n", program);
         return 1;
     }
-    if (parse_variant(argv[1], argv[2], &variant, &mix) < 0)
+    path = cmd_source_find(argv[1]);
+    if (!path || parse_variant(path, argv[2], &variant, &mix) < 0) {
+        free(path);
         return 1;
+    }
     variant.requantize = requantize;
-    r = cmd_source_open_as(argv[1], cmd_source_become(&variant), variant.rules, &model, &defect);
+    r = cmd_source_open_as(path, cmd_source_become(&variant), variant.rules, &model, &defect);
     if (r == 0 && variant.imatrix && find_imatrix(&model, mix, &found) < 0) {
         r = -EINVAL;
         goto out;
@@ -209,7 +212,7 @@ int cmd_recipe(const char *program, int argc, char **argv)
     if (r < 0) {
         if (defect.text[0] == '\0')
             (void)snprintf(defect.text, sizeof(defect.text), "%s", strerror(-r));
-        cmd_source_describe(argv[1], &model, &defect, text, sizeof(text));
+        cmd_source_describe(path, &model, &defect, text, sizeof(text));
         (void)fprintf(stderr, "%s\n", text);
         goto out;
     }
@@ -223,5 +226,6 @@ out:
     recipe_free(recipe);
     cmd_source_close(&model);
     mix_free(mix);
+    free(path);
     return r < 0 ? 1 : 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs/directory.h"
@@ -31,6 +32,40 @@ static int open_directory(const char *path)
         fd = -errno;
     free(directory);
     return fd;
+}
+
+/* The part that ends before `end`; false: there is none. */
+static bool take_part(const char *path, size_t *end, size_t *start)
+{
+    while (*end > 0 && path[*end - 1] == '/')
+        (*end)--;
+    for (*start = *end; *start > 0 && path[*start - 1] != '/';)
+        (*start)--;
+    return *start < *end;
+}
+
+char *cmd_source_find(const char *path)
+{
+    size_t end = strlen(path), name, org_end, org;
+    struct directory_repository repository;
+    const char *entry;
+    char *found;
+    struct stat st;
+
+    if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR) ||
+        !take_part(path, &end, &name))
+        return strdup(path);
+    org_end = name;
+    if (!take_part(path, &org_end, &org))
+        return strdup(path);
+    if (asprintf(&found, "%.*smodels--%.*s--%.*s", (int)org, path, (int)(org_end - org), path + org,
+                 (int)(end - name), path + name) < 0)
+        return NULL;
+    entry = found + org;
+    if (directory_is_repository(entry, strlen(entry), &repository) && stat(found, &st) == 0)
+        return found;
+    free(found);
+    return strdup(path);
 }
 
 static int open_beside(void *context, const char *name)
@@ -66,7 +101,7 @@ static int open_revision(const char *path, const char *name)
         return -errno;
     if (!directory_is_cached(name))
         return fd;
-    r = directory_revision(fd, revision);
+    r = directory_revision(fd, DIRECTORY_MODEL, revision);
     found = r < 0 ? r : openat(fd, revision, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r == 0 && found < 0)
         found = -errno;

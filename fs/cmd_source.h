@@ -18,6 +18,11 @@ struct cmd_source {
     struct arch_facts facts;
 };
 
+/* The path of the model that a user calls `path`: where nothing is at DIR/ORG/NAME but the
+ * directory of that repository, as a cache of huggingface_hub has it, is in DIR, that one; else the
+ * same. For free(); NULL: no memory. */
+char *cmd_source_find(const char *path);
+
 /*
  * Opens the model at `path` (a GGUF file, the first shard of a set, or a Hugging Face directory)
  * and checks that the reference tool would load it. -errno with *defect, whose text is never empty;

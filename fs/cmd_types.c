@@ -398,6 +398,7 @@ int cmd_types(const char *program, int argc, char **argv)
     struct defect defect = {.offset = DEFECT_NOWHERE};
     const struct cmd_source none = {.directory = -1, .beside = -1};
     struct request request;
+    char *path = NULL;
     int r = 0;
 
     if (!parse(argc, argv, &request)) {
@@ -408,17 +409,22 @@ int cmd_types(const char *program, int argc, char **argv)
         print_help(program);
         return fflush(stdout) == 0 ? 0 : 1;
     }
-    if (request.path && (r = cmd_source_open(request.path, &model, &defect)) < 0)
-        print_failure(request.path, &model, &defect, r);
-    if (r == 0 && request.imatrix && request.path &&
+    if (request.path && !(path = cmd_source_find(request.path)))
+        r = -ENOMEM;
+    if (r < 0)
+        print_failure(program, &none, &defect, r);
+    if (r == 0 && path && (r = cmd_source_open(path, &model, &defect)) < 0)
+        print_failure(path, &model, &defect, r);
+    if (r == 0 && request.imatrix && path &&
         (r = give_imatrix(request.imatrix, &model, &defect)) < 0)
         print_failure(request.imatrix, &none, &defect, r);
-    if (r == 0 && (r = print_types(request.path ? &model : NULL, &request)) < 0)
-        print_failure(request.path ? request.path : program, &none, &defect, r);
+    if (r == 0 && (r = print_types(path ? &model : NULL, &request)) < 0)
+        print_failure(path ? path : program, &none, &defect, r);
     if (r == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
         (void)fprintf(stderr, "%s: standard output: %s\n", program, strerror(errno));
         r = -EIO;
     }
     cmd_source_close(&model);
+    free(path);
     return r < 0 ? 1 : 0;
 }

@@ -46,20 +46,100 @@ const char *directory_own_name(const char *name)
     return end && end[2] ? end + 2 : stem;
 }
 
-/* Has the revision the file that makes it a model? When it was made. */
-static bool look_at_revision(int fd, const char *name, char revision[NAME_MAX + 16],
-                             struct timespec *made)
+static bool is_shown(const char *part, size_t length)
+{
+    return length > 0 && part[0] != '.';
+}
+
+bool directory_is_repository(const char *name, size_t length,
+                             struct directory_repository *repository)
+{
+    const size_t skip = sizeof(cached) - 1;
+    const char *org = name + skip, *end;
+
+    if (length <= skip || strncmp(name, cached, skip) != 0)
+        return false;
+    length -= skip;
+    end = memmem(org, length, "--", 2);
+    if (!end)
+        return false;
+    *repository = (struct directory_repository){
+        .org = org,
+        .org_length = (size_t)(end - org),
+        .name = end + 2,
+        .name_length = length - (size_t)(end - org) - 2,
+    };
+    return is_shown(org, repository->org_length) &&
+           is_shown(repository->name, repository->name_length);
+}
+
+/* Of .../models--ORG--NAME/snapshots/REV, where `end` is that of REV's directory. */
+static void name_revision(const char *path, const char *end, char name[NAME_MAX + 1])
+{
+    const char *part = end;
+
+    while (part > path && part[-1] != '/')
+        part--;
+    if (end - part > NAME_MAX || !directory_is_cached(part))
+        return;
+    (void)snprintf(name, NAME_MAX + 1, "%.*s", (int)(end - part), part);
+    part = directory_own_name(name);
+    memmove(name, part, strlen(part) + 1);
+}
+
+void directory_root_name(int fd, char name[NAME_MAX + 1])
+{
+    char proc[32], path[PATH_MAX];
+    const char *slash;
+    ssize_t length;
+
+    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+    length = readlink(proc, path, sizeof(path) - 1);
+    path[length > 0 ? length : 0] = '\0';
+    slash = strrchr(path, '/');
+    (void)snprintf(name, NAME_MAX + 1, "%s", slash ? slash + 1 : "");
+    if (slash && slash - path > 10 && strncmp(slash - 10, "/snapshots", 10) == 0)
+        name_revision(path, slash - 10, name);
+}
+
+/* Has the directory a GGUF file, or a folder in it? */
+static bool has_files(int fd, const char *directory, unsigned depth)
+{
+    int inside = openat(fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *stream = inside < 0 ? NULL : fdopendir(inside);
+    const struct dirent *entry;
+    bool found = false;
+
+    if (!stream && inside >= 0)
+        (void)close(inside);
+    while (stream && !found && (entry = readdir(stream)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        found = !directory_is_model(entry->d_name) ||
+                (depth > 0 && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
+                 has_files(dirfd(stream), entry->d_name, depth - 1));
+    }
+    if (stream)
+        (void)closedir(stream);
+    return found;
+}
+
+/* Has the revision what is asked for? When it was made. */
+static bool look_at_revision(int fd, const char *name, enum directory_content content,
+                             char revision[NAME_MAX + 16], struct timespec *made)
 {
     char config[NAME_MAX + 32];
     struct stat st;
 
     (void)snprintf(revision, NAME_MAX + 16, "snapshots/%.255s", name);
     (void)snprintf(config, sizeof(config), "%s/config.json", revision);
-    if (fstatat(fd, config, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode) ||
-        fstatat(fd, revision, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+    if (content == DIRECTORY_MODEL &&
+        (fstatat(fd, config, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode)))
+        return false;
+    if (fstatat(fd, revision, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
         return false;
     *made = st.st_mtim;
-    return true;
+    return content == DIRECTORY_MODEL || has_files(fd, revision, 1);
 }
 
 /* What refs/main says: the name of a directory, and nothing else. */
@@ -79,7 +159,7 @@ static bool read_main(int fd, char name[NAME_MAX + 1])
     return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
 }
 
-static int find_last(int fd, char revision[NAME_MAX + 16])
+static int find_last(int fd, enum directory_content content, char revision[NAME_MAX + 16])
 {
     int snapshots = openat(fd, "snapshots", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *stream = snapshots < 0 ? NULL : fdopendir(snapshots);
@@ -95,7 +175,8 @@ static int find_last(int fd, char revision[NAME_MAX + 16])
         return r;
     }
     while (errno = 0, (entry = readdir(stream)) != NULL) {
-        if (entry->d_name[0] == '.' || !look_at_revision(fd, entry->d_name, found, &made) ||
+        if (entry->d_name[0] == '.' ||
+            !look_at_revision(fd, entry->d_name, content, found, &made) ||
             (r == 0 && !time_is_later(made, last)))
             continue;
         last = made;
@@ -108,14 +189,14 @@ static int find_last(int fd, char revision[NAME_MAX + 16])
     return r;
 }
 
-int directory_revision(int fd, char revision[NAME_MAX + 16])
+int directory_revision(int fd, enum directory_content content, char revision[NAME_MAX + 16])
 {
     char name[NAME_MAX + 1];
     struct timespec made;
 
-    if (read_main(fd, name) && look_at_revision(fd, name, revision, &made))
+    if (read_main(fd, name) && look_at_revision(fd, name, content, revision, &made))
         return 0;
-    return find_last(fd, revision);
+    return find_last(fd, content, revision);
 }
 
 /* ---- files ---- */

@@ -14,8 +14,8 @@ bool directory_is_model(const char *name);
 
 /*
  * A repository in a cache of huggingface_hub is a directory models--ORG--NAME with snapshots/REV/
- * in it, whose files are symlinks. What is shown of it as ORG--NAME is its newest revision: the one
- * that refs/main names, else the one that was made last.
+ * in it, whose files are symlinks. What is shown of it as ORG/NAME, also as ORG--NAME, is its
+ * newest revision: the one that refs/main names, else the one that was made last.
  */
 bool directory_is_cached(const char *name);
 /* Of such a name "ORG--NAME"; of any other the name itself. */
@@ -23,8 +23,24 @@ const char *directory_stem(const char *name);
 /* The model's own name, which decides bytes: of such a name "NAME"; of any other the name itself.
  */
 const char *directory_own_name(const char *name);
+/* The parts of such a name, of `length`; `org` and `name` point into it. False: it has not both, or
+ * one that no directory is shown as. */
+struct directory_repository {
+    const char *org, *name;
+    size_t org_length, name_length;
+};
+bool directory_is_repository(const char *name, size_t length,
+                             struct directory_repository *repository);
+
+/* What a revision is asked for: a model that it is, or GGUF files that it has. */
+enum directory_content { DIRECTORY_MODEL, DIRECTORY_GGUF };
 /* "snapshots/REV" of the directory `fd`. -ENOENT: there is none; -errno. */
-MUST_USE int directory_revision(int fd, char revision[NAME_MAX + 16]);
+MUST_USE int directory_revision(int fd, enum directory_content content,
+                                char revision[NAME_MAX + 16]);
+
+/* What the directory `fd`, the root of a mount, is called as a model: by its own name, but a
+ * revision by its repository's. "": it is not known. */
+void directory_root_name(int fd, char name[NAME_MAX + 1]);
 
 /* Its files that count, sorted: "config.json", "1_Pooling/config.json". */
 struct directory_names {

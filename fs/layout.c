@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fs/directory.h"
 #include "fs/hash.h"
 
 #define INODE_TOP ((uint64_t)1 << 63)
@@ -28,22 +29,13 @@ bool layout_parse(const char *text, enum layout *layout)
 /* models--ORG--NAME as a part of the path. */
 static bool place_of_hub(const char *directory, char place[PATH_MAX])
 {
-    static const char start[] = "models--";
+    struct directory_repository found;
 
     for (const char *part = directory; *part; part += strcspn(part, "/"), part += *part == '/') {
-        size_t length = strcspn(part, "/"), org;
-        const char *name;
-
-        if (strncmp(part, start, sizeof(start) - 1) != 0)
+        if (!directory_is_repository(part, strcspn(part, "/"), &found))
             continue;
-        part += sizeof(start) - 1;
-        length -= sizeof(start) - 1;
-        name = strstr(part, "--");
-        org = name ? (size_t)(name - part) : 0;
-        if (org == 0 || org + 2 >= length)
-            continue;
-        (void)snprintf(place, PATH_MAX, "%.*s/%.*s", (int)org, part, (int)(length - org - 2),
-                       name + 2);
+        (void)snprintf(place, PATH_MAX, "%.*s/%.*s", (int)found.org_length, found.org,
+                       (int)found.name_length, found.name);
         return true;
     }
     return false;

@@ -48,6 +48,11 @@ enum listing_claim {
     LISTING_FILE,
     LISTING_SET,
     LISTING_DIRECTORY,
+    /* the same of survey_shown() */
+    LISTING_SHOWN_FILE,
+    LISTING_SHOWN_SET,
+    LISTING_SHOWN_DIRECTORY,
+    LISTING_GROUP, /* a directory on the way there */
 };
 
 MUST_USE int listing_new(struct listing **listing);

@@ -33,7 +33,7 @@ struct slot {
     size_t asked; /* of the variants, then of the mixes that are listed as they are there */
     struct variant *variants; /* room for what is asked about a directory */
     bool natives_asked, projector_asked;
-    struct mixes own; /* of `directory`, in an arranged mount */
+    struct mixes own; /* of `directory`, if the model is shown elsewhere */
     bool own_known;
     int *results;
     struct tree_attr *attrs;
@@ -133,8 +133,18 @@ static int add_real(void *context, const struct dirent *entry)
     return 0;
 }
 
-static enum listing_claim claim_of(const struct survey_model *model)
+/* Is the model shown here though it lies elsewhere? */
+static bool is_shown(const struct making *making, const struct survey_model *model)
 {
+    return model->place && !layout_is_arranged(making->config.layout);
+}
+
+static enum listing_claim claim_of(const struct making *making, const struct survey_model *model)
+{
+    if (is_shown(making, model))
+        return model->directory ? LISTING_SHOWN_DIRECTORY
+               : model->shards  ? LISTING_SHOWN_SET
+                                : LISTING_SHOWN_FILE;
     return model->directory ? LISTING_DIRECTORY : model->shards ? LISTING_SET : LISTING_FILE;
 }
 
@@ -148,7 +158,7 @@ static int add_facet(struct making *making, const struct survey_model *model,
     entry.type = facet_is_folder(entry.facet) ? DT_DIR : DT_REG;
     folder_attr(&entry.attr, entry.facet);
     entry.inode = entry.attr.inode;
-    return listing_add(making->listing, &entry, claim_of(model), source);
+    return listing_add(making->listing, &entry, claim_of(making, model), source);
 }
 
 /* Called with the lock. A view and, if that is asked for, its folder; in its name the variant is
@@ -184,7 +194,7 @@ static int add_group(struct making *making, const char *part, size_t length)
     if (snprintf(name, sizeof(name), "%.*s", (int)length, part) > NAME_MAX)
         return 0;
     group.inode = group.attr.inode = layout_inode(making->config.directory, name);
-    return listing_add(making->listing, &group, LISTING_FILE, making->no_source);
+    return listing_add(making->listing, &group, LISTING_GROUP, making->no_source);
 }
 
 /* Called with the lock. What there is of one model. */
@@ -239,10 +249,10 @@ static const struct survey_model *next_model(struct making *making)
     return NULL;
 }
 
-/* Those beside the slot's model. */
+/* Those beside the slot's model, which may be in another directory. */
 static const struct mixes *mixes_of(const struct slot *slot)
 {
-    return layout_is_arranged(slot->making->config.layout) ? &slot->own : &slot->making->mixes;
+    return slot->model->place ? &slot->own : &slot->making->mixes;
 }
 
 /* Has every model that variant? Those that need nothing but weights that are floats. */
@@ -393,11 +403,12 @@ static void set_model(struct slot *slot, const struct survey_model *model)
     slot->asked = 0;
     slot->natives_asked = slot->projector_asked = false;
     slot->question.name = model->name;
-    if (slot->own_known && strcmp(directory, slot->directory) == 0)
-        return;
+    slot->own_known = slot->own_known && strcmp(directory, slot->directory) == 0;
     memcpy(slot->directory, directory, strlen(directory) + 1);
+    if (!model->place || slot->own_known)
+        return;
     slot->own_known = true;
-    if (layout_is_arranged(making->config.layout) && read_mixes(making, directory, &slot->own) < 0)
+    if (read_mixes(making, directory, &slot->own) < 0)
         slot->own.count = 0;
 }
 
@@ -457,6 +468,11 @@ static void log_hidden(void *context, const struct listing_entry *loser,
     const struct making *making = context;
     char path[PATH_MAX];
 
+    if (loser->facet.kind == FACET_GROUP && !winner->source && winner->type != DT_DIR &&
+        root_join(making->config.directory, winner->name, path, sizeof(path)) == 0)
+        models_log_once(making->config.models, LOG_LEVEL_INFO, path,
+                        "no directory, so repositories models--%s--NAME are found as %s--NAME@...",
+                        winner->name, winner->name);
     /* An entry that was seen twice, as the directory changed; or what goes with a view. */
     if (!loser->source || (loser->facet.kind != FACET_WHOLE && loser->facet.kind != FACET_WRAP))
         return;
@@ -528,18 +544,25 @@ static int read_names(struct making *making)
     const struct survey_config config = {
         .root = making->config.root,
         .models = making->config.models,
+        .layout = making->config.layout,
         .stop = making->config.stop,
     };
     bool fresh;
-    int r;
+    int r = listing_add_source(making->listing, "", 0, NULL, &making->no_source);
 
-    if (!layout_is_arranged(making->config.layout))
-        return survey_directory(&config, making->config.directory, add_real, making, &making->own);
-    listing_set_inodes(making->listing, making->config.inode, making->config.parent_inode);
+    if (r < 0)
+        return r;
+    if (making->config.grouped || layout_is_arranged(making->config.layout))
+        listing_set_inodes(making->listing, making->config.inode, making->config.parent_inode);
+    if (!layout_is_arranged(making->config.layout)) {
+        if (!making->config.grouped)
+            r = survey_directory(&config, making->config.directory, add_real, making, &making->own);
+        return r < 0 ? r : survey_shown(&config, making->config.directory, NULL, &making->own);
+    }
     r = surveys_get(making->config.surveys, making->config.max_age, &making->shared, &fresh);
     if (r == 0)
         making->survey = making->shared;
-    return r < 0 ? r : listing_add_source(making->listing, "", 0, NULL, &making->no_source);
+    return r;
 }
 
 void listing_make(const struct listing_config *config)

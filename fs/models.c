@@ -92,10 +92,12 @@ void models_free(struct models *models)
 
 static void log_path(const char *root, const char *path, char *out, size_t size)
 {
-    size_t length = strlen(root);
+    const char *last = strrchr(root, '/');
 
-    (void)snprintf(out, size, "%s%s%s", root, length > 0 && root[length - 1] == '/' ? "" : "/",
-                   path);
+    if (strcmp(path, ".") == 0)
+        (void)snprintf(out, size, "%s", root);
+    else
+        (void)snprintf(out, size, "%s%s%s", root, last && !last[1] ? "" : "/", path);
 }
 
 void models_log_path(const struct models *models, const char *path, char *out, size_t size)
@@ -314,13 +316,14 @@ static void doubt_young(struct models *models, struct model_record *record)
 /* What was found out before, by whomever. */
 static void recall(struct models *models, const struct flight *flight, struct model_record *record)
 {
+    const struct probe probe = probe_of(models, flight);
     struct defect defect = {.offset = DEFECT_NOWHERE};
 
     if (record->judged || record->recalled || !is_lasting(models, record))
         return;
     record->recalled = true;
     record->requantize = models->config.requantize;
-    if (record_load(models->config.cache, flight->name, record) < 0)
+    if (record_load(models->config.cache, probe_name(&probe), record) < 0)
         return;
     record->judged = true;
     record->young = false;
@@ -335,11 +338,13 @@ static void recall(struct models *models, const struct flight *flight, struct mo
 static void remember(struct models *models, const struct flight *flight,
                      struct model_record *record)
 {
+    const struct probe probe = probe_of(models, flight);
+
     if (!record->changed || !record->judged || record->young || !is_lasting(models, record))
         return;
     record->changed = false;
     record->requantize = models->config.requantize;
-    record_save(models->config.cache, flight->name, record);
+    record_save(models->config.cache, probe_name(&probe), record);
 }
 
 /* A listing only looks whether there is one. */

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "fs/directory.h"
 #include "fs/ops_state.h"
 
 /* [m] With 64, readers of slow files keep a ready one waiting for seconds. The kernel lowers it to
@@ -253,6 +254,7 @@ static int init_ops(struct ops *ops)
     pthread_condattr_destroy(&attributes);
     ops->root.fd = ops->config.root;
     ops->root.beneath = ops->config.allow_other;
+    directory_root_name(ops->root.fd, ops->root.name);
     atomic_init(&ops->root.device, 0);
     ops->imatrix_root.fd = ops->config.imatrix_dir;
     ops->imatrix_root.beneath = ops->config.allow_other;

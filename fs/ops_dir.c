@@ -226,19 +226,19 @@ static void listed(void *context, int r, struct listing *listing)
     end_list(call, r, &page);
 }
 
-/* Of the directory's place in an arranged mount. */
-static void fill_arranged(struct ops *ops, const struct list_call *call,
-                          struct listing_config *config)
+/* Of the directory's place in the mount, where it is not on disk. */
+static void fill_place(struct ops *ops, const struct list_call *call, struct listing_config *config)
 {
     struct stat st;
 
     ops_group_attr(ops, &config->group_attr);
     config->surveys = ops->surveys;
     if (call->folder) {
+        config->grouped = true;
         config->max_age = ops->config.ttl;
         config->inode = call->folder->attr.inode;
         config->parent_inode = ops_inode_of_parent(ops, call->folder);
-    } else if (root_stat(&ops->root, "", &st) == 0) {
+    } else if (layout_is_arranged(config->layout) && root_stat(&ops->root, "", &st) == 0) {
         config->inode = config->parent_inode = st.st_ino;
     }
 }
@@ -264,8 +264,7 @@ static void make_listing(struct pool_job *job)
         ops_folder_list(ops, call->folder, listed, call);
         return;
     }
-    if (layout_is_arranged(config.layout))
-        fill_arranged(ops, call, &config);
+    fill_place(ops, call, &config);
     listing_make(&config);
 }
 

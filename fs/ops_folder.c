@@ -159,10 +159,10 @@ static bool reply_known(struct ops *ops, fuse_req_t req, const struct tree_node 
     struct tree_node node;
 
     if (!is_view)
-        return ops_reply_known(ops, req, folder->id, name, TREE_VIEW) ||
-               ops_reply_known(ops, req, folder->id, name, TREE_FOLDER);
+        return ops_reply_known(ops, req, folder->id, name, TREE_VIEW, NULL) ||
+               ops_reply_known(ops, req, folder->id, name, TREE_FOLDER, NULL);
     ops_describe_model(folder, &folder->attr, view, &node);
-    return ops_reply_known(ops, req, node.parent, node.name, TREE_VIEW);
+    return ops_reply_known(ops, req, node.parent, node.name, TREE_VIEW, NULL);
 }
 
 void ops_folder_lookup(struct ops *ops, fuse_req_t req, struct tree_node *folder, const char *name)

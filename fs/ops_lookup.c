@@ -20,24 +20,23 @@ struct virtual
 /*
  * A lookup that a worker looks at. It asks about the file STEM.gguf, and if that has no such
  * variant, about the split set of that stem, then about the directory STEM, then about
- * models--STEM, a repository in a cache. Where the mount is
- * arranged it asks about one after the other of all models of that stem whose place the directory
- * is.
+ * models--STEM, a repository in a cache, then about
+ * what survey_shown() tells. Where the mount is arranged it asks about one after the other of all
+ * models of that stem whose place the directory is.
  */
 struct lookup {
     struct ops_held held;
     struct models_question question;
     struct virtual virtual;
     uint64_t parent;
-    enum { STAGE_FILE, STAGE_SET, STAGE_DIRECTORY, STAGE_CACHED } stage; /* what is asked about */
+    /* what is asked about; or, if there is a survey, its models */
+    enum { STAGE_FILE, STAGE_SET, STAGE_DIRECTORY, STAGE_CACHED } stage;
     int error;
     int result;
     struct tree_attr attr;
-    /* in an arranged mount */
     struct pool_job job;
-    bool arranged;
     bool is_variant;           /* the name is one that a variant could have */
-    struct survey *survey;     /* a reference */
+    struct survey *survey;     /* a reference, or NULL */
     bool fresh;                /* it was begun after the lookup */
     size_t next;               /* of the survey's models */
     char place[PATH_MAX];      /* the directory in the mount */
@@ -141,7 +140,7 @@ static void note_error(struct lookup *lookup, int r)
 
 static bool is_candidate(const struct lookup *lookup, const struct survey_model *model)
 {
-    return strcmp(model->place, lookup->place) == 0 &&
+    return model->place && strcmp(model->place, lookup->place) == 0 &&
            model->stem_length == lookup->virtual.stem_length &&
            memcmp(model->stem, lookup->virtual.name, model->stem_length) == 0;
 }
@@ -181,13 +180,53 @@ static bool look_again(struct lookup *lookup)
     return r == 0;
 }
 
+/* What is shown in the directory though it lies elsewhere. */
+static bool look_elsewhere(struct lookup *lookup)
+{
+    struct ops *ops = lookup->held.ops;
+    const struct survey_config config = {
+        .root = &ops->root,
+        .models = ops->models,
+        .layout = ops->config.layout,
+        .stop = &ops->stop,
+    };
+    int r;
+
+    lookup->survey = calloc(1, sizeof(*lookup->survey));
+    if (!lookup->survey) {
+        note_error(lookup, -ENOMEM);
+        return false;
+    }
+    atomic_init(&lookup->survey->users, 1);
+    lookup->fresh = true;
+    r = survey_shown(&config, lookup->place, lookup->typed, lookup->survey);
+    if (r < 0)
+        note_error(lookup, r);
+    return r == 0;
+}
+
+/* The model of the stage after this one. False: it cannot be. */
+static bool ask_directory(struct lookup *lookup)
+{
+    lookup->stage++;
+    if (snprintf(lookup->source, sizeof(lookup->source), "%s%.*s",
+                 lookup->stage == STAGE_CACHED ? "models--" : "", (int)lookup->virtual.stem_length,
+                 lookup->virtual.name) > NAME_MAX)
+        return false;
+    if (!directory_is_model(lookup->source) || strcmp(lookup->source, ".") == 0 ||
+        strcmp(lookup->source, "..") == 0)
+        return false;
+    models_ask(lookup->held.ops->models, &lookup->question);
+    return true;
+}
+
 /* The next place where the name may come from; false: there is none. */
 static bool ask_next(struct lookup *lookup)
 {
     struct ops *ops = lookup->held.ops;
     int r;
 
-    if (lookup->arranged)
+    if (lookup->survey)
         return ask_candidate(lookup) || (look_again(lookup) && ask_candidate(lookup));
     if (lookup->stage == STAGE_FILE) {
         lookup->stage = STAGE_SET;
@@ -200,17 +239,10 @@ static bool ask_next(struct lookup *lookup)
         if (r == 0)
             return true;
     }
-    if (lookup->stage == STAGE_CACHED)
-        return false;
-    lookup->stage++;
-    if (snprintf(lookup->source, sizeof(lookup->source), "%s%.*s",
-                 lookup->stage == STAGE_CACHED ? "models--" : "", (int)lookup->virtual.stem_length,
-                 lookup->virtual.name) > NAME_MAX)
-        return false;
-    if (!directory_is_model(lookup->source))
-        return false;
-    models_ask(ops->models, &lookup->question);
-    return true;
+    while (lookup->stage != STAGE_CACHED)
+        if (ask_directory(lookup))
+            return true;
+    return look_elsewhere(lookup) && ask_candidate(lookup);
 }
 
 /* A mix is shown as its file is called. A file of that name goes first, as before any variant:
@@ -228,9 +260,9 @@ static int name_mix(struct lookup *lookup, struct stat *st)
     (void)snprintf(shown, sizeof(shown), "%.*s", (int)mixes_name(mix->file), mix->file);
     if (!set_name(&lookup->virtual, typed, shown))
         return -ENOENT;
-    if (lookup->arranged || strcmp(typed, lookup->virtual.name) == 0)
+    if (layout_is_arranged(ops->config.layout) || strcmp(typed, lookup->virtual.name) == 0)
         return 0;
-    r = root_join(lookup->directory, lookup->virtual.name, path, sizeof(path));
+    r = root_join(lookup->place, lookup->virtual.name, path, sizeof(path));
     if (r == 0)
         r = root_stat(&ops->root, path, st);
     return r == 0 ? -EEXIST : r == -ENOENT ? 0 : r;
@@ -243,6 +275,45 @@ static void end_with_file(struct lookup *lookup, const struct stat *st)
 
     ops_describe_mirrored(lookup->parent, lookup->virtual.name, st, &identity, &node);
     end_lookup(lookup, 0, &node, st);
+}
+
+/* The directory of that name on the way to the places of models. */
+static bool is_group(const struct lookup *lookup)
+{
+    size_t length, typed = strlen(lookup->typed);
+    const char *part;
+
+    for (size_t i = 0; i < lookup->survey->count; i++)
+        if (lookup->survey->models[i].place &&
+            layout_next(lookup->survey->models[i].place, lookup->place, &part, &length) &&
+            length == typed && memcmp(part, lookup->typed, typed) == 0)
+            return true;
+    return false;
+}
+
+static void reply_group(struct lookup *lookup)
+{
+    struct tree_node node = {
+        .parent = lookup->parent,
+        .kind = TREE_FOLDER,
+        .name = lookup->typed,
+        .source = "",
+        .variant = "",
+        .facet.kind = FACET_GROUP,
+    };
+
+    ops_group_attr(lookup->held.ops, &node.attr);
+    node.attr.inode = layout_inode(lookup->place, lookup->typed);
+    end_lookup(lookup, 0, &node, NULL);
+}
+
+/* No model has the name. */
+static void end_without(struct lookup *lookup)
+{
+    if (lookup->survey && lookup->error == -ENOENT && is_group(lookup))
+        reply_group(lookup);
+    else
+        end_lookup(lookup, lookup->error, NULL, NULL);
 }
 
 static void answered(struct models_question *question, int r)
@@ -281,7 +352,7 @@ static void answered(struct models_question *question, int r)
     }
     note_error(lookup, r);
     if (!ask_next(lookup))
-        end_lookup(lookup, lookup->error, NULL, NULL);
+        end_without(lookup);
 }
 
 static void fill_question(struct lookup *lookup)
@@ -298,7 +369,9 @@ static void fill_question(struct lookup *lookup)
     };
 }
 
-static struct lookup *new_lookup(struct ops *ops, fuse_req_t req, uint64_t parent)
+/* `virtual` is NULL if no variant has such a name; `place` is the directory. */
+static struct lookup *new_lookup(struct ops *ops, fuse_req_t req, uint64_t parent,
+                                 const char *place, const char *name, const struct virtual *virtual)
 {
     struct lookup *lookup = calloc(1, sizeof(*lookup));
     int r = lookup ? ops_hold(ops, &lookup->held, req) : -ENOMEM;
@@ -310,18 +383,23 @@ static struct lookup *new_lookup(struct ops *ops, fuse_req_t req, uint64_t paren
     }
     lookup->parent = parent;
     lookup->error = -ENOENT;
+    lookup->is_variant = virtual != NULL;
+    if (virtual)
+        lookup->virtual = *virtual;
+    (void)snprintf(lookup->typed, sizeof(lookup->typed), "%s", name);
+    (void)snprintf(lookup->place, sizeof(lookup->place), "%s", place);
     fill_question(lookup);
     return lookup;
 }
 
+/* A variant of a model that may be in the directory. */
 static void look_up_late(struct ops *ops, fuse_req_t req, uint64_t parent, const char *directory,
-                         const struct virtual *virtual)
+                         const char *name, const struct virtual *virtual)
 {
-    struct lookup *lookup = new_lookup(ops, req, parent);
+    struct lookup *lookup = new_lookup(ops, req, parent, directory, name, virtual);
 
     if (!lookup)
         return;
-    lookup->virtual = *virtual;
     (void)snprintf(lookup->directory, sizeof(lookup->directory), "%s", directory);
     /* It fits: the canonical name is longer. */
     (void)snprintf(lookup->source, sizeof(lookup->source), "%.*s.gguf", (int)virtual->stem_length,
@@ -329,36 +407,28 @@ static void look_up_late(struct ops *ops, fuse_req_t req, uint64_t parent, const
     models_ask(ops->models, &lookup->question);
 }
 
+static void look_only_elsewhere(struct pool_job *job)
+{
+    struct lookup *lookup = OPS_OUTER(job, struct lookup, job);
+
+    if (!look_elsewhere(lookup) || !ask_candidate(lookup))
+        end_without(lookup);
+}
+
+/* What can be in the directory only if survey_shown() tells of it. */
+static void look_up_elsewhere(struct ops *ops, fuse_req_t req, uint64_t parent,
+                              const char *directory, const char *name,
+                              const struct virtual *virtual)
+{
+    struct lookup *lookup = new_lookup(ops, req, parent, directory, name, virtual);
+
+    if (!lookup)
+        return;
+    lookup->job.run = look_only_elsewhere;
+    pool_add(ops->config.pool, &lookup->job, POOL_READY);
+}
+
 /* ---- where the mount is arranged ---- */
-
-/* The directory of that name on the way to the places of models. */
-static bool is_group(const struct lookup *lookup)
-{
-    size_t length, typed = strlen(lookup->typed);
-    const char *part;
-
-    for (size_t i = 0; i < lookup->survey->count; i++)
-        if (layout_next(lookup->survey->models[i].place, lookup->place, &part, &length) &&
-            length == typed && memcmp(part, lookup->typed, typed) == 0)
-            return true;
-    return false;
-}
-
-static void reply_group(struct lookup *lookup)
-{
-    struct tree_node node = {
-        .parent = lookup->parent,
-        .kind = TREE_FOLDER,
-        .name = lookup->typed,
-        .source = "",
-        .variant = "",
-        .facet.kind = FACET_GROUP,
-    };
-
-    ops_group_attr(lookup->held.ops, &node.attr);
-    node.attr.inode = layout_inode(lookup->place, lookup->typed);
-    end_lookup(lookup, 0, &node, NULL);
-}
 
 static void look_around(struct pool_job *job)
 {
@@ -396,23 +466,18 @@ static void look_up_arranged(struct ops *ops, fuse_req_t req, uint64_t parent, c
         (void)fuse_reply_err(req, -r);
         return;
     }
-    if (is_variant && ops_reply_known(ops, req, parent, virtual.name, kind))
+    if (is_variant && ops_reply_known(ops, req, parent, virtual.name, kind, NULL))
         return;
-    lookup = new_lookup(ops, req, parent);
+    lookup = new_lookup(ops, req, parent, place, name, is_variant ? &virtual : NULL);
     if (!lookup)
         return;
-    lookup->arranged = true;
-    lookup->is_variant = is_variant;
-    if (is_variant)
-        lookup->virtual = virtual;
-    (void)snprintf(lookup->typed, sizeof(lookup->typed), "%s", name);
-    (void)snprintf(lookup->place, sizeof(lookup->place), "%s", place);
     lookup->job.run = look_around;
     pool_add(ops->config.pool, &lookup->job, POOL_READY);
 }
 
 /* ---- */
 
+/* Of such a name nothing is there. */
 static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, const char *directory,
                             const char *name)
 {
@@ -422,7 +487,11 @@ static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, co
     int r;
 
     if (!parse_virtual(ops, name, &virtual)) {
-        (void)fuse_reply_err(req, ENOENT);
+        /* What many programs look for in every directory is no publisher. */
+        if (name[0] == '.')
+            (void)fuse_reply_err(req, ENOENT);
+        else
+            look_up_elsewhere(ops, req, parent, directory, name, NULL);
         return;
     }
     r = strcmp(name, virtual.name) != 0 ? root_join(directory, virtual.name, path, sizeof(path))
@@ -434,8 +503,22 @@ static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, co
     else if (r != -ENOENT)
         (void)fuse_reply_err(req, -r);
     else if (!ops_reply_known(ops, req, parent, virtual.name,
-                              facet_is_folder(virtual.facet) ? TREE_FOLDER : TREE_VIEW))
-        look_up_late(ops, req, parent, directory, &virtual);
+                              facet_is_folder(virtual.facet) ? TREE_FOLDER : TREE_VIEW, directory))
+        look_up_late(ops, req, parent, directory, name, &virtual);
+}
+
+/* In a directory that is not on disk. */
+static void look_up_grouped(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name)
+{
+    struct virtual virtual;
+    char place[PATH_MAX];
+    bool is_variant = parse_virtual(ops, name, &virtual);
+    int r = tree_path(ops->tree, parent, place, sizeof(place));
+
+    if (r < 0)
+        (void)fuse_reply_err(req, -r);
+    else
+        look_up_elsewhere(ops, req, parent, place, name, is_variant ? &virtual : NULL);
 }
 
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -456,6 +539,11 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (arranged) {
         free(folder);
         look_up_arranged(ops, req, parent, name);
+        return;
+    }
+    if (folder && folder->facet.kind == FACET_GROUP) {
+        free(folder);
+        look_up_grouped(ops, req, parent, name);
         return;
     }
     if (folder) {

@@ -211,12 +211,20 @@ void ops_reply_entry(struct ops *ops, fuse_req_t req, const struct tree_node *no
         tree_forget(ops->tree, entry.ino, 1);
 }
 
+static bool is_source_in(const struct tree_node *node, const char *directory)
+{
+    char place[PATH_MAX];
+    const char *name;
+
+    return split_source(node, place, &name) == 0 && strcmp(place, directory) == 0;
+}
+
 bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name,
-                     enum tree_kind kind)
+                     enum tree_kind kind, const char *directory)
 {
     struct tree_node *node = tree_copy_virtual(ops->tree, parent, name, kind);
-    bool same =
-        node && !versions_young(node->versions, node->version_count) && ops_inputs_same(ops, node);
+    bool same = node && (!directory || is_source_in(node, directory)) &&
+                !versions_young(node->versions, node->version_count) && ops_inputs_same(ops, node);
 
     if (same)
         ops_reply_entry(ops, req, node, NULL);

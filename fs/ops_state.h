@@ -99,9 +99,9 @@ MUST_USE int ops_fill_entry(struct ops *ops, const struct tree_node *node, const
 void ops_reply_entry(struct ops *ops, fuse_req_t req, const struct tree_node *node,
                      const struct stat *st);
 /* The same with the virtual node of that name and kind, if its files are as they were; else false.
- */
+ * `directory`: it is one that has its model in there; NULL: wherever that is. */
 bool ops_reply_known(struct ops *ops, fuse_req_t req, uint64_t parent, const char *name,
-                     enum tree_kind kind);
+                     enum tree_kind kind, const char *directory);
 
 /* What stat shows of a directory of an arranged mount, but for its inode number. */
 void ops_group_attr(struct ops *ops, struct tree_attr *attr);

@@ -73,6 +73,11 @@ static int make_room(struct probe_files *files)
     return 0;
 }
 
+const char *probe_name(const struct probe *probe)
+{
+    return strcmp(probe->name, ".") == 0 ? probe->root->name : probe->name;
+}
+
 /* One file, through symlinks. */
 static int look_at(const struct root *root, const char *path, bool trust_stat,
                    struct probe_files *files, struct stat *st, mode_t *way)
@@ -177,12 +182,12 @@ static int find_revision(const struct probe *probe, struct probe_files *files)
     char path[PATH_MAX];
     int fd, r = root_join(probe->directory, probe->name, path, sizeof(path));
 
-    if (!directory_is_cached(probe->name) || r < 0)
+    if (!directory_is_cached(probe_name(probe)) || r < 0)
         return r;
     fd = open_directory(probe->root, path);
     if (fd < 0)
         return fd;
-    r = directory_revision(fd, files->revision);
+    r = directory_revision(fd, DIRECTORY_MODEL, files->revision);
     (void)close(fd);
     return r == -ENOTDIR ? -ENOENT : r;
 }
@@ -245,7 +250,7 @@ int probe_imatrix_path(const struct probe *probe, unsigned place, const struct r
     char name[NAME_MAX + 1];
 
     *root = beside ? probe->root : probe->imatrix_root;
-    if (!*root || !importance_name(probe->name, place, name))
+    if (!*root || !importance_name(probe_name(probe), place, name))
         return -ENOENT;
     return root_join(beside ? probe->directory : "", name, path, size);
 }
@@ -453,10 +458,11 @@ static int open_directory_source(const struct probe *probe, const struct probe_f
     struct members members = {.root = probe->root};
     int r = members_path(probe, files, members.directory);
 
-    return r < 0 ? r
-                 : source_open_directory(open_member, &members, directory_own_name(probe->name),
-                                         (const char *const *)files->names.names,
-                                         files->names.count, become, saved, source, defect);
+    return r < 0
+               ? r
+               : source_open_directory(open_member, &members, directory_own_name(probe_name(probe)),
+                                       (const char *const *)files->names.names, files->names.count,
+                                       become, saved, source, defect);
 }
 
 int probe_peek(const struct probe *probe, const struct probe_files *files,
@@ -468,7 +474,7 @@ int probe_peek(const struct probe *probe, const struct probe_files *files,
     int r = members_path(probe, files, members.directory);
 
     if (r == 0)
-        r = source_peek_directory(open_member, &members, directory_own_name(probe->name),
+        r = source_peek_directory(open_member, &members, directory_own_name(probe_name(probe)),
                                   (const char *const *)files->names.names, files->names.count,
                                   &type, &defect);
     if (r == 0)
@@ -513,7 +519,7 @@ static int no_imatrix(const struct probe *probe, const struct probe_files *files
         return defect_set(defect, ENOKEY, DEFECT_NOWHERE, "no importance matrix: no %s beside %s",
                           files->mix->imatrix, files->mix->file);
     for (unsigned i = 0; i < IMPORTANCE_PLACES_BESIDE; i++)
-        if (!importance_name(probe->name, i, names[i]))
+        if (!importance_name(probe_name(probe), i, names[i]))
             names[i][0] = '\0';
     return defect_set(defect, ENOKEY, DEFECT_NOWHERE,
                       "no importance matrix: no %.100s, %.100s, %s or %s beside it%s", names[0],
@@ -532,7 +538,7 @@ static int read_imatrix(const struct probe *probe, const struct probe_files *fil
     if (files->imatrix_place == PLACE_OF_MIX)
         (void)snprintf(name, sizeof(name), "%s", files->mix->imatrix);
     else
-        (void)importance_name(probe->name, (unsigned)files->imatrix_place, name);
+        (void)importance_name(probe_name(probe), (unsigned)files->imatrix_place, name);
     r = importance_read(fd, name, imatrix, &version, defect);
     if (r == 0)
         r = imatrix_check(*imatrix, defect);

@@ -48,13 +48,17 @@ struct probe {
     const struct root *root;
     const struct root *imatrix_root; /* NULL: importance matrices are looked for beside only */
     const struct root *mix_root;     /* NULL: mixes are looked for beside only */
-    const char *directory, *name;    /* of the first file, or of the directory */
+    /* of the first file, or of the directory; "." is the root itself, in its directory "" */
+    const char *directory, *name;
     const struct ftype *from; /* F16, BF16, F32 or Q8_0, which a directory becomes; or NULL */
     bool projector;           /* its projector, not the model */
     bool trust_stat;          /* as for ctime_is_true() */
     bool imatrix;             /* an importance matrix counts as a file of the model */
     const char *mix;          /* so does this mix, in lower case, with what it asks for; or NULL */
 };
+
+/* What the model's file or directory is called. */
+const char *probe_name(const struct probe *probe);
 
 /* -ENOENT: no first file; no directory that is a model; or no such mix; -ENODATA: another one of
  * its set is missing. *defect tells which one. An importance matrix may be missing: that is found

@@ -1,6 +1,7 @@
 #ifndef FS_ROOT_H
 #define FS_ROOT_H
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,9 +16,10 @@
  * -ELOOP.
  */
 struct root {
-    int fd;               /* O_PATH; not owned */
-    bool beneath;         /* symlinks are followed beneath the root only; else -EXDEV */
-    atomic_ullong device; /* of the mount itself; 0: not known yet */
+    int fd;                  /* O_PATH; not owned */
+    bool beneath;            /* symlinks are followed beneath the root only; else -EXDEV */
+    atomic_ullong device;    /* of the mount itself; 0: not known yet */
+    char name[NAME_MAX + 1]; /* directory_root_name(), where the root may be a model; else "" */
 };
 
 /* "DIRECTORY/NAME", or "NAME" for the root's directory "". -ENAMETOOLONG: it is cut. */

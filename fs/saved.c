@@ -8,7 +8,7 @@
 static int make_name(struct cache *cache, const struct probe *probe,
                      const struct probe_files *files, enum type type, struct name *name)
 {
-    const char *own = directory_own_name(probe->name);
+    const char *own = directory_own_name(probe_name(probe));
     struct digest digest;
 
     name_begin(&digest, cache_key(cache), "import");

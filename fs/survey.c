@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,8 @@ struct gathering {
     const char *directory;
     struct survey *survey;
     struct ways *ways; /* NULL: this directory alone */
+    const char *only;  /* of the ways; or NULL */
+    bool gguf_only;
     int (*entry)(void *context, const struct dirent *entry);
     void *context;
 };
@@ -50,17 +51,24 @@ static int append(struct survey *survey, const char *path, size_t name_length, s
     return 0;
 }
 
-/* Is a repository in a cache of huggingface_hub, and has it a revision? */
-static bool has_revision(const struct root *root, const char *path)
+/* "snapshots/REV" of a repository in a cache of huggingface_hub. */
+static int find_revision(const struct root *root, const char *path, enum directory_content content,
+                         char revision[NAME_MAX + 16])
 {
-    char revision[NAME_MAX + 16];
     int fd = root_open_directory(root, path, O_RDONLY), r;
 
     if (fd < 0)
-        return false;
-    r = directory_revision(fd, revision);
+        return fd;
+    r = directory_revision(fd, content, revision);
     (void)close(fd);
-    return r == 0;
+    return r;
+}
+
+static bool has_revision(const struct root *root, const char *path)
+{
+    char revision[NAME_MAX + 16];
+
+    return find_revision(root, path, DIRECTORY_MODEL, revision) == 0;
 }
 
 static bool has_config(const struct root *root, const char *path)
@@ -78,11 +86,19 @@ static bool has_config(const struct root *root, const char *path)
 }
 
 /* Revisions are for who looks into the cache; elsewhere the newest one stands for them. */
-static bool is_snapshot(const struct gathering *g)
+static bool is_snapshots(enum layout layout, const char *directory)
 {
-    const char *slash = strrchr(g->directory, '/');
+    const char *slash = strrchr(directory, '/');
 
-    return layout_is_arranged(g->config->layout) && slash && strcmp(slash, "/snapshots") == 0;
+    return layout_is_arranged(layout) && slash && strcmp(slash, "/snapshots") == 0;
+}
+
+/* Is shown as ORG/NAME, by survey_shown()? */
+static bool is_shown_elsewhere(enum layout layout, const char *name)
+{
+    struct directory_repository repository;
+
+    return !layout_is_arranged(layout) && directory_is_repository(name, strlen(name), &repository);
 }
 
 /* A directory that has a config.json; whether it has more is for others to see. */
@@ -96,7 +112,9 @@ static int add_directory(const struct gathering *g, const struct dirent *entry)
     char path[PATH_MAX];
 
     if ((entry->d_type != DT_DIR && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) ||
-        name[0] == '.' || is_snapshot(g) || root_join(g->directory, name, path, sizeof(path)) < 0 ||
+        name[0] == '.' || g->gguf_only || is_snapshots(g->config->layout, g->directory) ||
+        is_shown_elsewhere(g->config->layout, name) ||
+        root_join(g->directory, name, path, sizeof(path)) < 0 ||
         !(directory_is_cached(name) ? has_revision(root, path) : has_config(root, path)))
         return 0;
     return append(g->survey, path, strlen(name), (size_t)(stem - name), &model);
@@ -132,6 +150,7 @@ static int add_way(const struct gathering *g, int directory, const struct dirent
     if (type == DT_UNKNOWN && fstatat(directory, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         type = S_ISDIR(st.st_mode) ? DT_DIR : DT_REG;
     if (type != DT_DIR || entry->d_name[0] == '.' ||
+        (g->only && strcmp(entry->d_name, g->only) != 0) ||
         root_join(g->directory, entry->d_name, path, sizeof(path)) < 0)
         return 0;
     r = make_room(&g->ways->paths, g->ways->count, &g->ways->capacity, sizeof(*g->ways->paths));
@@ -167,7 +186,7 @@ static int compare_stems(const struct survey_model *x, const struct survey_model
 static int compare_models(const void *a, const void *b)
 {
     const struct survey_model *x = a, *y = b;
-    int order = x->place && y->place ? strcmp(x->place, y->place) : 0;
+    int order = strcmp(x->place ? x->place : "", y->place ? y->place : "");
 
     if (order == 0)
         order = compare_stems(x, y);
@@ -249,7 +268,179 @@ int survey_directory(const struct survey_config *config, const char *directory,
     return gather(&g);
 }
 
+/* ---- what is shown elsewhere ---- */
+
+/* The root, if it is a model; it is called as its directory is. */
+static int add_root(const struct survey_config *config, struct survey *survey)
+{
+    const struct root *root = config->root;
+    const char *stem = directory_own_name(root->name);
+    struct survey_model *model;
+    int r;
+
+    if (root->name[0] == '\0' || !directory_is_model(root->name) ||
+        !(directory_is_cached(root->name) ? has_revision(root, "") : has_config(root, "")))
+        return 0;
+    r = make_room(&survey->models, survey->count, &survey->capacity, sizeof(*survey->models));
+    if (r < 0)
+        return r;
+    model = &survey->models[survey->count];
+    *model = (struct survey_model){
+        .stem = stem, .stem_length = strlen(stem), .directory = true, .self = true};
+    model->path = strdup(".");
+    model->name = model->path;
+    return model->path ? (survey->count++, 0) : -ENOMEM;
+}
+
+/* Gives models from `first` on that place. */
+static int place_at(struct survey *survey, size_t first, const char *place)
+{
+    for (size_t i = first; i < survey->count; i++) {
+        survey->models[i].place = strdup(place);
+        if (!survey->models[i].place)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* GGUF files of a revision, and of folders in it. */
+static int add_files(const struct survey_config *config, const char *directory,
+                     struct survey *survey)
+{
+    struct ways ways = {0};
+    struct gathering g = {
+        .config = config,
+        .directory = directory,
+        .survey = survey,
+        .ways = &ways,
+        .gguf_only = true,
+    };
+    int r = gather(&g);
+
+    g.ways = NULL;
+    for (size_t i = 0; i < ways.count; i++) {
+        g.directory = ways.paths[i];
+        if (r != -ENOMEM)
+            r = gather(&g);
+        free(ways.paths[i]);
+    }
+    free(ways.paths);
+    return r == -ENOMEM ? r : 0;
+}
+
+/* A repository in `directory`: its model is shown in ORG, its files in ORG/NAME. */
+static int add_repository(const struct survey_config *config, const char *directory,
+                          const char *entry, const struct directory_repository *repository,
+                          struct survey *survey)
+{
+    const struct survey_model model = {.stem_length = repository->name_length, .directory = true};
+    char path[PATH_MAX], org[NAME_MAX + 1], name[NAME_MAX + 1], revision[NAME_MAX + 16];
+    char place[PATH_MAX], beneath[PATH_MAX], files[PATH_MAX];
+    size_t first = survey->count;
+    int r = 0;
+
+    (void)snprintf(org, sizeof(org), "%.*s", (int)repository->org_length, repository->org);
+    (void)snprintf(name, sizeof(name), "%.*s", (int)repository->name_length, repository->name);
+    if (root_join(directory, entry, path, sizeof(path)) < 0 ||
+        root_join(directory, org, place, sizeof(place)) < 0 ||
+        root_join(place, name, beneath, sizeof(beneath)) < 0)
+        return 0;
+    if (has_revision(config->root, path))
+        r = append(survey, path, strlen(entry), (size_t)(repository->name - entry), &model);
+    if (r == 0)
+        r = place_at(survey, first, place);
+    first = survey->count;
+    if (r < 0 || find_revision(config->root, path, DIRECTORY_GGUF, revision) < 0 ||
+        root_join(path, revision, files, sizeof(files)) < 0)
+        return r;
+    r = add_files(config, files, survey);
+    return r < 0 ? r : place_at(survey, first, beneath);
+}
+
+/* Those repositories in `directory`; NULL: of all. */
+static int add_repositories(const struct survey_config *config, const char *directory,
+                            const char *org, struct survey *survey)
+{
+    struct directory_repository found;
+    const struct dirent *entry;
+    DIR *stream;
+    int r = 0;
+
+    if (open_stream(config->root, directory, &stream) < 0)
+        return 0;
+    while (r == 0 && (entry = readdir(stream)) != NULL)
+        if (directory_is_repository(entry->d_name, strlen(entry->d_name), &found) &&
+            (!org ||
+             (found.org_length == strlen(org) && memcmp(found.org, org, found.org_length) == 0)))
+            r = add_repository(config, directory, entry->d_name, &found, survey);
+    (void)closedir(stream);
+    return r;
+}
+
+/* The one of that name. */
+static int add_one_repository(const struct survey_config *config, const char *directory,
+                              const char *org, const char *name, struct survey *survey)
+{
+    struct directory_repository found;
+    char entry[NAME_MAX + 1];
+
+    if (snprintf(entry, sizeof(entry), "models--%s--%s", org, name) > NAME_MAX ||
+        !directory_is_repository(entry, strlen(entry), &found))
+        return 0;
+    return add_repository(config, directory, entry, &found, survey);
+}
+
+/* The last part of `path`, cut off. NULL: it has none. */
+static const char *cut(char *path, char name[NAME_MAX + 1])
+{
+    char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
+
+    if (*path == '\0' || strlen(last) > NAME_MAX)
+        return NULL;
+    memcpy(name, last, strlen(last) + 1);
+    *(slash ? slash : path) = '\0';
+    return name;
+}
+
+int survey_shown(const struct survey_config *config, const char *directory, const char *org,
+                 struct survey *survey)
+{
+    char above[PATH_MAX], last[NAME_MAX + 1], before[NAME_MAX + 1];
+    int r = add_repositories(config, directory, org, survey);
+
+    if (r == 0 && *directory == '\0') {
+        size_t first = survey->count;
+
+        r = add_root(config, survey);
+        if (r == 0)
+            r = place_at(survey, first, "");
+    }
+    (void)snprintf(above, sizeof(above), "%s", directory);
+    if (r == 0 && cut(above, last))
+        r = add_repositories(config, above, last, survey);
+    if (r == 0 && *above != '\0' && cut(above, before))
+        r = add_one_repository(config, above, before, last, survey);
+    sort(survey, 0);
+    return r;
+}
+
 /* ---- the tree ---- */
+
+/* The one to look into; of what is no repository NULL: all. */
+static const char *newest_of_snapshots(const struct root *root, const char *directory,
+                                       char revision[NAME_MAX + 16])
+{
+    char path[PATH_MAX], name[NAME_MAX + 1];
+
+    (void)snprintf(path, sizeof(path), "%s", directory);
+    (void)cut(path, name);
+    if (!directory_is_cached(strrchr(path, '/') ? strrchr(path, '/') + 1 : path))
+        return NULL;
+    /* None is as good as a name that there is not. */
+    if (find_revision(root, path, DIRECTORY_GGUF, revision) < 0)
+        return "";
+    return strchr(revision, '/') + 1;
+}
 
 /* Models from `first` on are of that directory; one whose place is too long has none. */
 static int give_places(enum layout layout, const char *directory, struct survey *survey,
@@ -262,8 +453,9 @@ static int give_places(enum layout layout, const char *directory, struct survey 
     for (size_t i = first; i < survey->count; i++) {
         struct survey_model *model = &survey->models[i];
 
-        if (r == 0 && layout_place(layout, model->directory ? model->path : directory, model->stem,
-                                   model->stem_length, place)) {
+        const char *at = model->directory && !model->self ? model->path : directory;
+
+        if (r == 0 && layout_place(layout, at, model->stem, model->stem_length, place)) {
             model->place = strdup(place);
             r = model->place ? 0 : -ENOMEM;
         }
@@ -279,23 +471,29 @@ static int give_places(enum layout layout, const char *directory, struct survey 
 static int gather_next(const struct survey_config *config, struct ways *ways, struct survey *survey)
 {
     size_t first = survey->count;
-    char *directory = ways->paths[--ways->count];
-    const struct gathering g = {
+    char *directory = ways->paths[--ways->count], newest[NAME_MAX + 16];
+    struct gathering g = {
         .config = config,
         .directory = directory,
         .survey = survey,
         .ways = ways,
     };
-    int r = gather(&g), placed = give_places(config->layout, directory, survey, first);
+    int r, placed;
     bool is_root = *directory == '\0';
 
+    if (is_snapshots(config->layout, directory))
+        g.only = newest_of_snapshots(config->root, directory, newest);
+    r = is_root ? add_root(config, survey) : 0;
+    if (r == 0)
+        r = gather(&g);
+    placed = give_places(config->layout, directory, survey, first);
     free(directory);
     if (r == -ENOMEM || is_root)
         return r < 0 ? r : placed;
     return placed;
 }
 
-static int survey_tree(const struct survey_config *config, struct survey *survey)
+int survey_tree(const struct survey_config *config, struct survey *survey)
 {
     struct ways ways = {0};
     int r = make_room(&ways.paths, 0, &ways.capacity, sizeof(*ways.paths));
@@ -325,105 +523,6 @@ void survey_free(struct survey *survey)
     survey->models = NULL;
     survey->count = survey->capacity = 0;
 }
-
-/* ---- the last one ---- */
-
-struct surveys {
-    struct survey_config config;
-    pthread_mutex_t lock;
-    struct survey *last; /* protected by lock: a reference, or NULL */
-};
-
-int surveys_new(const struct survey_config *config, struct surveys **out)
-{
-    struct surveys *surveys = calloc(1, sizeof(*surveys));
-
-    if (!surveys)
-        return -ENOMEM;
-    surveys->config = *config;
-    pthread_mutex_init(&surveys->lock, NULL);
-    *out = surveys;
-    return 0;
-}
-
-void surveys_free(struct surveys *surveys)
-{
-    if (!surveys)
-        return;
-    surveys_put(surveys->last);
-    pthread_mutex_destroy(&surveys->lock);
-    free(surveys);
-}
-
-void surveys_put(struct survey *survey)
-{
-    if (!survey || atomic_fetch_sub(&survey->users, 1) > 1)
-        return;
-    survey_free(survey);
-    free(survey);
-}
-
-static double age_of(const struct survey *survey)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - survey->begun.tv_sec) +
-           (double)(now.tv_nsec - survey->begun.tv_nsec) / 1e9;
-}
-
-static struct survey *get_last(struct surveys *surveys, double max_age)
-{
-    struct survey *survey;
-
-    pthread_mutex_lock(&surveys->lock);
-    survey = surveys->last && age_of(surveys->last) < max_age ? surveys->last : NULL;
-    if (survey)
-        atomic_fetch_add(&survey->users, 1);
-    pthread_mutex_unlock(&surveys->lock);
-    return survey;
-}
-
-/* Unless another one that was begun later is there already. */
-static void set_last(struct surveys *surveys, struct survey *survey)
-{
-    struct survey *old = NULL;
-
-    pthread_mutex_lock(&surveys->lock);
-    if (!surveys->last || age_of(surveys->last) > age_of(survey)) {
-        old = surveys->last;
-        surveys->last = survey;
-        atomic_fetch_add(&survey->users, 1);
-    }
-    pthread_mutex_unlock(&surveys->lock);
-    surveys_put(old);
-}
-
-int surveys_get(struct surveys *surveys, double max_age, struct survey **out, bool *fresh)
-{
-    struct survey *survey = get_last(surveys, max_age);
-    int r;
-
-    *fresh = !survey;
-    *out = survey;
-    if (survey)
-        return 0;
-    survey = calloc(1, sizeof(*survey));
-    if (!survey)
-        return -ENOMEM;
-    atomic_init(&survey->users, 1);
-    (void)clock_gettime(CLOCK_MONOTONIC, &survey->begun);
-    r = survey_tree(&surveys->config, survey);
-    if (r < 0) {
-        surveys_put(survey);
-        return r;
-    }
-    set_last(surveys, survey);
-    *out = survey;
-    return 0;
-}
-
-/* ---- */
 
 int survey_find_set(const struct root *root, const char *directory, const char *stem,
                     size_t stem_length, char name[NAME_MAX + 1])

@@ -23,7 +23,8 @@ struct survey_model {
     size_t stem_length;
     unsigned shards; /* files of its set; 0: no set */
     bool directory;  /* it has a config.json */
-    char *place;     /* layout_place(); NULL in a survey of one directory */
+    bool self;       /* it is the root; its stem is no part of its name */
+    char *place;     /* in the mount: layout_place(), or of survey_shown(); NULL: where it is */
 };
 
 /* Sorted: by place, then by stem, single files before sets before directories, then by
@@ -53,9 +54,25 @@ MUST_USE int survey_directory(const struct survey_config *config, const char *di
                               void *context, struct survey *survey);
 void survey_free(struct survey *survey);
 
-/* Surveys of the whole tree: all directories but those behind symlinks and those whose names begin
- * with a dot. What cannot be read is left out. The last one is kept, so that who walks through all
- * directories of an arranged mount does not have the tree surveyed for each. */
+/*
+ * Adds what a mount that is not arranged shows in `directory` though it lies elsewhere: of
+ * repositories models--ORG--NAME that stand in it, beside it or beside the one it is in, the newest
+ * revision. Where the directory ORG of the mount is (in the one that has the repository) it is the
+ * place of NAME, and ORG/NAME that of GGUF files in it, whether such directories are real or not.
+ * In the root directory "" that is also the root, if it is a model itself; its path is ".". Of
+ * repositories that stand in the directory those of `org` only, unless that is NULL. What cannot
+ * be read is left out. -ENOMEM. In every case survey_free() is due.
+ */
+MUST_USE int survey_shown(const struct survey_config *config, const char *directory,
+                          const char *org, struct survey *survey);
+
+/* The whole tree: all directories but those behind symlinks and those whose names begin with a dot;
+ * of a repository's revisions the newest. What cannot be read is left out. In every case
+ * survey_free() is due. */
+MUST_USE int survey_tree(const struct survey_config *config, struct survey *survey);
+
+/* Surveys of the whole tree. The last one is kept, so that who walks through all directories of an
+ * arranged mount does not have the tree surveyed for each. */
 struct surveys;
 
 /* *config is copied, what it points to outlives the surveys. */

@@ -40,6 +40,8 @@ static void test_places(void)
         {"models--Org", "m", "local/models--Org"},
         {"models--Org--", "m", "local/models--Org--"},
         {"models----Name", "m", "local/models----Name"},
+        {"models--..--Name", "m", "local/models--..--Name"},
+        {"models--Org--..", "m", "local/models--Org--.."},
         {"models--Org/Name--x", "m", "models--Org/Name--x"},
         {"xmodels--Org--Name", "m", "local/xmodels--Org--Name"},
     };
