@@ -303,6 +303,31 @@ static void test_border(uint64_t seed)
             check_shape(border_weights, TYPE_Q2_K, importance, 2, 20 * 256, seed++);
 }
 
+/* Blocks of like magnitude of which scales are made whose inverses are just not infinite, or are.
+ */
+static void least_weights(uint64_t seed, float *x, size_t count)
+{
+    uint32_t most = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        if (i % 128 == 0)
+            most = 1 + (uint32_t)(seed >> 33) % (8u << 23);
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        x[i] = bits_float((uint32_t)(seed >> 33) % most | ((uint32_t)(seed >> 32) & 1) << 31);
+    }
+}
+
+/* Sums of which levels are cut lie between their bounds without being bounded, or make 0. */
+static void test_least_scales(uint64_t seed)
+{
+    static const enum type types[] = {TYPE_Q4_0, TYPE_Q4_1, TYPE_Q5_0, TYPE_Q5_1, TYPE_Q8_0};
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        for (int n = 0; n < 20; n++)
+            check_shape(least_weights, types[i], 0, 1, 40 * 256, seed++);
+}
+
 /* Weights that are not finite never get to a kernel of blocks; if they did, it must stay within its
  * block and end. */
 static void test_not_finite(uint64_t seed, struct buffers *b)
@@ -690,6 +715,7 @@ int main(int argc, char **argv)
     test_sets(&sample, seed, &buffers);
     test_mixed(&sample, seed);
     test_border(seed);
+    test_least_scales(seed);
     test_not_finite(seed, &buffers);
     test_cut(seed, &buffers);
     test_round_away(all);

@@ -85,6 +85,42 @@ INLINE void lanes_transpose(const float *from, size_t stride, int count, float *
     }
 }
 
+/* Of four vectors without NaN, in each quarter, the least number of each, or the largest: which
+ * zero is not said. */
+INLINE vf lanes_ends(const vf a[4], bool largest)
+{
+    const vf low[2] = {lanes_low(a[0], a[1]), lanes_low(a[2], a[3])};
+    const vf high[2] = {lanes_high(a[0], a[1]), lanes_high(a[2], a[3])};
+    vf pair[2], first, second;
+
+    UNROLL
+    for (int i = 0; i < 2; i++)
+        pair[i] = largest ? vf_max(low[i], high[i]) : vf_min(low[i], high[i]);
+    first = lanes_first(pair[0], pair[1]);
+    second = lanes_second(pair[0], pair[1]);
+    return largest ? vf_max(first, second) : vf_min(first, second);
+}
+
+/* The same of LANES / 4 such vectors and all their quarters: a lane is left for each vector that
+ * came first. */
+INLINE vf lanes_join(vf *ends, bool largest)
+{
+#if LANES > 4
+    UNROLL
+    for (int n = LANES / 4; n > 1; n /= 2) {
+        UNROLL
+        for (int i = 0; i < n; i += 2) {
+            vf even = lanes_even(ends[i], ends[i + 1]), odd = lanes_odd(ends[i], ends[i + 1]);
+
+            ends[i / 2] = largest ? vf_max(even, odd) : vf_min(even, odd);
+        }
+    }
+#else
+    (void)largest;
+#endif
+    return ends[0];
+}
+
 #endif
 
 #endif

@@ -355,6 +355,32 @@ INLINE vf lanes_second(vf a, vf b)
     return _mm256_shuffle_ps(a, b, 0xee);
 }
 
+/* Quarters are halves here. */
+INLINE vf lanes_even(vf a, vf b)
+{
+    return _mm256_permute2f128_ps(a, b, 0x20);
+}
+
+INLINE vf lanes_odd(vf a, vf b)
+{
+    return _mm256_permute2f128_ps(a, b, 0x31);
+}
+
+INLINE uint32_t lanes_pack(const vi level[32 / LANES], uint8_t nibbles[16])
+{
+    /* Bytes 0 to 3 of each vector, then 4 to 7. */
+    const vi mixed = _mm256_packus_epi16(_mm256_packs_epi32(level[0], level[1]),
+                                         _mm256_packs_epi32(level[2], level[3]));
+    const vi order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const vi bytes = _mm256_permutevar8x32_epi32(mixed, order);
+    const vi low = _mm256_and_si256(bytes, _mm256_set1_epi8(15));
+
+    _mm_storeu_si128((__m128i *)nibbles,
+                     _mm_or_si128(_mm256_castsi256_si128(low),
+                                  _mm_slli_epi16(_mm256_extracti128_si256(low, 1), 4)));
+    return (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(bytes, 3));
+}
+
 struct eight {
     vf entry;
 };

@@ -380,6 +380,29 @@ INLINE vf lanes_second(vf a, vf b)
     return _mm512_shuffle_ps(a, b, 0xee);
 }
 
+/* The even quarters of a, then those of b, and the odd ones. */
+INLINE vf lanes_even(vf a, vf b)
+{
+    return _mm512_shuffle_f32x4(a, b, 0x88);
+}
+
+INLINE vf lanes_odd(vf a, vf b)
+{
+    return _mm512_shuffle_f32x4(a, b, 0xdd);
+}
+
+/* 32 levels below 32, in order; INT32_MIN counts as 0. The low four bits of level i go to the low
+ * half of byte i, those of level i + 16 to the high half. Returns the fifth bits: that of level i
+ * is bit i. */
+INLINE uint32_t lanes_pack(const vi level[32 / LANES], uint8_t nibbles[16])
+{
+    const vi low = _mm512_and_si512(level[0], _mm512_set1_epi32(15));
+
+    _mm_storeu_si128((__m128i *)nibbles,
+                     _mm512_cvtepi32_epi8(_mm512_or_si512(low, _mm512_slli_epi32(level[1], 4))));
+    return vi_test(level[0], 16) | vi_test(level[1], 16) << LANES;
+}
+
 /* Eight floats, and sixteen, of which each lane picks the one with its index; of eight the low
  * three bits of that count. */
 struct eight {

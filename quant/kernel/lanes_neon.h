@@ -342,6 +342,34 @@ INLINE vf lanes_second(vf a, vf b)
     return vcombine_f32(vget_high_f32(a), vget_high_f32(b));
 }
 
+/* The low bytes of four vectors. */
+INLINE uint8x16_t bytes_low(const vi *a)
+{
+    const uint16x8_t first = vcombine_u16(vmovn_u32(vreinterpretq_u32_s32(a[0])),
+                                          vmovn_u32(vreinterpretq_u32_s32(a[1])));
+    const uint16x8_t second = vcombine_u16(vmovn_u32(vreinterpretq_u32_s32(a[2])),
+                                           vmovn_u32(vreinterpretq_u32_s32(a[3])));
+
+    return vcombine_u8(vmovn_u16(first), vmovn_u16(second));
+}
+
+/* A bit for each byte: is the fifth set there? */
+INLINE uint32_t bytes_fifth(uint8x16_t bytes)
+{
+    const uint8x16_t place = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x16_t bits = vandq_u8(vtstq_u8(bytes, vdupq_n_u8(16)), place);
+
+    return vaddv_u8(vget_low_u8(bits)) | (uint32_t)vaddv_u8(vget_high_u8(bits)) << 8;
+}
+
+INLINE uint32_t lanes_pack(const vi level[32 / LANES], uint8_t nibbles[16])
+{
+    const uint8x16_t low = bytes_low(level), high = bytes_low(level + 4);
+
+    vst1q_u8(nibbles, vorrq_u8(vandq_u8(low, vdupq_n_u8(15)), vshlq_n_u8(high, 4)));
+    return bytes_fifth(low) | bytes_fifth(high) << 16;
+}
+
 struct eight {
     uint8x16x2_t bytes;
 };

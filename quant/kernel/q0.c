@@ -145,8 +145,19 @@ void scalar_q5_0(void *restrict dst, const float *restrict src, size_t rows, siz
 }
 
 /*
- * The least and the largest number, of four places side by side first.
+ * The ends as if they had been found in order, which only zeros depend on, since the two are equal
+ * as floats: the first of them counts.
  */
+static inline void end_zeros(const float *x, float *low, float *high)
+{
+    if (*low != 0)
+        return;
+    for (int i = BLOCK_SMALL - 1; i >= 0; i--)
+        *low = x[i] == 0 ? x[i] : *low;
+    *high = *high == 0 ? *low : *high;
+}
+
+/* The least and the largest number, of four places side by side first. */
 static void ends(const float *x, float *low, float *high)
 {
     four least = four_load(x), most = least, next;
@@ -165,7 +176,7 @@ static void ends(const float *x, float *low, float *high)
     }
     *low = first;
     *high = last;
-    q0_end_zeros(x, low, high);
+    end_zeros(x, low, high);
 }
 
 /*

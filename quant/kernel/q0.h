@@ -19,17 +19,4 @@ enum {
  */
 void q0_mean_squares(const float *x, size_t rows, size_t length, float mean[Q0_ROWS]);
 
-/*
- * The ends of 32 numbers as if they had been found in order, which only zeros depend on, since the
- * two are equal as floats: the first of them counts.
- */
-static inline void q0_end_zeros(const float *x, float *low, float *high)
-{
-    if (*low != 0)
-        return;
-    for (int i = BLOCK_SMALL - 1; i >= 0; i--)
-        *low = x[i] == 0 ? x[i] : *low;
-    *high = *high == 0 ? *low : *high;
-}
-
 #endif

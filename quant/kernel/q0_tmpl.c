@@ -30,112 +30,192 @@ struct levels {
  * is behind them. */
 INLINE uint8_t *pack(const struct levels *levels, bool fifth, uint8_t *to)
 {
-    uint32_t bits = 0;
+    uint8_t *nibbles = to + (fifth ? sizeof(uint32_t) : 0);
+    uint32_t bits = lanes_pack(levels->level, nibbles);
 
-    UNROLL
-    for (int v = 0; v < VECTORS; v++)
-        bits |= fifth ? vi_test(levels->level[v], 16) << LANES * v : 0;
-    if (fifth) {
+    if (fifth)
         memcpy(to, &bits, sizeof(bits));
-        to += sizeof(bits);
-    }
-    UNROLL
-    for (int v = 0; v < VECTORS / 2; v++)
-        vi_store_bytes(to + LANES * v, vi_or(vi_and(levels->level[v], vi_all(15)),
-                                             vi_shift_left(levels->level[v + VECTORS / 2], 4)));
-    return to + BLOCK_SMALL / 2;
+    return nibbles + BLOCK_SMALL / 2;
+}
+
+INLINE uint8_t *put_half(uint8_t *to, uint16_t half)
+{
+    memcpy(to, &half, sizeof(half));
+    return to + sizeof(half);
 }
 
 /* --- without importance ------------------------------------------------------------------------
  */
 
-/* As fit_extreme(). */
-INLINE float extreme(const float *x)
+/* A type, as constants. */
+struct plain {
+    bool range; /* levels from the least number on; else on both sides of zero */
+    bool fifth; /* bits */
+    float top;  /* the highest level */
+};
+
+/* Of LANES blocks: their scales, as they are stored, and what levels are made with. */
+struct plain_scales {
+    uint16_t d[LANES], m[LANES];
+    _Alignas(64) float factor[LANES];
+    float low[LANES];
+};
+
+/* The least and the largest number of LANES blocks, one a lane. */
+INLINE void ends_of_blocks(const float *src, vf *least, vf *most)
 {
-    vi above = vi_all(0), below = vi_all(0), bits;
+    vf low[LANES / 4], high[LANES / 4], lows[4], highs[4];
 
     UNROLL
-    for (int v = 0; v < VECTORS; v++) {
-        bits = vi_bits(vf_load(x + LANES * v));
-        above = vi_max(above, bits);
-        below = vi_max(below, vi_xor(bits, vi_all(INT32_MIN)));
+    for (int q = 0; q < LANES / 4; q++) {
+        UNROLL
+        for (int i = 0; i < 4; i++, src += BLOCK_SMALL) {
+            lows[i] = highs[i] = vf_load(src);
+            UNROLL
+            for (int v = 1; v < VECTORS; v++) {
+                lows[i] = vf_min(vf_load(src + LANES * v), lows[i]);
+                highs[i] = vf_max(vf_load(src + LANES * v), highs[i]);
+            }
+        }
+        low[q] = lanes_ends(lows, false);
+        high[q] = lanes_ends(highs, true);
     }
-    return fit_extreme_of(BLOCK_SMALL, x, vi_largest(above), vi_largest(below));
+    *least = lanes_join(low, false);
+    *most = lanes_join(high, true);
+}
+
+/* As fit_extreme() of each block. */
+INLINE vf extremes(const float *src, vf least, vf most)
+{
+    const vf below = vf_negate(least);
+    uint32_t same = vm_bits(vf_equal(most, below));
+    float extreme[LANES];
+    int32_t bits;
+
+    vf_store(extreme, vf_select(vf_less(most, below), least, most));
+    for (; same; same &= same - 1) {
+        int j = __builtin_ctz(same);
+
+        bits = (int32_t)float_bits(fabsf(extreme[j]));
+        extreme[j] = fit_extreme_of(BLOCK_SMALL, src + BLOCK_SMALL * j, bits, bits);
+    }
+    return vf_load(extreme);
+}
+
+/* As end_zeros() of q0.c, of each block. */
+INLINE void end_zeros(const float *src, vf *least, vf *most)
+{
+    uint32_t zeros = vm_bits(vf_equal(*least, vf_all(0))), all;
+    float low[LANES];
+
+    if (!zeros)
+        return;
+    vf_store(low, *least);
+    for (; zeros; zeros &= zeros - 1) {
+        int j = __builtin_ctz(zeros);
+        const float *x = src + BLOCK_SMALL * j;
+
+        all = 0;
+        UNROLL
+        for (int v = 0; v < VECTORS; v++)
+            all |= vm_bits(vf_equal(vf_load(x + LANES * v), vf_all(0))) << LANES * v;
+        low[j] = x[__builtin_ctz(all)];
+    }
+    *least = vf_load(low);
+    *most = vf_select(vf_equal(*most, *least), *least, *most);
+}
+
+INLINE void scales_of_blocks(const struct plain *type, const float *src, struct plain_scales *s)
+{
+    vf least, most, d, factor;
+
+    ends_of_blocks(src, &least, &most);
+    if (type->range) {
+        end_zeros(src, &least, &most);
+        d = (most - least) / vf_all(type->top);
+        vf_store(s->low, least);
+        vf_store_half(s->m, least);
+    } else {
+        d = extremes(src, least, most) / vf_all(-0.5f * (type->top + 1));
+    }
+    factor = vf_select(vf_equal(d, vf_all(0)), vf_all(0), vf_all(1) / d);
+    vf_store(s->factor, factor);
+    vf_store_half(s->d, d);
 }
 
 /*
- * The reference cuts the sum to 32 bits and takes the low byte, of which `top` is the most. Where
- * the inverse is finite the sum is of [0, 2 * limit + 1); else it is infinite or NaN, which
- * becomes INT32_MIN, and its low byte 0.
+ * Of a block. A scale whose inverse is not infinite is above 2^-128, where floats are so close that
+ * the inverse is off by less than the share 2^-20. No number is beyond the end of which the scale
+ * was made, so sums are above 0 and, in a range, below top + 1. Where the inverse is infinite sums
+ * are infinite or NaN; so they are where the scale is, which is refused later. INT32_MIN is made of
+ * those, and of that the level 0, as the low byte that the reference takes. (test_least_scales in
+ * tests/kernels.c)
  */
-INLINE float signed_block(const float *x, float limit, struct levels *levels)
+INLINE void plain_levels(const struct plain *type, const float *x, const struct plain_scales *s,
+                         int i, struct levels *levels)
 {
-    float d = extreme(x) / -limit, inverse = d != 0 ? 1 / d : 0;
+    const vf factor = vf_all(s->factor[i]);
     vf sum;
 
     UNROLL
     for (int v = 0; v < VECTORS; v++) {
-        sum = vf_load(x + LANES * v) * vf_all(inverse) + vf_all(limit + 0.5f);
-        levels->level[v] = vi_min(vi_and(vi_cut(sum), vi_all(255)), vi_all((int)(2 * limit) - 1));
-    }
-    return d;
-}
-
-/* As range_levels() of q0.c. */
-INLINE float range_block(const float *x, float top, struct levels *levels, float *low)
-{
-    vf least = vf_load(x), most = least, sum;
-    float high, d, inverse;
-
-    UNROLL
-    for (int v = 1; v < VECTORS; v++) {
-        least = vf_min(vf_load(x + LANES * v), least);
-        most = vf_max(vf_load(x + LANES * v), most);
-    }
-    *low = vf_least(least);
-    high = vf_largest(most);
-    q0_end_zeros(x, low, &high);
-    d = (high - *low) / top;
-    inverse = d != 0 ? 1 / d : 0;
-    UNROLL
-    for (int v = 0; v < VECTORS; v++) {
-        sum = (vf_load(x + LANES * v) - vf_all(*low)) * vf_all(inverse) + vf_all(0.5f);
-        sum = vf_select(vf_less(sum, vf_all(top + 1)), sum, vf_all(0));
+        sum = vf_load(x + LANES * v);
+        if (type->range)
+            sum = (sum - vf_all(s->low[i])) * factor + vf_all(0.5f);
+        else
+            sum = sum * factor + vf_all(0.5f * (type->top + 1) + 0.5f);
         levels->level[v] = vi_cut(sum);
+        if (!type->range)
+            levels->level[v] = vi_min(levels->level[v], vi_all((int)type->top));
     }
-    return d;
 }
 
-/* Of LANES blocks the bits of the largest magnitude, one a lane: among magnitudes the order of bits
- * is that of numbers, and NaN is the largest. */
-INLINE vi most_of_blocks(const float *src)
+INLINE void plain_all(const struct plain *type, kernel_fn scalar, uint8_t *out, const float *src,
+                      size_t left)
 {
-    _Alignas(64) float most[LANES][LANES], turned[LANES][LANES];
-    vi all;
+    const size_t weights = LANES * BLOCK_SMALL;
+    struct plain_scales scales;
+    struct levels levels;
 
-    for (int i = 0; i < LANES; i++, src += BLOCK_SMALL) {
-        all = vi_all(0);
-        UNROLL
-        for (int v = 0; v < VECTORS; v++)
-            all = vi_max(all, vi_bits(vf_abs(vf_load(src + LANES * v))));
-        vf_store(most[i], vi_floats(all));
+    for (; left >= weights; left -= weights) {
+        scales_of_blocks(type, src, &scales);
+        for (int i = 0; i < LANES; i++, src += BLOCK_SMALL) {
+            plain_levels(type, src, &scales, i, &levels);
+            out = put_half(out, scales.d[i]);
+            if (type->range)
+                out = put_half(out, scales.m[i]);
+            out = pack(&levels, type->fifth, out);
+        }
     }
-    lanes_transpose(most[0], LANES, LANES, turned[0], LANES);
-    all = vi_all(0);
-    for (int i = 0; i < LANES; i++)
-        all = vi_max(all, vi_bits(vf_load(turned[i])));
-    return all;
+    scalar(out, src, 1, left, NULL);
 }
 
-/* LANES blocks. False: one has no number for a scale, and nothing was made. */
-INLINE bool blocks_q8_0(struct block_q8_0 *block, const float *src)
+/* The largest magnitude of LANES blocks, one a lane. */
+INLINE vf most_of_blocks(const float *src)
+{
+    vf most[LANES / 4], magnitude[4];
+
+    UNROLL
+    for (int q = 0; q < LANES / 4; q++) {
+        UNROLL
+        for (int i = 0; i < 4; i++, src += BLOCK_SMALL) {
+            magnitude[i] = vf_abs(vf_load(src));
+            UNROLL
+            for (int v = 1; v < VECTORS; v++)
+                magnitude[i] = vf_max(vf_abs(vf_load(src + LANES * v)), magnitude[i]);
+        }
+        most[q] = lanes_ends(magnitude, true);
+    }
+    return lanes_join(most, true);
+}
+
+/* What is made of an infinite scale or inverse has the low byte 0, as in the reference. */
+INLINE void blocks_q8_0(struct block_q8_0 *block, const float *src)
 {
     _Alignas(64) float inverse[LANES];
     uint16_t halves[LANES];
-    vf d = vi_floats(most_of_blocks(src)) / vf_all(127), x;
+    vf d = most_of_blocks(src) / vf_all(127), x;
 
-    if (vm_any(vm_not(vf_equal(d, d))))
-        return false;
     vf_store_half(halves, d);
     vf_store(inverse, vf_select(vf_equal(d, vf_all(0)), vf_all(0), vf_all(1) / d));
     for (int i = 0; i < LANES; i++, src += BLOCK_SMALL, block++) {
@@ -146,7 +226,6 @@ INLINE bool blocks_q8_0(struct block_q8_0 *block, const float *src)
             vi_store_bytes(block->qs + LANES * v, vi_round_away(x));
         }
     }
-    return true;
 }
 
 void SET(q8_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
@@ -158,8 +237,7 @@ void SET(q8_0)(void *restrict dst, const float *restrict src, size_t rows, size_
 
     (void)importance;
     for (; left >= weights; left -= weights, src += weights, block += LANES)
-        if (!blocks_q8_0(block, src))
-            scalar_q8_0(block, src, 1, weights, NULL);
+        blocks_q8_0(block, src);
     scalar_q8_0(block, src, 1, left, NULL);
 }
 
@@ -304,11 +382,7 @@ INLINE void signed_blocks(uint8_t *out, float limit, bool fifth, const struct ma
     struct levels levels;
     struct group group;
 
-    for (size_t i = 0; i < blocks && !m->importance; i++) {
-        half_put(out, signed_block(m->x + BLOCK_SMALL * i, limit, &levels));
-        out = pack(&levels, fifth, out + 2);
-    }
-    for (size_t first = 0; first < blocks && m->importance; first += GROUP) {
+    for (size_t first = 0; first < blocks; first += GROUP) {
         group_start(&group, m, first);
         signed_group(&group, limit, &found);
         for (size_t i = 0; i < group.count; i++) {
@@ -326,14 +400,8 @@ INLINE bool range_blocks(uint8_t *out, float top, bool fifth, const struct matri
     struct range_found found;
     struct levels levels;
     struct group group;
-    float low;
 
-    for (size_t i = 0; i < blocks && !m->importance; i++) {
-        half_put(out, range_block(m->x + BLOCK_SMALL * i, top, &levels, &low));
-        half_put(out + 2, low);
-        out = pack(&levels, fifth, out + 4);
-    }
-    for (size_t first = 0; first < blocks && m->importance; first += GROUP) {
+    for (size_t first = 0; first < blocks; first += GROUP) {
         group_start(&group, m, first);
         if (!range_group(&group, top, &found))
             return false;
@@ -350,13 +418,23 @@ INLINE bool range_blocks(uint8_t *out, float top, bool fifth, const struct matri
 void SET(q4_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                const float *restrict importance)
 {
-    signed_blocks(dst, 8, false, &(struct matrix){src, rows, row_len, importance});
+    static const struct plain type = {.top = 15};
+
+    if (importance)
+        signed_blocks(dst, 8, false, &(struct matrix){src, rows, row_len, importance});
+    else
+        plain_all(&type, scalar_q4_0, dst, src, rows * row_len);
 }
 
 void SET(q5_0)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                const float *restrict importance)
 {
-    signed_blocks(dst, 16, true, &(struct matrix){src, rows, row_len, importance});
+    static const struct plain type = {.fifth = true, .top = 31};
+
+    if (importance)
+        signed_blocks(dst, 16, true, &(struct matrix){src, rows, row_len, importance});
+    else
+        plain_all(&type, scalar_q5_0, dst, src, rows * row_len);
 }
 
 /* Where a lane was beyond what is proven all is done anew, since the scalar kernel wants whole rows
@@ -364,13 +442,21 @@ void SET(q5_0)(void *restrict dst, const float *restrict src, size_t rows, size_
 void SET(q4_1)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                const float *restrict importance)
 {
-    if (!range_blocks(dst, 15, false, &(struct matrix){src, rows, row_len, importance}))
+    static const struct plain type = {.range = true, .top = 15};
+
+    if (!importance)
+        plain_all(&type, scalar_q4_1, dst, src, rows * row_len);
+    else if (!range_blocks(dst, 15, false, &(struct matrix){src, rows, row_len, importance}))
         scalar_q4_1(dst, src, rows, row_len, importance);
 }
 
 void SET(q5_1)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                const float *restrict importance)
 {
-    if (!range_blocks(dst, 31, true, &(struct matrix){src, rows, row_len, importance}))
+    static const struct plain type = {.range = true, .fifth = true, .top = 31};
+
+    if (!importance)
+        plain_all(&type, scalar_q5_1, dst, src, rows * row_len);
+    else if (!range_blocks(dst, 31, true, &(struct matrix){src, rows, row_len, importance}))
         scalar_q5_1(dst, src, rows, row_len, importance);
 }
