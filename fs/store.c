@@ -70,7 +70,21 @@ static int add_importance(struct digest *digest, struct key *key, const struct s
     return r;
 }
 
-/* Of a tensor's chunks. The version is that of the file its bytes lie in. */
+/* Those of the file that the tensor's bytes lie in; of a directory those of all files, and what it
+ * becomes. */
+static void add_source(struct digest *digest, const struct source *source, unsigned shard)
+{
+    if (!source_is_directory(source)) {
+        add_version(digest, source_version(source, shard));
+        return;
+    }
+    name_add_number(digest, (uint64_t)source_directory_type(source));
+    name_add_number(digest, source_is_projector(source));
+    for (unsigned i = 0; i < source_file_count(source); i++)
+        add_version(digest, source_file_version(source, i));
+}
+
+/* Of a tensor's chunks. */
 static int name_manifest(const struct store *store, const struct view *view, uint32_t index,
                          struct name *name)
 {
@@ -79,7 +93,7 @@ static int name_manifest(const struct store *store, const struct view *view, uin
     struct digest digest;
 
     name_begin(&digest, cache_key(store->config.cache), "manifest");
-    add_version(&digest, source_version(view->source, tensor->shard));
+    add_source(&digest, view->source, tensor->shard);
     name_add_number(&digest, tensor->offset);
     name_add_number(&digest, tensor->size);
     for (unsigned i = 0; i < 4; i++)

@@ -87,8 +87,9 @@ const struct source_tensor *source_tensors(const struct source *source, size_t *
 const struct gguf *source_gguf(const struct source *source);
 unsigned source_shard_count(const struct source *source);
 const char *source_shard_name(const struct source *source, unsigned shard);
-/* Of a directory: one version made of those of all its files and of what it becomes; no
- * device. */
+/* Of a directory: one version made of those of all its files and of what it becomes. Its device and
+ * inode number are no file's, and not the same after a reboot: what is kept is named by
+ * source_file_version(). */
 const struct version *source_version(const struct source *source, unsigned shard);
 
 bool source_is_directory(const struct source *source);

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,38 +8,51 @@
 
 /* ---- its version ---- */
 
-/* The same on every machine, as cached chunks are named by it. */
-static uint64_t hash_add(uint64_t hash, uint64_t value)
+/* Of each file; the device stays, as who knows a version by it keeps it in memory. */
+#define FIELDS 7
+
+static void add_version(uint64_t fields[FIELDS], const struct version *version)
 {
-    for (int i = 0; i < 8; i++, value >>= 8)
-        hash = (hash ^ (value & 255)) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 29;
+    fields[0] = version->device;
+    fields[1] = version->inode;
+    fields[2] = version->size;
+    fields[3] = (uint64_t)version->mtime.tv_sec;
+    fields[4] = (uint64_t)version->mtime.tv_nsec;
+    fields[5] = (uint64_t)version->ctime.tv_sec;
+    fields[6] = (uint64_t)version->ctime.tv_nsec;
 }
 
-/* One version for all files, and for what is made of them: without devices, as on disk. */
-static struct version combine(const struct source_directory *d, enum type type)
+/* One version for all files, and for what is made of them. Its device and inode number are a hash
+ * that nobody can make two directories meet in by choosing files. */
+static int combine(const struct source_directory *d, enum type type, struct version *combined)
 {
-    struct version combined = {.size = d->size};
-    uint64_t hash = hash_add(UINT64_C(0xcbf29ce484222325), (uint64_t)type);
+    uint64_t *fields = calloc(2 + d->count * FIELDS, sizeof(*fields));
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    int r = fields ? 0 : -ENOMEM;
 
-    if (d->projector)
-        hash = hash_add(hash, UINT64_MAX);
-    for (size_t i = 0; i < d->count; i++) {
+    *combined = (struct version){.size = d->size};
+    for (size_t i = 0; i < d->count && r == 0; i++) {
         const struct version *version = input_version(d->inputs[i]);
 
-        hash = hash_add(hash, version->inode);
-        hash = hash_add(hash, version->size);
-        hash = hash_add(hash, (uint64_t)version->mtime.tv_sec);
-        hash = hash_add(hash, (uint64_t)version->mtime.tv_nsec);
-        hash = hash_add(hash, (uint64_t)version->ctime.tv_sec);
-        hash = hash_add(hash, (uint64_t)version->ctime.tv_nsec);
-        if (i == 0 || time_is_later(version->mtime, combined.mtime))
-            combined.mtime = version->mtime;
-        if (i == 0 || time_is_later(version->ctime, combined.ctime))
-            combined.ctime = version->ctime;
+        add_version(&fields[2 + i * FIELDS], version);
+        if (i == 0 || time_is_later(version->mtime, combined->mtime))
+            combined->mtime = version->mtime;
+        if (i == 0 || time_is_later(version->ctime, combined->ctime))
+            combined->ctime = version->ctime;
     }
-    combined.inode = hash;
-    return combined;
+    if (r == 0) {
+        fields[0] = (uint64_t)type;
+        fields[1] = d->projector;
+        if (EVP_Digest(fields, (2 + d->count * FIELDS) * sizeof(*fields), hash, NULL, EVP_sha256(),
+                       NULL) != 1)
+            r = -ENOMEM;
+    }
+    if (r == 0) {
+        memcpy(&combined->device, hash, sizeof(combined->device));
+        memcpy(&combined->inode, hash + sizeof(combined->device), sizeof(combined->inode));
+    }
+    free(fields);
+    return r;
 }
 
 /* ---- opening ---- */
@@ -123,7 +137,9 @@ static int import(struct source *source, const char *name, struct source_become 
     if (__builtin_add_overflow(hf_plan_size(hf_import_plan(d->import)), d->header_size, &d->size) ||
         d->size > INT64_MAX)
         return defect_set(defect, EINVAL, DEFECT_NOWHERE, "the tensors are too large together");
-    d->version = combine(d, hf_import_type(d->import));
+    r = combine(d, hf_import_type(d->import), &d->version);
+    if (r < 0)
+        return r;
     return gguf_parse_memory(d->header, d->header_size, d->size, &source->shards[0].gguf, defect);
 }
 

@@ -51,6 +51,18 @@ bool source_is_directory(const struct source *s)
     return false;
 }
 
+enum type source_directory_type(const struct source *s)
+{
+    (void)s;
+    return TYPE_NONE;
+}
+
+bool source_is_projector(const struct source *s)
+{
+    (void)s;
+    return false;
+}
+
 void source_forget(const struct source *s, unsigned shard, uint64_t offset, uint64_t size)
 {
     (void)s;
