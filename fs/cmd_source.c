@@ -137,14 +137,17 @@ int cmd_source_open(const char *path, struct cmd_source *model, struct defect *d
     return cmd_source_open_as(path, (struct source_become){.type = TYPE_NONE}, NULL, model, defect);
 }
 
-static int open_file(const char *path, struct cmd_source *model, struct defect *defect)
+static int open_file(const char *path, const struct rules *rules, struct cmd_source *model,
+                     struct defect *defect)
 {
+    const struct source_split split = arch_split(rules);
+
     (void)snprintf(model->name, sizeof(model->name), "%s", name_of(path));
     model->directory = open_directory(path);
     if (model->directory < 0)
         return defect_set(defect, -model->directory, DEFECT_NOWHERE, "%s",
                           strerror(-model->directory));
-    return source_open(open_beside, model, name_of(path), &model->source, defect);
+    return source_open_split(open_beside, model, name_of(path), &split, &model->source, defect);
 }
 
 int cmd_source_open_as(const char *path, struct source_become become, const struct rules *rules,
@@ -158,7 +161,7 @@ int cmd_source_open_as(const char *path, struct source_become become, const stru
     if (stat(path, &st) < 0)
         return defect_set(defect, errno, DEFECT_NOWHERE, "%s", strerror(errno));
     r = S_ISDIR(st.st_mode) ? open_model_directory(path, model, defect)
-                            : open_file(path, model, defect);
+                            : open_file(path, rules, model, defect);
     if (r == 0)
         r = arch_judge(model->source, rules, &model->facts, defect);
     if (r < 0 && defect->text[0] == '\0')

@@ -608,6 +608,19 @@ static int give_mix(const struct probe *probe, const struct probe_files *files,
     return r == -ENOENT ? -EAGAIN : r;
 }
 
+/* The model is open when the mix is read: one that says that it is another set is refused. */
+static int check_split(const struct mix *mix, const struct source *source, struct defect *defect)
+{
+    const struct source_split split = arch_split(&mix->rules);
+    bool is_set = source_shard_count(source) > 1;
+
+    if ((!is_set || (!split.count.set && !split.number.set && !split.tensors.set)) &&
+        (!split.count.set || split.count.value <= 1))
+        return 0;
+    return defect_set(defect, EINVAL, DEFECT_NOWHERE,
+                      "overrides of split.count and the like are for quantfs quantize");
+}
+
 int probe_source(const struct probe *probe, const struct probe_files *files,
                  struct source_saved *saved, struct source **out, struct mix **out_mix,
                  struct arch_facts *facts, struct defect *defect)
@@ -628,6 +641,8 @@ int probe_source(const struct probe *probe, const struct probe_files *files,
         r = defect_set(defect, ENOEXEC, DEFECT_NOWHERE, "no model");
     if (r == 0 && probe->mix)
         r = give_mix(probe, files, source, &mix, defect);
+    if (r == 0 && mix)
+        r = check_split(mix, source, defect);
     if (r == 0)
         r = arch_judge(source, mix ? &mix->rules : NULL, facts, defect);
     if (r == 0 && (mix ? mix->variant.imatrix : probe->imatrix))

@@ -448,6 +448,24 @@ int arch_check_as(const struct source *source, const struct rules *rules, struct
     return r;
 }
 
+static struct source_split_key split_key(const struct rules *rules, const char *name, uint32_t mask)
+{
+    const struct rules_override *override = rules_find(rules, name, RULES_INT);
+
+    return override ? (struct source_split_key){true, (uint32_t) override->number & mask}
+                    : (struct source_split_key){0};
+}
+
+struct source_split arch_split(const struct rules *rules)
+{
+    /* The tool reads them into variables of these sizes. */
+    return (struct source_split){
+        .count = split_key(rules, "split.count", UINT16_MAX),
+        .number = split_key(rules, "split.no", UINT16_MAX),
+        .tensors = split_key(rules, "split.tensors.count", UINT32_MAX),
+    };
+}
+
 int arch_judge(const struct source *source, const struct rules *rules, struct arch_facts *facts,
                struct defect *defect)
 {

@@ -32,6 +32,9 @@ MUST_USE int arch_check(const struct source *source, struct arch_facts *facts,
 MUST_USE int arch_check_as(const struct source *source, const struct rules *rules,
                            struct arch_facts *facts, struct defect *defect);
 
+/* What overrides say of the keys about splitting, for source_open_split(); `rules` may be NULL. */
+struct source_split arch_split(const struct rules *rules);
+
 /* As arch_check_as(), but of a directory whose file the tool would not load -EINVAL is no error:
  * the converter writes it all the same, so facts->refused says it. */
 MUST_USE int arch_judge(const struct source *source, const struct rules *rules,

@@ -113,6 +113,7 @@ int source_key_string(const struct source *source, const char *key, char *value,
 struct opening {
     source_open_fn open;
     void *context;
+    struct source_split split;
     struct source *source;
     struct defect *defect;
 };
@@ -178,12 +179,17 @@ static int wrong_type(struct opening *o, const struct gguf_key *key, enum gguf_t
                       gguf_type_name(key->type), gguf_type_name(expected));
 }
 
-/* A key about splitting in the first shard. */
-static int read_split_key(struct opening *o, const char *name, enum gguf_type type, uint32_t *value)
+/* A key about splitting in the first shard, unless it is taken for another. */
+static int read_split_key(struct opening *o, const char *name, enum gguf_type type,
+                          struct source_split_key taken, uint32_t *value)
 {
     const struct source_shard *first = &o->source->shards[0];
     const struct gguf_key *key = gguf_find(&first->gguf, name);
 
+    if (taken.set) {
+        *value = taken.value;
+        return 0;
+    }
     if (!key)
         return defect_set(o->defect, EINVAL, DEFECT_NOWHERE, "key not found in model: %s", name);
     if (key->type != type)
@@ -258,16 +264,18 @@ static int open_neighbours(struct opening *o, uint32_t *count)
     int r;
 
     *count = 1;
-    if (!gguf_find(&first->gguf, "split.count"))
+    if (!o->split.count.set && !gguf_find(&first->gguf, "split.count"))
         return 0;
-    r = read_split_key(o, "split.count", GGUF_U16, count);
+    r = read_split_key(o, "split.count", GGUF_U16, o->split.count, count);
     if (r < 0 || *count <= 1)
         return r;
-    r = read_split_key(o, "split.no", GGUF_U16, &number);
+    r = read_split_key(o, "split.no", GGUF_U16, o->split.number, &number);
     if (r < 0)
         return r;
     if (number != 0)
-        return defect_set(o->defect, EINVAL, gguf_find(&first->gguf, "split.no")->value,
+        return defect_set(o->defect, EINVAL,
+                          o->split.number.set ? DEFECT_NOWHERE
+                                              : gguf_find(&first->gguf, "split.no")->value,
                           "illegal split file idx: %" PRIu32
                           " (file: %s), model must be loaded with the first split",
                           number, first->name);
@@ -366,7 +374,7 @@ int source_sort_tensors(struct source *source, struct defect *defect)
 static int check_tensor_count(struct opening *o)
 {
     uint32_t expected;
-    int r = read_split_key(o, "split.tensors.count", GGUF_I32, &expected);
+    int r = read_split_key(o, "split.tensors.count", GGUF_I32, o->split.tensors, &expected);
 
     if (r == 0 && expected != o->source->tensor_count)
         r = defect_set(o->defect, EINVAL, DEFECT_NOWHERE,
@@ -394,7 +402,16 @@ static int open_all(struct opening *o, const char *name)
 int source_open(source_open_fn open, void *context, const char *name, struct source **source,
                 struct defect *defect)
 {
-    struct opening o = {.open = open, .context = context, .defect = defect};
+    const struct source_split as_it_is = {{0}, {0}, {0}};
+
+    return source_open_split(open, context, name, &as_it_is, source, defect);
+}
+
+int source_open_split(source_open_fn open, void *context, const char *name,
+                      const struct source_split *split, struct source **source,
+                      struct defect *defect)
+{
+    struct opening o = {.open = open, .context = context, .split = *split, .defect = defect};
     int r;
 
     *source = NULL;

@@ -45,6 +45,19 @@ typedef int (*source_open_fn)(void *context, const char *name);
 MUST_USE int source_open(source_open_fn open, void *context, const char *name,
                          struct source **source, struct defect *defect);
 
+/* A key about splitting in the first file that is taken for another than it is, or for there. */
+struct source_split_key {
+    bool set;
+    uint32_t value;
+};
+struct source_split {
+    struct source_split_key count, number, tensors; /* split.count, split.no, split.tensors.count */
+};
+/* The same with such keys, as the tool's loader has it with overrides. */
+MUST_USE int source_open_split(source_open_fn open, void *context, const char *name,
+                               const struct source_split *split, struct source **source,
+                               struct defect *defect);
+
 /* What a directory becomes. */
 struct source_become {
     enum type type; /* F32, F16, BF16 or Q8_0, what the converter is asked for, or TYPE_NONE, the

@@ -25,4 +25,11 @@ equal "the end after the last shard changed" "$(tail_of 5 "$whole")" ESTALE
 exec 5<&-
 until_true 5 eval '[ "$(stat -c %i mnt/set@q4_k_m.gguf)" != '"$before"' ]' || fail "the inode number stays"
 equal "mtime" "$(stat -c %y mnt/set@q4_k_m.gguf)" "$(stat -c %y models/set-00003-of-00003.gguf)"
+# A mix cannot say that it is another set.
+printf 'base q8_0\noverride split.count=int:1\n' >models/alone.mix
+printf 'base q8_0\noverride split.count=str:1\n' >models/same.mix
+until_true 5 present mnt/set@same.gguf || fail "no mix of a set: $(cat log)"
+present mnt/a@alone.gguf || fail "no mix of a file"
+absent mnt/set@alone.gguf || fail "a mix of another set"
+[ "$(lines 'overrides of split.count and the like are for quantfs quantize')" = 1 ] || fail "not told: $(cat log)"
 stop

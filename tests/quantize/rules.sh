@@ -39,3 +39,21 @@ for type in F16 COPY; do
     compare --tensor-type attn=q8_0
     compare --prune-layers 0
 done
+# What a set is, is an override's to say, too: of split.count, split.no and split.tensors.count.
+type=Q8_0
+"$tests/make-big-model" --width 256 --ff 512 --heads 4 --kv 2 --layers 1 --vocab 300 --seed 8 --split 3 set.gguf
+"$tests/make-big-model" --width 256 --ff 512 --heads 4 --kv 2 --layers 1 --vocab 300 --seed 8 one.gguf
+for model in set-00001-of-00003 one; do
+    for override in split.count=int:{0,1,2,3,4,-3,65539,65537} split.count=str:x split.count=bool:true split.no=int:{0,1} split.no=str:x split.tensors.count=int:{5,12}; do
+        for keep in "" --keep-split; do
+            mkdir tool out
+            theirs=0 ours=0
+            reference llama-quantize $keep --override-kv "$override" $model.gguf tool/x "$type" 1 >/dev/null 2>tool.err || theirs=$?
+            "$QUANTFS" quantize $keep --override-kv "$override" $model.gguf out/x "$type" 1 >/dev/null 2>err || ours=$?
+            equal "exit status of $keep $override with $model: $(said err)" "$ours" "$theirs"
+            [ "$theirs" -eq 0 ] || equal "what is said of $keep $override with $model" "$(said err)" "$(said tool.err)"
+            [ "$theirs" -ne 0 ] || diff -r tool out || fail "$keep $override with $model: other files"
+            rm -r tool out
+        done
+    done
+done
