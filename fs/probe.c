@@ -78,6 +78,11 @@ const char *probe_name(const struct probe *probe)
     return strcmp(probe->name, ".") == 0 ? probe->root->name : probe->name;
 }
 
+const struct ftype *probe_from(const struct probe *probe, const struct probe_files *files)
+{
+    return files->mix ? files->mix->from : probe->from;
+}
+
 /* One file, through symlinks. */
 static int look_at(const struct root *root, const char *path, bool trust_stat,
                    struct probe_files *files, struct stat *st, mode_t *way)
@@ -313,6 +318,7 @@ static int ask_mix(const struct root *root, const char *path, struct probe_mix *
     if (r < 0)
         return r == -ENOMEM ? r : 0;
     found->ftype = mix->variant.ftype;
+    found->from = mix->variant.from;
     *imatrix = mix->variant.imatrix;
     (void)snprintf(found->imatrix, sizeof(found->imatrix), "%s", mix->imatrix);
     mix_free(mix);
@@ -453,8 +459,8 @@ static int open_directory_source(const struct probe *probe, const struct probe_f
                                  struct source_saved *saved, struct source **source,
                                  struct defect *defect)
 {
-    const struct source_become become = {probe->from ? probe->from->type : TYPE_NONE,
-                                         probe->projector};
+    const struct ftype *from = probe_from(probe, files);
+    const struct source_become become = {from ? from->type : TYPE_NONE, probe->projector};
     struct members members = {.root = probe->root};
     int r = members_path(probe, files, members.directory);
 
@@ -608,12 +614,15 @@ static int give_mix(const struct probe *probe, const struct probe_files *files,
     return r == -ENOENT ? -EAGAIN : r;
 }
 
-/* The model is open when the mix is read: one that says that it is another set is refused. */
-static int check_split(const struct mix *mix, const struct source *source, struct defect *defect)
+/* The model is open when the mix is read: one that says that it is another one is refused. */
+static int check_mix(const struct mix *mix, const struct source *source, struct defect *defect)
 {
     const struct source_split split = arch_split(&mix->rules);
     bool is_set = source_shard_count(source) > 1;
 
+    if (mix->variant.from && !source_is_directory(source))
+        return defect_set(defect, EINVAL, DEFECT_NOWHERE,
+                          "'from' in a mix is for directories: a GGUF file is what it is");
     if ((!is_set || (!split.count.set && !split.number.set && !split.tensors.set)) &&
         (!split.count.set || split.count.value <= 1))
         return 0;
@@ -642,7 +651,7 @@ int probe_source(const struct probe *probe, const struct probe_files *files,
     if (r == 0 && probe->mix)
         r = give_mix(probe, files, source, &mix, defect);
     if (r == 0 && mix)
-        r = check_split(mix, source, defect);
+        r = check_mix(mix, source, defect);
     if (r == 0)
         r = arch_judge(source, mix ? &mix->rules : NULL, facts, defect);
     if (r == 0 && (mix ? mix->variant.imatrix : probe->imatrix))

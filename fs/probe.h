@@ -17,6 +17,7 @@
 struct probe_mix {
     bool beside;               /* the model; else in the directory of mixes */
     const struct ftype *ftype; /* its base; NULL: the file cannot be used */
+    const struct ftype *from;  /* as of struct probe, of a directory */
     char file[NAME_MAX + 1];
     char imatrix[NAME_MAX + 1]; /* the name of an importance matrix beside it, or "" */
 };
@@ -59,6 +60,9 @@ struct probe {
 
 /* What the model's file or directory is called. */
 const char *probe_name(const struct probe *probe);
+
+/* What the directory becomes, as it or its mix says; or NULL. */
+const struct ftype *probe_from(const struct probe *probe, const struct probe_files *files);
 
 /* -ENOENT: no first file; no directory that is a model; or no such mix; -ENODATA: another one of
  * its set is missing. *defect tells which one. An importance matrix may be missing: that is found

@@ -79,7 +79,8 @@ static void put_type(struct cache *cache, const struct probe *probe,
 void saved_recall(struct cache *cache, const struct probe *probe, const struct probe_files *files,
                   const struct ftype *native, struct source_saved *saved)
 {
-    enum type type = probe->from ? probe->from->type : recall_type(cache, probe, files);
+    const struct ftype *from = probe_from(probe, files);
+    enum type type = from ? from->type : recall_type(cache, probe, files);
     bool known = type != TYPE_NONE;
 
     *saved = (struct source_saved){0};
@@ -101,7 +102,7 @@ void saved_keep(struct cache *cache, const struct probe *probe, const struct pro
     if (source_save(source, &data, &size) < 0)
         return;
     put(cache, probe, files, type, data, size);
-    if (!probe->from)
+    if (!probe_from(probe, files))
         put_type(cache, probe, files, type);
     free(data);
 }

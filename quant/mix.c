@@ -83,6 +83,24 @@ static int read_base(struct reading *reading)
     return 0;
 }
 
+/* What a directory becomes first. */
+static int read_from(struct reading *reading)
+{
+    const struct ftype *ftype;
+    char *value;
+    int r = read_value(reading, "from", "f16, bf16 or f32", &value);
+
+    if (r < 0)
+        return r;
+    ftype = ftype_find(value, strlen(value));
+    if (!ftype || (ftype->type != TYPE_F16 && ftype->type != TYPE_BF16 && ftype->type != TYPE_F32))
+        return wrong(reading, "'from' needs f16, bf16 or f32, not '%.100s'", value);
+    if (reading->mix->variant.from)
+        return wrong(reading, "'from' is said twice");
+    reading->mix->variant.from = ftype;
+    return 0;
+}
+
 static int read_type(struct reading *reading, const char *name, enum type *type)
 {
     char *value;
@@ -198,6 +216,8 @@ static int read_line(struct reading *reading, char *line)
     }
     if (strcmp(word, "base") == 0)
         return read_base(reading);
+    if (strcmp(word, "from") == 0)
+        return read_from(reading);
     if (strcmp(word, "override") == 0)
         return read_override(reading);
     if (strcmp(word, "imatrix") == 0)

@@ -41,6 +41,14 @@ cat "mnt/$Q@f16.gguf" >expected
 "$reader" random "mnt/$Q@f16.gguf" expected 300
 cat "mnt/gpt2@q8_0.gguf" >expected
 "$reader" random "mnt/gpt2@q8_0.gguf" expected 100
+# So may a mix say.
+printf 'base q4_k_m\nfrom f16\n' >models/half.mix
+expected "mnt/$L@f16.gguf" q4_k_m
+same "mnt/$L@half.gguf" expected
+same "mnt/$L@half/recipe.tsv" <("$QUANTFS" recipe "models/$L" half)
+absent mnt/a@half.gguf || fail "a GGUF file has a variant of a mix with from"
+[ "$(lines "'from' in a mix is for directories: a GGUF file is what it is")" = 1 ] || fail "not told: $(cat log)"
+rm models/half.mix
 # Its importance matrix stands beside it.
 "$tests/make-imatrix" "$QUANTFS" "models/$L" "models/$L.imatrix.gguf" 1
 (cd models && "$QUANTFS" quantize --imatrix "$L.imatrix.gguf" "$L" ../expected iq2_xs >/dev/null 2>&1) || fail "quantize --imatrix"

@@ -134,6 +134,7 @@ bad "line 1: too much behind 'base q8_0'" 'base q8_0 q4_0\n'
 bad "line 2: 'base' is said twice" 'base q8_0\nbase q4_0\n'
 bad "line 1: 'prune' needs layers, such as 0,1,5-7: '3-1'" 'prune 3-1\n'
 bad "line 1: a zero byte" 'base q8\0_0\n'
+bad "line 2: 'from' needs f16, bf16 or f32, not 'q8_0'" 'base q8_0\nfrom q8_0\n'
 bad "line 2: 'imatrix' needs no name, or that of a file beside the mix: '../m'" 'base q8_0\nimatrix ../m\n'
 truncate -s 1048577 models/bad.mix
 until_true 5 absent mnt/x@bad.gguf || fail "a mix without end"
