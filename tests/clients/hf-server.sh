@@ -5,7 +5,7 @@
 need_reference
 libs=$reference_root/usr/lib/x86_64-linux-gnu
 # Of the cases with a projector these have a tokenizer and sizes that the program can see with.
-"$tests/hf/gen.py" made glm4v lfm2vl qwen3_rerank qwen3_rerank_card || fail "no models"
+"$tests/hf/gen.py" made glm4v lfm2vl mm_smolvlm qwen3_rerank qwen3_rerank_card || fail "no models"
 for path in made/*/*; do mv "$path" models/; done
 cat >ask.py <<'PYTHON'
 """ask.py PORT health | rerank | text | picture: prints what the server says of it, in a word or number"""
@@ -52,7 +52,7 @@ end_server() {
     wait "$server" 2>/dev/null || true
 }
 start
-for pair in "GLM-4.1V-9B-Thinking f16" "GLM-4.1V-9B-Thinking q8_0" "LFM2-VL-450M q8_0"; do
+for pair in "GLM-4.1V-9B-Thinking f16" "GLM-4.1V-9B-Thinking q8_0" "LFM2-VL-450M q8_0" "SmolVLM-256M-Instruct f16"; do
     read -r name type <<<"$pair"
     [ -d "models/$name" ] || fail "no model $name: $(ls models)"
     serve -m "mnt/$name@q8_0.gguf" --mmproj "mnt/$name@mmproj-$type.gguf" --chat-template chatml

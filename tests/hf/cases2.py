@@ -968,6 +968,47 @@ def mm_pixtral():
     return mm("mm_pixtral", "pixtral-12b", c, t, tekken_files(), "LLaVA class with a Pixtral tower; [IMG_BREAK] embedding taken from the text embeddings")
 
 
+def mm_smolvlm():
+    sp = [("<|im_start|>", True, False), ("<end_of_utterance>", True, False), ("<fake_token_around_image>", True, False), ("<image>", True, False), ("<global-img>", True, False), ("<row_1_col_1>", True, False)]
+    f, ids, n = bpe_files("llama-bpe", sp, cfg={"bos_token": "<|im_start|>", "eos_token": "<end_of_utterance>", "unk_token": None, "chat_template": CHATML})
+    tc = {"architectures": ["VLlama3ForCausalLM"], "hidden_size": E, "intermediate_size": FF, "max_position_embeddings": 8192, "model_type": "llama", "num_attention_heads": H, "num_hidden_layers": L, "num_key_value_heads": KV, "rms_norm_eps": 1e-05, "rope_theta": 100000, "torch_dtype": "bfloat16", "vocab_size": n}
+    c = {"architectures": ["SmolVLMForConditionalGeneration"], "model_type": "smolvlm", "image_token_id": ids["<image>"], "scale_factor": 2, "text_config": tc, "tie_word_embeddings": False, "torch_dtype": "bfloat16", "vocab_size": n,
+         "vision_config": {"hidden_size": 32, "image_size": 56, "intermediate_size": 48, "max_image_size": {"longest_edge": 56}, "model_type": "smolvlm_vision", "num_attention_heads": 2, "num_hidden_layers": 2, "patch_size": 14}}
+    t = [("model.text_model." + x[0][6:],) + x[1:] if x[0].startswith("model.") else x for x in dense(n)]
+    t += siglip("model.vision_model.") + [("model.connector.modality_projection.proj.weight", [E, 128], "w")]
+    f["preprocessor_config.json"] = dict(PREP, size={"longest_edge": 112}, max_image_size={"longest_edge": 56}, do_image_splitting=True)
+    return Case("mm_smolvlm", "SmolVLM-256M-Instruct", c, t, f, "llama-bpe", note="text part with a part more in its names; mmproj idefics3, epsilon of the class, edge of the preprocessor")
+
+
+def mm_idefics3():
+    c = {"architectures": ["Idefics3ForConditionalGeneration"], "model_type": "idefics3", "image_token_id": 3, "text_config": {"model_type": "llama", "hidden_size": E, "num_hidden_layers": 1, "vocab_size": 300}, "tie_word_embeddings": False,
+         "vision_config": {"hidden_size": 32, "image_size": 56, "intermediate_size": 50, "layer_norm_eps": 1e-05, "model_type": "idefics3", "num_attention_heads": 2, "num_hidden_layers": 2, "patch_size": 14}}
+    t = [("model.text_model.embed_tokens.weight", [300, E], "w")] + siglip("model.vision_model.", ff=50) + [("model.connector.modality_projection.proj.weight", [E, 128], "w")]
+    return mm("mm_idefics3", "Idefics3-8B-Llama3", c, t, {}, "no scale factor, no edge, rows that are no whole blocks", PREP, dtype="F16")
+
+
+def mm_qwen2vl():
+    c = base_cfg("Qwen2VLForConditionalGeneration", "qwen2_vl", 300, rope_scaling={"mrope_section": [16, 24, 24], "type": "mrope"}, rms_norm_eps=1e-05, image_token_id=3,
+                 vision_config={"depth": 3, "embed_dim": 32, "hidden_act": "quick_gelu", "hidden_size": E, "in_channels": 3, "mlp_ratio": 4, "num_heads": 2, "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2})
+    v = "visual."
+    t = [("model.embed_tokens.weight", [300, E], "w"), ("lm_head.weight", [300, E], "w"), (v + "patch_embed.proj.weight", [32, 3, 2, 14, 14], "w")]
+    for i in range(3):
+        q = v + "blocks.%d." % i
+        t += ln(q + "norm1", 32) + ln(q + "norm2", 32) + linear_bias(q + "attn.qkv", 96, 32) + linear_bias(q + "attn.proj", 32, 32) + linear_bias(q + "mlp.fc1", 128, 32) + linear_bias(q + "mlp.fc2", 32, 128)
+    t += ln(v + "merger.ln_q", 32) + linear_bias(v + "merger.mlp.0", 128, 128) + linear_bias(v + "merger.mlp.2", E, 128)
+    return mm("mm_qwen2vl", "Qwen2-VL-2B-Instruct", c, t, {}, "the older class: no gate, sizes by other names", dict(PREP, min_pixels=3136, max_pixels=12845056, patch_size=14, merge_size=2))
+
+
+def llava():
+    f = tekken_files()
+    n = max(max(f["tokenizer.json"]["model"]["vocab"].values()), max(a["id"] for a in f["tokenizer.json"]["added_tokens"])) + 1
+    c = {"architectures": ["LlavaForConditionalGeneration"], "model_type": "llava", "image_token_index": 5, "ignore_index": -100, "projector_hidden_act": "gelu", "image_seq_length": 1, "text_config": dict(MISTRAL_TC, vocab_size=n, num_hidden_layers=L), "vision_config": dict(PIXTRAL_VC, image_size=64, patch_size=16), "vision_feature_layer": -1, "vision_feature_select_strategy": "full", "torch_dtype": "bfloat16"}
+    m = "multi_modal_projector."
+    t = [("language_model." + x[0],) + x[1:] for x in dense(n, hd=32)] + pixtral_vision("vision_tower.", ps=16) + linear_bias(m + "linear_1", E, 32) + linear_bias(m + "linear_2", E, E)
+    f["preprocessor_config.json"] = PREP
+    return Case("llava", "pixtral-12b-hf", c, t, f, "tekken", note="text part of the LLaVA class, and its projector without [IMG_BREAK]")
+
+
 def mm_gemma4():
     f, n = gemma4_tok()
     tc = {"model_type": "gemma4_text", "hidden_size": E, "intermediate_size": FF, "num_hidden_layers": 1, "num_attention_heads": H, "num_key_value_heads": 1, "head_dim": 16, "global_head_dim": 32, "layer_types": ["full_attention"], "vocab_size": n}
@@ -1102,4 +1143,4 @@ def named_absent():
 
 ALL = [gemma3n, gemma4_e2b, gemma4_moe, embgemma, qwen3next, qwen35moe, qwen25vl, qwen3vlmoe, qwen3_embed, llama4, lfm2, lfm2moe, granitehybrid, granite4_dense, nemotronh, nemotronh_moe, exaone4,
        ernie45moe, hunyuan, minimaxm2, phi2, falcon, falconh1, internlm2, xlmr, xlmr_rerank, modernbert, t5enc, kimi_k2_int4, glm47flash, apertus, qwen35_nomtp, glm5, kimi_k25, t5,
-       q8_odd, mm_gemma3, mm_qwen25vl, mm_qwen3vl, mm_mistral3, mm_pixtral, mm_gemma4, mm_llama4, laguna, lfm2vl, glm4v, internvl, nemotronh_raw, named_absent, deepseek32, qwen3_rerank, qwen3_rerank_card, qwen3_rerank_path, qwen3vl_rerank]
+       q8_odd, mm_gemma3, mm_qwen25vl, mm_qwen3vl, mm_mistral3, mm_pixtral, mm_gemma4, mm_llama4, laguna, lfm2vl, glm4v, internvl, nemotronh_raw, named_absent, deepseek32, qwen3_rerank, qwen3_rerank_card, qwen3_rerank_path, qwen3vl_rerank, mm_smolvlm, mm_idefics3, mm_qwen2vl, llava]

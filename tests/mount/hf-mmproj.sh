@@ -35,7 +35,7 @@ look() {
         equal "sum of ${names[$case]}@$type" "$(sha256sum <"mnt/${names[$case]}@$type.gguf" | cut -d ' ' -f 1)" "$sum"
         seen=$((seen + 1))
     done < <(grep -P '^[^#\t]+\tmmproj-(?!auto)' "$expected")
-    [ $seen -ge 38 ] || fail "only $seen projectors were compared"
+    [ $seen -ge 54 ] || fail "only $seen projectors were compared"
     for name in "$text" "$spoken" renamed hears; do
         equal "projectors of $name in a listing" "$(listed "$name")" ""
         for type in f16 bf16 f32 q8_0; do absent "mnt/$name@mmproj-$type.gguf" || fail "$name has a projector"; done

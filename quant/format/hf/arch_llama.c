@@ -31,12 +31,15 @@ static const struct hf_tensor_name mixtral_names[] = {
 static const struct hf_stack mixtral_stack = {"model.layers.#.block_sparse_moe.experts.",
                                               {"w1", "w2", "w3"}};
 
-/* A LlamaModel has the names without the prefix. */
+/* SmolVLM has a part more in its names; a LlamaModel has them without the prefix. */
 static bool llama_rename(const struct hf_model *model, char name[HF_NAME_MAX])
 {
-    static const char prefix[] = "model.";
-    size_t length = strlen(name);
+    static const char prefix[] = "model.", part[] = "text_model.";
+    size_t length;
 
+    for (char *at; (at = strstr(name, part)) != NULL;)
+        memmove(at, at + strlen(part), strlen(at + strlen(part)) + 1);
+    length = strlen(name);
     if (strcmp(hf_config_architecture(model->config), "LlamaModel") != 0)
         return true;
     if (length + sizeof(prefix) > HF_NAME_MAX)
@@ -152,7 +155,8 @@ static const struct hf_key olmo_keys[] = {
 const struct hf_arch hf_arch_llama[] = {
     {
         .name = "llama",
-        .classes = "LlamaForCausalLM MistralForCausalLM MixtralForCausalLM LlamaModel",
+        .classes = "LlamaForCausalLM MistralForCausalLM MixtralForCausalLM LlamaModel "
+                   "LlavaForConditionalGeneration VLlama3ForCausalLM",
         .tokenizer = HF_TOKENIZER_LLAMA,
         .keys = llama_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp, mixtral_names},

@@ -66,6 +66,18 @@ int hf_processor_count(const struct hf_model *model, const char *member, uint64_
     return r;
 }
 
+int hf_processor_edge(const struct hf_model *model, uint64_t *value)
+{
+    json_t *file;
+    const json_t *json;
+    int r = processor_member(model, "size", &file, &json);
+
+    if (r == 0)
+        (void)json_as_u64(json_member(json, "longest_edge"), value);
+    json_decref(file);
+    return r;
+}
+
 int hf_key_vision(struct hf_model *model)
 {
     uint64_t size;

@@ -30,6 +30,8 @@ MUST_USE int hf_set_vision_shuffle(struct hf_model *model, const json_t *ratio);
 
 /* A count of the processor's files; *value stays as it is where there is none. */
 MUST_USE int hf_processor_count(const struct hf_model *model, const char *member, uint64_t *value);
+/* The same of size.longest_edge. */
+MUST_USE int hf_processor_edge(const struct hf_model *model, uint64_t *value);
 
 /* Kernels of patches are F16 or F32, positions F32; and what is called embeddings, too. */
 enum type hf_force_vision(const struct hf_model *model, const struct hf_source *source,

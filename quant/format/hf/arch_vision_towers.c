@@ -310,6 +310,47 @@ static bool lfm2_rename(const struct hf_model *model, char name[HF_NAME_MAX])
     return hf_begins_with(name, prefixes);
 }
 
+/* --- Idefics 3, SmolVLM -------------------------------------------------------------------------
+ */
+
+static int idefics3_values(struct hf_model *model)
+{
+    uint64_t factor = 2, edge = model->image_size;
+    double epsilon = 1e-5;
+    int r = hf_set_projector(model, "idefics3");
+
+    (void)hf_config_real(model->config, "layer_norm_eps", &epsilon);
+    if (r == 0)
+        r = hf_set_vision_epsilon(model, epsilon);
+    (void)json_as_u64(json_member(hf_config_root(model->config), "scale_factor"), &factor);
+    if (r == 0)
+        r = hf_set_u32(model, "vision.projector.scale_factor", factor);
+    if (r == 0)
+        r = hf_key_vision_gelu(model);
+    if (r == 0)
+        r = hf_processor_edge(model, &edge);
+    return r == 0 ? hf_set_u32(model, "vision.preproc_image_size", edge) : r;
+}
+
+static const struct hf_key idefics3_keys[] = {
+    VISION_KEYS,
+    {.kind = HF_CALL, .call = idefics3_values},
+    {.kind = HF_END},
+};
+
+static const struct hf_tensor_name idefics3_names[] = {
+    {"model.connector.modality_projection.proj", "mm.model.fc"},
+    SIGLIP_NAMES("model.vision_model."),
+    {NULL, NULL},
+};
+
+static bool idefics3_rename(const struct hf_model *model, char name[HF_NAME_MAX])
+{
+    (void)model;
+    return strstr(name, "vision_tower") || strstr(name, "vision_model") ||
+           strstr(name, "model.connector");
+}
+
 /* --- InternVL -----------------------------------------------------------------------------------
  */
 
@@ -477,6 +518,14 @@ const struct hf_arch hf_arch_towers[] = {
         .force = hf_force_vision,
         .begin = lfm2_begin,
         .rename = lfm2_rename,
+    },
+    {
+        PROJECTOR,
+        .classes = "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
+        .keys = idefics3_keys,
+        .names = {idefics3_names},
+        .force = hf_force_embeddings,
+        .rename = idefics3_rename,
     },
     {
         PROJECTOR,

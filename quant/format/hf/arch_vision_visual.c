@@ -6,14 +6,58 @@
 
 #include "quant/format/hf/arch_vision.h"
 
-/* --- Qwen 2.5 VL --------------------------------------------------------------------------------
+/* --- Qwen 2 VL ----------------------------------------------------------------------------------
  */
 
-static int qwen25_begin(struct hf_model *model)
+static int qwen2_begin(struct hf_model *model)
 {
     model->image_size = 560;
+    (void)hf_config_count(model->config, "image_size", &model->image_size);
     return 0;
 }
+
+static int qwen2_values(struct hf_model *model)
+{
+    int r = hf_set_projector(model, "qwen2vl_merger");
+
+    /* Of the composite's class, which has none of the file's by then. */
+    return r == 0 ? hf_set_vision_epsilon(model, 1e-6) : r;
+}
+
+/* What others call intermediate_size is its hidden_size. */
+static const struct hf_key qwen2_keys[] = {
+    {.kind = HF_FILE_TYPE},
+    {.kind = HF_CALL, .call = hf_key_vision},
+    {HF_U32, "vision.patch_size", "patch_size", NULL},
+    {HF_U32, "vision.embedding_length", "embed_dim", NULL},
+    {HF_U32, "vision.feed_forward_length", "hidden_size", NULL},
+    {.kind = HF_CALL, .call = hf_key_vision_blocks},
+    {HF_U32, "vision.attention.head_count", "num_heads", NULL},
+    {.kind = HF_CALL, .call = hf_key_vision_colors},
+    {.kind = HF_CALL, .call = qwen2_values},
+    {.kind = HF_END},
+};
+
+#define QWEN2_NAMES                                                                                \
+    {"visual.patch_embed.proj", "v.patch_embd"}, {"visual.blocks.#.attn.q", "v.blk.#.attn_q"},     \
+        {"visual.blocks.#.attn.k", "v.blk.#.attn_k"},                                              \
+        {"visual.blocks.#.attn.v", "v.blk.#.attn_v"},                                              \
+        {"visual.blocks.#.attn.proj", "v.blk.#.attn_out"},                                         \
+        {"visual.blocks.#.norm1", "v.blk.#.ln1"}, {"visual.blocks.#.norm2", "v.blk.#.ln2"},        \
+        {"visual.merger.ln_q", "v.post_ln"}, {"visual.merger.mlp.0", "mm.0"},                      \
+    {                                                                                              \
+        "visual.merger.mlp.2", "mm.2"                                                              \
+    }
+
+static const struct hf_tensor_name qwen2_names[] = {
+    QWEN2_NAMES,
+    {"visual.blocks.#.mlp.fc1", "v.blk.#.ffn_up"},
+    {"visual.blocks.#.mlp.fc2", "v.blk.#.ffn_down"},
+    {NULL, NULL},
+};
+
+/* --- Qwen 2.5 VL --------------------------------------------------------------------------------
+ */
 
 /* Every so many layers look at all of the image: the converter takes even spacing only. */
 static int qwen25_values(struct hf_model *model)
@@ -45,23 +89,14 @@ static const struct hf_key qwen25_keys[] = {
 };
 
 static const struct hf_tensor_name qwen25_names[] = {
-    {"visual.patch_embed.proj", "v.patch_embd"},
-    {"visual.blocks.#.attn.q", "v.blk.#.attn_q"},
-    {"visual.blocks.#.attn.k", "v.blk.#.attn_k"},
-    {"visual.blocks.#.attn.v", "v.blk.#.attn_v"},
-    {"visual.blocks.#.attn.proj", "v.blk.#.attn_out"},
+    QWEN2_NAMES,
     {"visual.blocks.#.mlp.gate_proj", "v.blk.#.ffn_gate"},
     {"visual.blocks.#.mlp.up_proj", "v.blk.#.ffn_up"},
     {"visual.blocks.#.mlp.down_proj", "v.blk.#.ffn_down"},
-    {"visual.blocks.#.norm1", "v.blk.#.ln1"},
-    {"visual.blocks.#.norm2", "v.blk.#.ln2"},
-    {"visual.merger.ln_q", "v.post_ln"},
-    {"visual.merger.mlp.0", "mm.0"},
-    {"visual.merger.mlp.2", "mm.2"},
     {NULL, NULL},
 };
 
-static const struct hf_rule qwen25_rules[] = {
+static const struct hf_rule qwen2_rules[] = {
     {"visual.patch_embed.proj.weight", hf_rule_split_times},
     {"*.attn.qkv.*", hf_rule_split_qkv},
     {NULL, NULL},
@@ -244,12 +279,22 @@ static const struct hf_rule glm4v_rules[] = {
 const struct hf_arch hf_arch_visual[] = {
     {
         PROJECTOR,
+        .classes = "Qwen2VLForConditionalGeneration",
+        .keys = qwen2_keys,
+        .names = {qwen2_names},
+        .rules = qwen2_rules,
+        .force = hf_force_vision,
+        .begin = qwen2_begin,
+        .rename = visual_rename,
+    },
+    {
+        PROJECTOR,
         .classes = "Qwen2_5_VLForConditionalGeneration",
         .keys = qwen25_keys,
         .names = {qwen25_names},
-        .rules = qwen25_rules,
+        .rules = qwen2_rules,
         .force = hf_force_vision,
-        .begin = qwen25_begin,
+        .begin = qwen2_begin,
         .rename = visual_rename,
     },
     {

@@ -266,6 +266,9 @@ static const struct defaults table[] = {
     {"idefics3_vision", 0, 1152, 3072, 16, 0, 12, 0, 0, 0, "",
      "layer_norm_eps=1e-06 patch_size=32 image_size=224 num_channels=3 "
      "hidden_act='gelu_pytorch_tanh'"},
+    {"qwen2_vl_vision", 0, 3584, 0, 0, 0, 0, 0, 0, 0, "",
+     "num_heads=16 depth=32 patch_size=14 embed_dim=1280 spatial_merge_size=2 "
+     "temporal_patch_size=2 hidden_act='quick_gelu'"},
 };
 /* clang-format on */
 
@@ -310,7 +313,9 @@ static const struct defaults *find_vision(const char *model_type)
                  {"mistral3", "pixtral"},
                  {"qwen3_5", "qwen3_vl_vision"},
                  {"qwen3_5_moe", "qwen3_vl_vision"},
-                 {"qwen3_vl_moe", "qwen3_vl_vision"}};
+                 {"qwen3_vl_moe", "qwen3_vl_vision"},
+                 {"smolvlm", "idefics3_vision"}, /* of the same values */
+                 {"smolvlm_vision", "idefics3_vision"}};
     const struct defaults *defaults = find_part(model_type, "_vision");
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !defaults; i++)
