@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "fs/directory.h"
+#include "fs/importance.h"
 #include "fs/mixes.h"
 #include "fs/root.h"
 #include "fs/tree.h"
@@ -88,6 +89,13 @@ MUST_USE int probe_source(const struct probe *probe, const struct probe_files *f
  * source_peek_directory(). */
 MUST_USE int probe_peek(const struct probe *probe, const struct probe_files *files,
                         const struct ftype **native);
+
+/* The directory that has a directory's files, from the root. -ENAMETOOLONG. */
+MUST_USE int probe_members_path(const struct probe *probe, const struct probe_files *files,
+                                char path[PATH_MAX]);
+
+/* The place of an importance matrix beside a mix, under the name that that says: behind all. */
+#define PROBE_PLACE_OF_MIX IMPORTANCE_PLACES
 
 /* The version that holds a place. */
 struct version probe_place_version(unsigned place);
