@@ -236,6 +236,14 @@ def qwen3_embed():
     return Case("qwen3_embed", "Qwen3-Embedding-0.6B", c, t, f, "qwen2", note="pooling type last; template which adds an end token that is not tokenizer_config's eos: eos replaced, old eos becomes eot")
 
 
+TEXT = ("f16", "bf16", "f32")
+
+
+def of_types(case, types):
+    case.outtypes = types
+    return case
+
+
 # ------------------------------------------------------------------- rerankers
 
 def rerank_tok(**kw):
@@ -259,7 +267,7 @@ def rerank_cfg(ids, n, **kw):
 
 def qwen3_rerank():
     f, ids, n = rerank_tok()
-    return Case("qwen3_rerank", "Qwen3-Reranker-0.6B", rerank_cfg(ids, n, tie_word_embeddings=True), dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="reranker by its directory's name: answers from the embeddings, which are written behind them")
+    return of_types(Case("qwen3_rerank", "Qwen3-Reranker-0.6B", rerank_cfg(ids, n, tie_word_embeddings=True), dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="reranker by its directory's name: answers from the embeddings, which are written behind them"), TEXT + ("q8_0",))
 
 
 def qwen3_rerank_card():
@@ -267,12 +275,12 @@ def qwen3_rerank_card():
     f["README.md"] = "---\nlicense: apache-2.0\n---\n\n# QWEN3-Reranker-4B\n\nJudges.\n"
     f["modules.json"] = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}, {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
     f["1_Pooling/config.json"] = {"word_embedding_dimension": E, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": False, "pooling_mode_lasttoken": True}
-    return Case("qwen3_rerank_card", "Judge-4B", rerank_cfg(ids, n, tie_word_embeddings=False), dense(n, tied=False, hd=32, qk_norm=32), f, "qwen2", dtype="F16", note="reranker by its card: answers instead of the head; templates of two names, pooling type set twice")
+    return of_types(Case("qwen3_rerank_card", "Judge-4B", rerank_cfg(ids, n, tie_word_embeddings=False), dense(n, tied=False, hd=32, qk_norm=32), f, "qwen2", dtype="F16", note="reranker by its card: answers instead of the head; templates of two names, pooling type set twice"), TEXT + ("q8_0",))
 
 
 def qwen3_rerank_path():
     f, ids, n = rerank_tok()
-    return Case("qwen3_rerank_path", "Judge-0.6B", rerank_cfg(ids, n, tie_word_embeddings=True, _name_or_path="Qwen/Qwen3-Reranker-0.6B"), dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="reranker by its first name")
+    return of_types(Case("qwen3_rerank_path", "Judge-0.6B", rerank_cfg(ids, n, tie_word_embeddings=True, _name_or_path="Qwen/Qwen3-Reranker-0.6B"), dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="reranker by its first name"), TEXT + ("q8_0",))
 
 
 def qwen3vl_rerank():
@@ -281,7 +289,7 @@ def qwen3vl_rerank():
     c = {"architectures": ["Qwen3VLForConditionalGeneration"], "model_type": "qwen3_vl", "image_token_id": 3, "text_config": tc, "tie_word_embeddings": True,
          "vision_config": {"deepstack_visual_indexes": [0], "depth": 1, "hidden_size": 32, "intermediate_size": 48, "model_type": "qwen3_vl", "num_heads": 2, "out_hidden_size": E}}
     t = [("model.language_model." + x[0][6:],) + x[1:] if x[0].startswith("model.") else x for x in dense(n, tied=True, hd=32, qk_norm=32)]
-    return Case("qwen3vl_rerank", "Qwen3-VL-Reranker-2B", c, t + [("model.visual.blocks.0.attn.proj.weight", [32, 32], "w")], f, "qwen2", note="the same of a model that sees")
+    return of_types(Case("qwen3vl_rerank", "Qwen3-VL-Reranker-2B", c, t + [("model.visual.blocks.0.attn.proj.weight", [32, 32], "w")], f, "qwen2", note="the same of a model that sees"), TEXT + ("q8_0",))
 
 
 # ------------------------------------------------------------------- Llama 4
@@ -869,7 +877,7 @@ def q8_odd():
 
 # ----------------------------------------------------------------------- mmproj
 
-MM = ("mmproj-f16", "mmproj-bf16", "mmproj-f32")
+MM = ("mmproj-f16", "mmproj-bf16", "mmproj-f32", "mmproj-q8_0")
 PREP = {"do_normalize": True, "do_rescale": True, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.25, 0.125], "rescale_factor": 0.00392156862745098, "size": {"height": 56, "width": 56}}
 
 
@@ -900,7 +908,7 @@ def mm_gemma3():
          "vision_config": {"hidden_size": 32, "image_size": 896, "intermediate_size": 48, "model_type": "siglip_vision_model", "num_attention_heads": 2, "num_hidden_layers": 2, "patch_size": 14, "vision_use_head": False}}
     t = [("language_model.model.embed_tokens.weight", [n, E], "w"), ("language_model.model.norm.weight", [E], "gnorm"), ("multi_modal_projector.mm_input_projection_weight", [32, E], "w"), ("multi_modal_projector.mm_soft_emb_norm.weight", [32], "gnorm")]
     t += siglip("vision_tower.vision_model.")
-    return mm("mm_gemma3", "gemma-3-4b-it", c, t, f, "SigLIP, projection always F16, embeddings F32, norm plus one", dict(PREP, image_seq_length=256), types=MM + ("mmproj-q8_0", "mmproj-auto"))
+    return mm("mm_gemma3", "gemma-3-4b-it", c, t, f, "SigLIP, projection always F16, embeddings F32, norm plus one", dict(PREP, image_seq_length=256), types=MM + ("mmproj-auto",))
 
 
 def mm_qwen25vl():
@@ -977,7 +985,7 @@ def mm_smolvlm():
     t = [("model.text_model." + x[0][6:],) + x[1:] if x[0].startswith("model.") else x for x in dense(n)]
     t += siglip("model.vision_model.") + [("model.connector.modality_projection.proj.weight", [E, 128], "w")]
     f["preprocessor_config.json"] = dict(PREP, size={"longest_edge": 112}, max_image_size={"longest_edge": 56}, do_image_splitting=True)
-    return Case("mm_smolvlm", "SmolVLM-256M-Instruct", c, t, f, "llama-bpe", note="text part with a part more in its names; mmproj idefics3, epsilon of the class, edge of the preprocessor")
+    return of_types(Case("mm_smolvlm", "SmolVLM-256M-Instruct", c, t, f, "llama-bpe", note="text part with a part more in its names; mmproj idefics3, epsilon of the class, edge of the preprocessor"), TEXT + MM)
 
 
 def mm_idefics3():
@@ -1006,7 +1014,7 @@ def llava():
     m = "multi_modal_projector."
     t = [("language_model." + x[0],) + x[1:] for x in dense(n, hd=32)] + pixtral_vision("vision_tower.", ps=16) + linear_bias(m + "linear_1", E, 32) + linear_bias(m + "linear_2", E, E)
     f["preprocessor_config.json"] = PREP
-    return Case("llava", "pixtral-12b-hf", c, t, f, "tekken", note="text part of the LLaVA class, and its projector without [IMG_BREAK]")
+    return of_types(Case("llava", "pixtral-12b-hf", c, t, f, "tekken", note="text part of the LLaVA class, and its projector without [IMG_BREAK]"), TEXT + MM)
 
 
 def mm_gemma4():
@@ -1076,7 +1084,7 @@ def lfm2vl():
     t += ln(p + "layer_norm", 128) + linear_bias(p + "linear_1", 96, 128) + linear_bias(p + "linear_2", E, 96)
     f["preprocessor_config.json"] = dict(PREP, resample=2)
     k = Case("lfm2vl", "LFM2-VL-450M", c, t, f, "llama-bpe", note="text part and mmproj of one directory")
-    k.outtypes = ("f16", "bf16", "mmproj-f16", "mmproj-bf16", "mmproj-f32")
+    k.outtypes = ("f16", "bf16") + MM
     return k
 
 
@@ -1100,7 +1108,7 @@ def glm4v():
     t += [(v + "merger.proj.weight", [E, E], "w"), (v + "merger.gate_proj.weight", [48, E], "w"), (v + "merger.up_proj.weight", [48, E], "w"), (v + "merger.down_proj.weight", [E, 48], "w")] + ln(v + "merger.post_projection_norm", E)
     f["preprocessor_config.json"] = PREP
     k = Case("glm4v", "GLM-4.1V-9B-Thinking", c, t, f, "glm4", note="text part with mrope: q and k rows permuted the other way; mmproj glm4v")
-    k.outtypes = ("f16", "bf16", "f32", "mmproj-f16", "mmproj-bf16")
+    k.outtypes = ("f16", "bf16", "f32", "mmproj-f16", "mmproj-bf16", "mmproj-q8_0")
     return k
 
 
@@ -1119,7 +1127,7 @@ def internvl():
     t += ln("mlp1.0", 128) + linear_bias("mlp1.1", E, 128) + linear_bias("mlp1.3", E, E)
     f["preprocessor_config.json"] = PREP
     k = Case("internvl", "InternVL3-1B", c, t, f, "qwen2", note="remote-code config: llm_config, architecture of the sub-configurations; mmproj")
-    k.outtypes = ("f16", "bf16", "mmproj-f16", "mmproj-bf16")
+    k.outtypes = ("f16", "bf16", "mmproj-f16", "mmproj-bf16", "mmproj-q8_0")
     return k
 
 
