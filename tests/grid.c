@@ -100,22 +100,61 @@ static unsigned test_list(const struct expected *book, const uint8_t *digit, con
     return count;
 }
 
-/* The list of any key: a point's has that point alone. And the terms of its points. */
-static void test_any(const struct grid *grid, unsigned key)
+/* Does a point have, of each digit, one from the string's to the other's? */
+static bool stands_for(const struct grid *grid, const uint8_t *digit, unsigned point,
+                       unsigned other)
 {
-    const uint16_t *list = grid->near + grid->list[key];
+    const uint8_t *p = grid->point + grid->digits * point;
+    const uint8_t *o = grid->point + grid->digits * other;
+
+    for (unsigned i = 0; i < grid->digits; i++)
+        if (!(digit[i] <= p[i] && p[i] <= o[i]) && !(o[i] <= p[i] && p[i] <= digit[i]))
+            return false;
+    return point != other;
+}
+
+/* Needless points, and only those, are left out. */
+static void test_needless(const struct grid *grid, const uint8_t *digit, const uint16_t *whole,
+                          const uint16_t *list)
+{
+    unsigned left = 0;
+    bool needless;
+
+    for (unsigned i = 1; i <= whole[0]; i++) {
+        needless = false;
+        for (unsigned j = 1; j <= whole[0] && !needless; j++)
+            needless = stands_for(grid, digit, whole[j], whole[i]);
+        if (!needless)
+            CHECK_EQ(list[++left], whole[i]);
+    }
+    CHECK_EQ(list[0], left);
+}
+
+static void test_terms(const struct grid *grid, unsigned at)
+{
+    const uint16_t *list = grid->near + grid->list[at];
     uint32_t terms = 0;
 
-    if (grid->place[key] < 0) {
-        CHECK_EQ(grid->list[key], ~grid->place[key]);
-        CHECK(grid->digits == 8 || list[0] <= GRID_LONGEST);
-    } else {
-        CHECK(list[0] == 1 && list[1] == grid->place[key]);
-    }
     for (unsigned i = 1; i <= list[0]; i++)
         for (unsigned j = 0; j < grid->digits; j++)
             terms |= UINT32_C(1) << grid->term[grid->digits * list[i] + j] / GRID_ROW;
-    CHECK_EQ(grid->terms[key], terms);
+    CHECK_EQ(grid->terms[at], terms);
+}
+
+/* The lists of any key: a point's has that point alone. And the terms of its points. */
+static void test_any(const struct grid *grid, unsigned key, unsigned keys, const uint8_t *digit)
+{
+    const uint16_t *whole = grid->near + grid->list[keys + key];
+
+    if (grid->place[key] < 0) {
+        CHECK_EQ(grid->list[keys + key], ~grid->place[key]);
+        CHECK(grid->digits == 8 || whole[0] <= GRID_LONGEST);
+    } else {
+        CHECK(whole[0] == 1 && whole[1] == grid->place[key]);
+    }
+    test_needless(grid, digit, whole, grid->near + grid->list[key]);
+    test_terms(grid, key);
+    test_terms(grid, keys + key);
 }
 
 /* Every string is a point or has its list; lists lie one behind the other. */
@@ -130,7 +169,7 @@ static void test_lists(const struct expected *book)
         for (unsigned i = 0; i < book->digits; i++, rest /= book->base)
             digit[i] = (uint8_t)(rest % book->base);
         CHECK_EQ(key_of(book->grid, digit), key);
-        test_any(book->grid, key);
+        test_any(book->grid, key, keys, digit);
         if (book->grid->place[key] >= 0) {
             points++;
             continue;

@@ -18,7 +18,9 @@
 enum {
     GRID_ROW = 32, /* floats; see `term` */
     GRID_SHORT = 16,
-    GRID_LONGEST = 40, /* no list of IQ3 has more points */
+    GRID_LONGEST = 40,  /* no list of IQ3 has more points */
+    GRID_KEYS_3 = 6561, /* strings: 3^8, 8^4 */
+    GRID_KEYS_8 = 4096,
 };
 
 struct grid {
@@ -41,14 +43,16 @@ struct grid {
     const int32_t *place;
 
     /* One list after the other: how many points, never 0, then their indices. Behind those of
-     * strings that are no points each point has one of itself; then follow GRID_SHORT zeros. */
+     * strings that are no points each point has one of itself, behind those what is left of the
+     * first ones without needless points; then follow GRID_SHORT zeros. */
     const uint16_t *near;
 
-    /* [base^digits], by key: where in `near` the list of any string begins. */
+    /* [2 * base^digits], by key: where in `near` the list of any string begins, without needless
+     * points; by base^digits + key: the whole list. A point is needless if another of the list has
+     * each of its digits, or one between that and the string's, which may be the string's own. */
     const uint32_t *list;
 
-    /* [base^digits], by key: which terms the points of its list have: bit base * i + digit for
-     * digit i. */
+    /* The same: which terms the points of its list have: bit base * i + digit for digit i. */
     const uint32_t *terms;
 };
 

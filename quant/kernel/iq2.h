@@ -49,8 +49,9 @@ static inline bool iq2_scales(const struct iq2_found *found, int count, float *s
     return true;
 }
 
-static inline bool iq2_xxs_put(const struct iq2_found *found, struct block_iq2_xxs *block)
+static inline bool iq2_xxs_put(const struct iq2_found *found, void *to)
 {
+    struct block_iq2_xxs *block = to;
     uint32_t negative[IQ2_XXS_SUBS], signs;
     float scale[IQ2_XXS_SUBS], largest;
     uint8_t *qs = block->qs;
@@ -71,8 +72,9 @@ static inline bool iq2_xxs_put(const struct iq2_found *found, struct block_iq2_x
 }
 
 /* The same. */
-static inline bool iq2_xs_put(const struct iq2_found *found, struct block_iq2_xs *block)
+static inline bool iq2_xs_put(const struct iq2_found *found, void *to)
 {
+    struct block_iq2_xs *block = to;
     uint16_t word[2 * IQ2_XS_SUBS] = {0};
     float scale[IQ2_XS_SUBS], largest;
     uint32_t negative[IQ2_XS_SUBS];
@@ -93,8 +95,9 @@ static inline bool iq2_xs_put(const struct iq2_found *found, struct block_iq2_xs
 }
 
 /* The same. */
-static inline bool iq2_s_put(const struct iq2_found *found, struct block_iq2_s *block)
+static inline bool iq2_s_put(const struct iq2_found *found, void *to)
 {
+    struct block_iq2_s *block = to;
     float scale[IQ2_XS_SUBS], largest;
     uint32_t negative[IQ2_XS_SUBS];
     unsigned index;

@@ -21,8 +21,12 @@ struct shape {
     int steps;
     bool even;     /* the number of negative weights of each eight */
     bool positive; /* the scale to start with is that of fit_positive(); the refit is for all */
+    bool needless; /* lists have such points */
     float epsilon; /* a sub-block of smaller magnitudes counts as zeros */
     float mean;    /* of squares: this many times */
+    size_t size;   /* bytes of a block */
+    bool (*put)(const struct iq2_found *found, void *block);
+    kernel_fn scalar;
 };
 
 /* LANES sub-blocks, each with its weights one after the other. */
@@ -97,20 +101,24 @@ INLINE void make_factors(const struct shape *shape, float most, struct search *s
 
 /* The levels of eight weights, each as the candidates have them. GRID_ZERO is in the sum (3^8 - 1)
  * / 2 times. */
-INLINE void make_keys(const struct shape *shape, const float *x, struct search *s)
+INLINE void make_keys(const struct shape *shape, const float *x, float most, struct search *s)
 {
     const int32_t zeros = (int32_t)(3280 * (uint32_t)GRID_ZERO);
-    vf factor;
+    vf factor, all, *far = shape->needless ? &all : NULL;
     vi key;
 
     for (int v = 0; v < vectors_of(shape); v++) {
         factor = vf_load(s->factor + LANES * v);
-        key = grid_level(factor, vf_all(x[IQ2_OCTET - 1]), IQ2_LEVELS - 1);
+        all = vf_all(0);
+        key = grid_level(factor, vf_all(x[IQ2_OCTET - 1]), IQ2_LEVELS - 1, far);
         UNROLL
         for (int i = IQ2_OCTET - 2; i >= 0; i--)
             key = vi_add(vi_add(key, vi_shift_left(key, 1)),
-                         grid_level(factor, vf_all(x[i]), IQ2_LEVELS - 1));
-        vi_store(s->key + LANES * v, vi_add(key, vi_all((int32_t) - (uint32_t)zeros)));
+                         grid_level(factor, vf_all(x[i]), IQ2_LEVELS - 1, far));
+        key = vi_add(key, vi_all((int32_t) - (uint32_t)zeros));
+        if (shape->needless)
+            key = grid_key(key, all, most, GRID_KEYS_3);
+        vi_store(s->key + LANES * v, key);
     }
 }
 
@@ -179,10 +187,10 @@ INLINE void search_sub(const struct shape *shape, struct group *group, int j, st
 
     make_factors(shape, group->most[j], s);
     for (int k = 0; k < octets_of(shape); k++) {
-        make_keys(shape, x + IQ2_OCTET * k, s);
+        make_keys(shape, x + IQ2_OCTET * k, group->most[j], s);
         make_terms(shape, x + IQ2_OCTET * k, root + IQ2_OCTET * k, s);
-        s->points[k] =
-            grid_settle(shape->grid, s->key, IQ2_OCTET, s->term[0], vectors_of(shape), s->code[k]);
+        s->points[k] = grid_settle(shape->grid, s->key, GRID_KEYS_3, IQ2_OCTET, s->term[0],
+                                   vectors_of(shape), s->code[k]);
     }
     group->failed[j] = any_lost(shape, s);
     if (group->failed[j])
@@ -363,76 +371,79 @@ INLINE void fit_batch(const struct shape *shape, const struct batch *batch, stru
     }
 }
 
-void SET(iq2_xxs)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
-                  const float *restrict importance)
+/* Blocks that were not made, or may not be, are left to the scalar kernel. */
+INLINE void quantize(const struct shape *shape, uint8_t *block, const float *src, size_t blocks,
+                     size_t row_len, const float *importance)
 {
-    static const struct shape shape = {
-        &grid_iq2_xxs, IQ2_XXS_SUB, IQ2_XXS_STEPS, true, true, FIT_EPSILON, 1};
-    size_t blocks = rows * row_len / BLOCK_SUPER, count;
-    struct block_iq2_xxs *block = dst;
+    const int subs = BLOCK_SUPER / shape->sub;
     struct search search;
     struct batch batch;
     struct found found;
+    size_t count;
 
-    if (!importance) {
-        scalar_iq2_xxs(dst, src, rows, row_len, NULL);
-        return;
-    }
-    search_init(&shape, &search);
-    for (size_t first = 0; first < blocks; first += count, block += count) {
+    search_init(shape, &search);
+    for (size_t first = 0; first < blocks; first += count) {
         count = batch_start(&batch, src, first, blocks, row_len, importance);
-        fit_batch(&shape, &batch, &search, &found);
-        for (size_t i = 0; i < count; i++)
-            if (found.failed[i] || !iq2_xxs_put(found.sub + IQ2_XXS_SUBS * i, &block[i]))
-                scalar_iq2_xxs(&block[i], batch.x + BLOCK_SUPER * i, 1, BLOCK_SUPER,
-                               batch.importance + BLOCK_SUPER * i);
+        fit_batch(shape, &batch, &search, &found);
+        for (size_t i = 0; i < count; i++, block += shape->size)
+            if (found.failed[i] || !shape->put(found.sub + subs * i, block))
+                shape->scalar(block, batch.x + BLOCK_SUPER * i, 1, BLOCK_SUPER,
+                              importance ? batch.importance + BLOCK_SUPER * i : NULL);
     }
+}
+
+void SET(iq2_xxs)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                  const float *restrict importance)
+{
+    static const struct shape shape = {.grid = &grid_iq2_xxs,
+                                       .sub = IQ2_XXS_SUB,
+                                       .steps = IQ2_XXS_STEPS,
+                                       .even = true,
+                                       .positive = true,
+                                       .needless = true,
+                                       .epsilon = FIT_EPSILON,
+                                       .mean = 1,
+                                       .size = sizeof(struct block_iq2_xxs),
+                                       .put = iq2_xxs_put,
+                                       .scalar = scalar_iq2_xxs};
+
+    if (importance)
+        quantize(&shape, dst, src, rows * row_len / BLOCK_SUPER, row_len, importance);
+    else
+        scalar_iq2_xxs(dst, src, rows, row_len, NULL);
 }
 
 void SET(iq2_xs)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                  const float *restrict importance)
 {
-    static const struct shape shape = {&grid_iq2_xs, IQ2_XS_SUB, IQ2_XS_STEPS, true, false,
-                                       FIT_EPSILON,  1};
-    size_t blocks = rows * row_len / BLOCK_SUPER, count;
-    struct block_iq2_xs *block = dst;
-    struct search search;
-    struct batch batch;
-    struct found found;
+    static const struct shape shape = {.grid = &grid_iq2_xs,
+                                       .sub = IQ2_XS_SUB,
+                                       .steps = IQ2_XS_STEPS,
+                                       .even = true,
+                                       .needless = true,
+                                       .epsilon = FIT_EPSILON,
+                                       .mean = 1,
+                                       .size = sizeof(struct block_iq2_xs),
+                                       .put = iq2_xs_put,
+                                       .scalar = scalar_iq2_xs};
 
-    if (!importance) {
+    if (importance)
+        quantize(&shape, dst, src, rows * row_len / BLOCK_SUPER, row_len, importance);
+    else
         scalar_iq2_xs(dst, src, rows, row_len, NULL);
-        return;
-    }
-    search_init(&shape, &search);
-    for (size_t first = 0; first < blocks; first += count, block += count) {
-        count = batch_start(&batch, src, first, blocks, row_len, importance);
-        fit_batch(&shape, &batch, &search, &found);
-        for (size_t i = 0; i < count; i++)
-            if (found.failed[i] || !iq2_xs_put(found.sub + IQ2_XS_SUBS * i, &block[i]))
-                scalar_iq2_xs(&block[i], batch.x + BLOCK_SUPER * i, 1, BLOCK_SUPER,
-                              batch.importance + BLOCK_SUPER * i);
-    }
 }
 
 void SET(iq2_s)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                 const float *restrict importance)
 {
-    static const struct shape shape = {&grid_iq2_s,   IQ2_XS_SUB, IQ2_XS_STEPS, false, false,
-                                       IQ2_S_EPSILON, 2};
-    size_t blocks = rows * row_len / BLOCK_SUPER, count;
-    struct block_iq2_s *block = dst;
-    struct search search;
-    struct batch batch;
-    struct found found;
+    static const struct shape shape = {.grid = &grid_iq2_s,
+                                       .sub = IQ2_XS_SUB,
+                                       .steps = IQ2_XS_STEPS,
+                                       .epsilon = IQ2_S_EPSILON,
+                                       .mean = 2,
+                                       .size = sizeof(struct block_iq2_s),
+                                       .put = iq2_s_put,
+                                       .scalar = scalar_iq2_s};
 
-    search_init(&shape, &search);
-    for (size_t first = 0; first < blocks; first += count, block += count) {
-        count = batch_start(&batch, src, first, blocks, row_len, importance);
-        fit_batch(&shape, &batch, &search, &found);
-        for (size_t i = 0; i < count; i++)
-            if (found.failed[i] || !iq2_s_put(found.sub + IQ2_XS_SUBS * i, &block[i]))
-                scalar_iq2_s(&block[i], batch.x + BLOCK_SUPER * i, 1, BLOCK_SUPER,
-                             importance ? batch.importance + BLOCK_SUPER * i : NULL);
-    }
+    quantize(&shape, dst, src, rows * row_len / BLOCK_SUPER, row_len, importance);
 }

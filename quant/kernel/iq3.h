@@ -33,8 +33,9 @@ struct iq3_found {
 };
 
 /* False where the reference library stops. */
-static inline bool iq3_s_put(const struct iq3_found *found, struct block_iq3_s *block)
+static inline bool iq3_s_put(const struct iq3_found *found, void *to)
 {
+    struct block_iq3_s *block = to;
     uint8_t *qs = block->qs, *signs = block->signs;
     float scale[IQ3_SUBS] = {0}, max_scale = 0;
     uint32_t negative;
@@ -65,8 +66,9 @@ static inline bool iq3_s_put(const struct iq3_found *found, struct block_iq3_s *
 }
 
 /* The same. */
-static inline bool iq3_xxs_put(const struct iq3_found *found, struct block_iq3_xxs *block)
+static inline bool iq3_xxs_put(const struct iq3_found *found, void *to)
 {
+    struct block_iq3_xxs *block = to;
     uint32_t negative, signs[IQ3_SUBS] = {0};
     float scale[IQ3_SUBS] = {0}, max_scale = 0;
 

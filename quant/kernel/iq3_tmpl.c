@@ -11,7 +11,10 @@
 struct shape {
     const struct grid *grid;
     int steps;
-    bool even; /* the number of negative weights of each eight */
+    bool even;   /* the number of negative weights of each eight */
+    size_t size; /* bytes of a block */
+    bool (*put)(const struct iq3_found *found, void *block);
+    kernel_fn scalar;
 };
 
 /* Sub-blocks that are refitted at once, one a lane. */
@@ -72,19 +75,22 @@ static const float values[IQ3_LEVELS] = {1, 3, 5, 7, 9, 11, 13, 15};
 
 /* The levels of four weights, each as the candidates have them. What grid_level() adds is
  * shifted beyond what is kept. */
-INLINE void make_keys(const struct shape *shape, const float *x, struct search *s, int k)
+INLINE void make_keys(const struct shape *shape, const float *x, float most, struct search *s,
+                      int k)
 {
-    vf factor;
+    vf factor, far;
     vi key;
 
     for (int v = 0; v < vectors_of(shape); v++) {
         factor = vf_load(s->factor + LANES * v);
-        key = grid_level(factor, vf_all(x[IQ3_QUAD - 1]), IQ3_LEVELS - 1);
+        far = vf_all(0);
+        key = grid_level(factor, vf_all(x[IQ3_QUAD - 1]), IQ3_LEVELS - 1, &far);
         UNROLL
         for (int i = IQ3_QUAD - 2; i >= 0; i--)
             key = vi_or(vi_shift_left(key, IQ3_BITS),
-                        grid_level(factor, vf_all(x[i]), IQ3_LEVELS - 1));
-        vi_store(s->key[k] + LANES * v, vi_and(key, vi_all((1 << IQ3_QUAD * IQ3_BITS) - 1)));
+                        grid_level(factor, vf_all(x[i]), IQ3_LEVELS - 1, &far));
+        key = vi_and(key, vi_all(GRID_KEYS_8 - 1));
+        vi_store(s->key[k] + LANES * v, grid_key(key, far, most, GRID_KEYS_8));
     }
 }
 
@@ -147,7 +153,9 @@ INLINE void choose(const struct shape *shape, const struct search *s, struct gro
     group->on_grid[j] = 0;
     for (int k = 0; k < IQ3_QUADS; k++) {
         group->code[k][j] = s->code[k][winner];
-        group->on_grid[j] |= (s->key[k][winner] == (s->code[k][winner] & 0xfff)) << k;
+        group->on_grid[j] |=
+            ((s->key[k][winner] & (GRID_KEYS_8 - 1)) == (s->code[k][winner] & (GRID_KEYS_8 - 1)))
+            << k;
     }
 }
 
@@ -160,12 +168,12 @@ INLINE void start_points(const struct shape *shape, struct group *group, int j)
 }
 
 /* Points of all candidates for quad k. */
-INLINE void settle(const struct shape *shape, const float *x, const float *root, struct search *s,
-                   int k)
+INLINE void settle(const struct shape *shape, const float *x, const float *root, float most,
+                   struct search *s, int k)
 {
     uint32_t needed;
 
-    make_keys(shape, x, s, k);
+    make_keys(shape, x, most, s, k);
     needed = grid_stream(shape->grid, s->key[k], vectors_of(shape), &s->stream);
     make_terms(shape, x, root, needed, s);
     grid_compare(shape->grid, &s->stream, IQ3_QUAD, s->term[0], vectors_of(shape), s->code[k]);
@@ -178,7 +186,7 @@ INLINE void search_sub(const struct shape *shape, float most, struct group *grou
 
     make_factors(shape, most, s);
     for (int k = 0; k < IQ3_QUADS; k++)
-        settle(shape, x + IQ3_QUAD * k, group->root[j] + IQ3_QUAD * k, s, k);
+        settle(shape, x + IQ3_QUAD * k, group->root[j] + IQ3_QUAD * k, most, s, k);
     sum_up(shape, x, group->weight[j], s);
     choose(shape, s, group, j);
 }
@@ -369,44 +377,47 @@ INLINE void fit_batch(const struct shape *shape, const struct batch *batch, stru
     }
 }
 
-void SET(iq3_s)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
-                const float *restrict importance)
+/* Blocks that were not made, or may not be, are left to the scalar kernel. */
+INLINE void quantize(const struct shape *shape, uint8_t *block, const float *src, size_t blocks,
+                     size_t row_len, const float *importance)
 {
-    static const struct shape shape = {&grid_iq3_s, IQ3_S_STEPS, false};
-    size_t blocks = rows * row_len / BLOCK_SUPER, count;
-    struct block_iq3_s *block = dst;
     struct batch batch;
     struct search search;
     struct found found;
+    size_t count;
 
-    search_init(&shape, &search);
-    for (size_t first = 0; first < blocks; first += count, block += count) {
+    search_init(shape, &search);
+    for (size_t first = 0; first < blocks; first += count) {
         count = batch_start(&batch, src, first, blocks, row_len, importance);
-        fit_batch(&shape, &batch, &search, &found);
-        for (size_t i = 0; i < count; i++)
-            if (found.failed[i] || !iq3_s_put(found.sub + IQ3_SUBS * i, &block[i]))
-                scalar_iq3_s(&block[i], batch.x + BLOCK_SUPER * i, 1, BLOCK_SUPER,
-                             importance ? batch.importance + BLOCK_SUPER * i : NULL);
+        fit_batch(shape, &batch, &search, &found);
+        for (size_t i = 0; i < count; i++, block += shape->size)
+            if (found.failed[i] || !shape->put(found.sub + IQ3_SUBS * i, block))
+                shape->scalar(block, batch.x + BLOCK_SUPER * i, 1, BLOCK_SUPER,
+                              importance ? batch.importance + BLOCK_SUPER * i : NULL);
     }
+}
+
+void SET(iq3_s)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
+                const float *restrict importance)
+{
+    static const struct shape shape = {.grid = &grid_iq3_s,
+                                       .steps = IQ3_S_STEPS,
+                                       .size = sizeof(struct block_iq3_s),
+                                       .put = iq3_s_put,
+                                       .scalar = scalar_iq3_s};
+
+    quantize(&shape, dst, src, rows * row_len / BLOCK_SUPER, row_len, importance);
 }
 
 void SET(iq3_xxs)(void *restrict dst, const float *restrict src, size_t rows, size_t row_len,
                   const float *restrict importance)
 {
-    static const struct shape shape = {&grid_iq3_xxs, IQ3_XXS_STEPS, true};
-    size_t blocks = rows * row_len / BLOCK_SUPER, count;
-    struct block_iq3_xxs *block = dst;
-    struct batch batch;
-    struct search search;
-    struct found found;
+    static const struct shape shape = {.grid = &grid_iq3_xxs,
+                                       .steps = IQ3_XXS_STEPS,
+                                       .even = true,
+                                       .size = sizeof(struct block_iq3_xxs),
+                                       .put = iq3_xxs_put,
+                                       .scalar = scalar_iq3_xxs};
 
-    search_init(&shape, &search);
-    for (size_t first = 0; first < blocks; first += count, block += count) {
-        count = batch_start(&batch, src, first, blocks, row_len, importance);
-        fit_batch(&shape, &batch, &search, &found);
-        for (size_t i = 0; i < count; i++)
-            if (found.failed[i] || !iq3_xxs_put(found.sub + IQ3_SUBS * i, &block[i]))
-                scalar_iq3_xxs(&block[i], batch.x + BLOCK_SUPER * i, 1, BLOCK_SUPER,
-                               importance ? batch.importance + BLOCK_SUPER * i : NULL);
-    }
+    quantize(&shape, dst, src, rows * row_len / BLOCK_SUPER, row_len, importance);
 }

@@ -31,12 +31,39 @@ enum {
  * A level is (factor * x - 1) / 2 rounded to an integer, ties to even, of 0 to `top`: factor * x -
  * 1 rounded to an even integer, those that are no multiples of four giving way. 1.5 * 2^24 moves it
  * to where floats are 2 apart; as an integer the sum is then GRID_ZERO plus the level, and can be
- * bounded at once. That is what it returns. (test_ties in tests/kernels-grid.c)
+ * bounded at once. That is what it returns. (test_ties in tests/kernels-grid.c) `far`, unless NULL,
+ * becomes the most that a number has been rounded by; those differences are exact.
  */
-INLINE vi grid_level(vf factor, vf x, int32_t top)
+INLINE vi grid_level(vf factor, vf x, int32_t top, vf *far)
 {
-    return vi_clamp(vi_bits(factor * x - vf_all(1) + vf_all(0x1.8p24f)), GRID_ZERO,
-                    GRID_ZERO + top);
+    const vf exact = factor * x - vf_all(1), shifted = exact + vf_all(0x1.8p24f);
+
+    if (far)
+        *far = vf_max(vf_abs(exact - (shifted - vf_all(0x1.8p24f))), *far);
+    return vi_clamp(vi_bits(shifted), GRID_ZERO, GRID_ZERO + top);
+}
+
+/*
+ * By which the list of a string is found: its key, or, if a needless point may be the nearest, the
+ * key behind all `keys`. `far`: the most that one of the digits has been rounded by, out of 1;
+ * `most`: that candidates' factors were made of. Needless points (grid.h)
+ * are as far away as those that make them so, or farther, also as floats, unless a number lies all
+ * but in the middle of two digits' values: let the string's digit be l, and p > q >= l those of the
+ * points. Values, scale * (2 l + 1), grow with the digit. For a number x up to that of q both
+ * differences do not lose their order, nor do their squares with weights. Else x is not above the
+ * middle of the values of l and l + 1, so not above that of p and q; that is certain of the floats,
+ * too, if factor * x - 1, which is less than 2 * 7 + 1 then and off by a few roundings, is less
+ * than 2 l + 1 - 2^-16. Below the string's digit it is the same. Then terms and sums of the
+ * needless point are no smaller; what makes it needless is nearer and so stands before it in the
+ * list. That is said of scales that are neither tiny nor huge. (test_needless in
+ * tests/kernels-grid.c)
+ */
+INLINE vi grid_key(vi key, vf far, float most, int32_t keys)
+{
+    const bool proven = most > 1e-30f && most < 1e30f;
+    const vm within = vf_at_most(far, vf_all(proven ? 1 - 0x1p-16f : -1));
+
+    return vi_select(within, key, vi_add(key, vi_all(keys)));
 }
 
 /* A bit for each candidate at which a run of equal keys begins, or a vector. */
@@ -201,7 +228,7 @@ INLINE vi grid_nearest(const struct grid *grid, const uint16_t *near, int digits
 }
 
 /* The codes for all candidates. Returns a bit for each whose key is a point. */
-INLINE uint32_t grid_settle(const struct grid *grid, const int32_t *key, int digits,
+INLINE uint32_t grid_settle(const struct grid *grid, const int32_t *key, int keys, int digits,
                             const float *term, int vectors, int32_t *code)
 {
     uint32_t runs = grid_runs(key, vectors), points = 0;
@@ -215,7 +242,7 @@ INLINE uint32_t grid_settle(const struct grid *grid, const int32_t *key, int dig
         found = grid_nearest(grid, grid->near + grid->list[key[first]], digits, term + at);
         own = vi_equal(vi_load(key + at), vi_all(key[first]));
         vi_store(code + at, vi_select(own, found, vi_load(code + at)));
-        if (grid->place[key[first]] >= 0)
+        if (grid->place[key[first] < keys ? key[first] : key[first] - keys] >= 0)
             points |= vm_bits(own) << at;
     }
     return points;

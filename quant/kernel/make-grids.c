@@ -40,8 +40,11 @@ struct work {
     unsigned low[POINTS_MAX],
         high[POINTS_MAX]; /* halves of each point: key = low + halves * high */
     int place[KEYS_MAX];
-    unsigned list[KEYS_MAX];
-    unsigned terms[KEYS_MAX];
+    unsigned keys;
+    unsigned list[2 * KEYS_MAX];
+    unsigned terms[2 * KEYS_MAX];
+    uint16_t near[POINTS_MAX]; /* the list at hand */
+    unsigned near_count;
 };
 
 static unsigned digit_of(const struct book *book, unsigned point, unsigned i)
@@ -81,6 +84,7 @@ static bool work_start(const struct book *book, struct work *work)
     *work = (struct work){.book = book, .halves = 1};
     for (unsigned i = 0; i < half; i++)
         work->halves *= book->base;
+    work->keys = work->halves * work->halves;
     for (unsigned a = 0; a < work->halves; a++)
         for (unsigned b = 0; b < work->halves; b++)
             work->apart[a][b] = half_apart(book, a, b);
@@ -104,11 +108,11 @@ static void write_number(FILE *file, unsigned index, int number)
     fprintf(file, index % 32 == 31 ? "%d,\n" : "%d,", number);
 }
 
-/* One list. Returns how many numbers it has. */
-static unsigned write_list(FILE *file, struct work *work, unsigned key, unsigned at)
+/* Finds the points near a string, in order. */
+static void find_near(struct work *work, unsigned key)
 {
     const unsigned *low = work->apart[key % work->halves], *high = work->apart[key / work->halves];
-    unsigned at_distance[DISTANCE_MAX + 1] = {0}, rings = 0, count = 0, last = 0;
+    unsigned at_distance[DISTANCE_MAX + 1] = {0}, rings = 0, last = 0;
     static uint16_t distance[POINTS_MAX];
 
     for (unsigned point = 0; point < work->book->count; point++) {
@@ -116,40 +120,91 @@ static unsigned write_list(FILE *file, struct work *work, unsigned key, unsigned
         at_distance[distance[point]]++;
     }
     for (unsigned d = 0; d <= DISTANCE_MAX && rings < work->book->rings; d++) {
-        count += at_distance[d];
         rings += at_distance[d] > 0;
         last = d;
     }
-    work->list[key] = at;
-    write_number(file, at++, (int)count);
+    work->near_count = 0;
     for (unsigned d = 0; d <= last; d++)
         for (unsigned point = 0; point < work->book->count && at_distance[d] > 0; point++)
             if (distance[point] == d) {
-                write_number(file, at++, (int)point);
-                work->terms[key] |= terms_of(work->book, point);
+                work->near[work->near_count++] = (uint16_t)point;
                 at_distance[d]--;
             }
-    return count + 1;
 }
 
-/* Those of all strings that are no points, then those of points. */
+/* Does a point make another needless (grid.h)? */
+static bool stands_for(const struct book *book, unsigned key, unsigned point, unsigned other)
+{
+    int digit, near, far;
+
+    for (unsigned i = 0; i < book->digits; i++, key /= book->base) {
+        digit = (int)(key % book->base);
+        near = (int)digit_of(book, point, i) - digit;
+        far = (int)digit_of(book, other, i) - digit;
+        if (near * far < 0 || near * near > far * far)
+            return false;
+    }
+    return true;
+}
+
+/* Takes needless points out of the list at hand. Returns whether there were any. */
+static bool drop_needless(struct work *work, unsigned key)
+{
+    unsigned before = work->near_count, count = 0, j;
+
+    /* What makes one needless is nearer, so before it, and needless itself only for another. */
+    for (unsigned i = 0; i < work->near_count; i++) {
+        for (j = 0; j < count; j++)
+            if (stands_for(work->book, key, work->near[j], work->near[i]))
+                break;
+        if (j == count)
+            work->near[count++] = work->near[i];
+    }
+    work->near_count = count;
+    return count < before;
+}
+
+/* The list at hand; `slot`: for which key. Returns what is behind. */
+static unsigned write_list(FILE *file, struct work *work, unsigned slot, unsigned at)
+{
+    work->list[slot] = at;
+    work->terms[slot] = 0;
+    write_number(file, at++, (int)work->near_count);
+    for (unsigned i = 0; i < work->near_count; i++) {
+        write_number(file, at++, work->near[i]);
+        work->terms[slot] |= terms_of(work->book, work->near[i]);
+    }
+    return at;
+}
+
+/* Those of all strings that are no points, those of points, those without needless points. */
 static void write_lists(FILE *file, struct work *work)
 {
-    unsigned keys = work->halves * work->halves, at = 0;
+    const unsigned keys = work->keys;
+    unsigned at = 0;
 
     fprintf(file, "\nstatic const uint16_t near_%s[] = {\n", work->book->name);
     for (unsigned key = 0; key < keys; key++)
         if (work->place[key] < 0) {
             work->place[key] = ~(int)at;
-            at += write_list(file, work, key, at);
+            find_near(work, key);
+            at = write_list(file, work, keys + key, at);
         }
     for (unsigned key = 0; key < keys; key++)
         if (work->place[key] >= 0) {
-            work->list[key] = at;
-            work->terms[key] = terms_of(work->book, (unsigned)work->place[key]);
-            write_number(file, at++, 1);
-            write_number(file, at++, work->place[key]);
+            work->near[0] = (uint16_t)work->place[key];
+            work->near_count = 1;
+            at = write_list(file, work, keys + key, at);
         }
+    for (unsigned key = 0; key < keys; key++) {
+        work->list[key] = work->list[keys + key];
+        work->terms[key] = work->terms[keys + key];
+        if (work->place[key] >= 0)
+            continue;
+        find_near(work, key);
+        if (drop_needless(work, key))
+            at = write_list(file, work, key, at);
+    }
     for (unsigned i = 0; i < GRID_SHORT; i++)
         write_number(file, at++, 0);
     fprintf(file, "};\n");
@@ -157,16 +212,16 @@ static void write_lists(FILE *file, struct work *work)
 
 static void write_keys(FILE *file, const struct work *work)
 {
-    unsigned keys = work->halves * work->halves;
+    const unsigned keys = work->keys;
 
     fprintf(file, "static const int32_t place_%s[] = {\n", work->book->name);
     for (unsigned key = 0; key < keys; key++)
         write_number(file, key, work->place[key]);
     fprintf(file, "};\nstatic const uint32_t list_%s[] = {\n", work->book->name);
-    for (unsigned key = 0; key < keys; key++)
+    for (unsigned key = 0; key < 2 * keys; key++)
         write_number(file, key, (int)work->list[key]);
     fprintf(file, "};\nstatic const uint32_t terms_%s[] = {\n", work->book->name);
-    for (unsigned key = 0; key < keys; key++)
+    for (unsigned key = 0; key < 2 * keys; key++)
         fprintf(file, "%uu,%s", work->terms[key], key % 16 == 15 ? "\n" : "");
     fprintf(file, "};\n");
 }
