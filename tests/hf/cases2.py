@@ -280,7 +280,7 @@ def qwen3_rerank_card():
 
 def qwen3_rerank_path():
     f, ids, n = rerank_tok()
-    return of_types(Case("qwen3_rerank_path", "Judge-0.6B", rerank_cfg(ids, n, tie_word_embeddings=True, _name_or_path="Qwen/Qwen3-Reranker-0.6B"), dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="reranker by its first name"), TEXT + ("q8_0",))
+    return of_types(Case("qwen3_rerank_path", "Judge-0.6B", rerank_cfg(ids, n, tie_word_embeddings=True, _name_or_path="Qwen/Qwen3-Reranker-0.6B"), dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="no reranker by its first name, which its class drops"), TEXT + ("q8_0",))
 
 
 def qwen3vl_rerank():

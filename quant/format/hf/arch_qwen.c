@@ -4,6 +4,7 @@
 
 #include "quant/format/hf/arch.h"
 #include "quant/format/hf/card.h"
+#include "quant/format/hf/config_defaults.h"
 
 /* --- dense --------------------------------------------------------------------------------------
  */
@@ -24,18 +25,21 @@ static bool has_mark(const char *name)
     return strcasestr(name, "qwen3-reranker") || strcasestr(name, "qwen3-vl-reranker");
 }
 
-/* Told by what it is called, or by its card. (Not by _name_or_path, which its class drops.) */
+/* Told by what it is called, or by its card. The classes that are known drop _name_or_path. */
 static int look_for_reranker(struct hf_model *model)
 {
     static const char *const headlines[] = {"# qwen3-reranker", "# qwen3-vl-reranker"};
-    const json_t *classes = json_member(hf_config_root(model->config), "architectures");
-    const char *class = "";
+    const json_t *root = hf_config_root(model->config);
+    const json_t *classes = json_member(root, "architectures");
+    const char *class = "", *type = "", *path = "";
     size_t size;
     int r = 0;
 
     (void)json_as_text(json_array_get(classes, 0), &class, &size);
-    model->reranker = has_mark(model->directory->name) ||
-                      has_mark(hf_config_string(model->config, "model_type")) ||
+    (void)json_as_text(json_member(root, "model_type"), &type, &size);
+    if (!hf_config_known(type))
+        (void)json_as_text(json_member(root, "_name_or_path"), &path, &size);
+    model->reranker = has_mark(model->directory->name) || has_mark(type) || has_mark(path) ||
                       strcasestr(class, "sequenceclassification");
     for (size_t i = 0; i < 2 && r == 0 && !model->reranker; i++)
         r = hf_card_mentions(model->directory, headlines[i], &model->reranker, model->defect);
