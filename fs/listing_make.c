@@ -546,6 +546,7 @@ static int read_names(struct making *making)
         .models = making->config.models,
         .layout = making->config.layout,
         .stop = making->config.stop,
+        .bare = making->config.bare,
     };
     bool fresh;
     int r = listing_add_source(making->listing, "", 0, NULL, &making->no_source);

@@ -20,8 +20,9 @@ struct listing_config {
     enum layout layout;
     bool browse; /* the variants' folders, too */
     const char
-        *directory; /* path from the root, in the mount; but if it is arranged also on disk */
-    bool grouped;   /* it is a FACET_GROUP: not on disk */
+        *directory;    /* path from the root, in the mount; but if it is arranged also on disk */
+    struct bare *bare; /* as of struct survey_config */
+    bool grouped;      /* it is a FACET_GROUP: not on disk */
     struct tree_attr group_attr;  /* what stat shows of FACET_GROUP but for the inode number */
     uint64_t inode, parent_inode; /* as for listing_set_inodes(), of a directory not on disk */
     /* if the mount is arranged */

@@ -269,6 +269,8 @@ static int init_ops(struct ops *ops)
     if (r == 0 && layout_is_arranged(ops->config.layout))
         r = make_surveys(ops);
     if (r == 0)
+        r = bare_new(&ops->bare);
+    if (r == 0)
         r = opens_new(&ops->opens);
     return r == 0 ? make_engine(ops) : r;
 }
@@ -308,6 +310,7 @@ void ops_free(struct ops *ops)
     pthread_mutex_unlock(&ops->lock);
     opens_free(ops->opens);
     surveys_free(ops->surveys);
+    bare_free(ops->bare);
     models_free(ops->models);
     tree_free(ops->tree);
     pthread_cond_destroy(&ops->changed);

@@ -254,6 +254,7 @@ static void make_listing(struct pool_job *job)
         .variant_count = ops->config.variant_count,
         .layout = ops->config.layout,
         .browse = ops->config.browse,
+        .bare = ops->bare,
         .directory = call->directory,
         .stop = &ops->stop,
         .done = listed,

@@ -180,16 +180,22 @@ static bool look_again(struct lookup *lookup)
     return r == 0;
 }
 
-/* What is shown in the directory though it lies elsewhere. */
-static bool look_elsewhere(struct lookup *lookup)
+static struct survey_config survey_config_of(struct ops *ops)
 {
-    struct ops *ops = lookup->held.ops;
-    const struct survey_config config = {
+    return (struct survey_config){
         .root = &ops->root,
         .models = ops->models,
         .layout = ops->config.layout,
         .stop = &ops->stop,
+        .bare = ops->bare,
     };
+}
+
+/* What is shown in the directory though it lies elsewhere. */
+static bool look_elsewhere(struct lookup *lookup)
+{
+    struct ops *ops = lookup->held.ops;
+    const struct survey_config config = survey_config_of(ops);
     int r;
 
     lookup->survey = calloc(1, sizeof(*lookup->survey));
@@ -481,6 +487,7 @@ static void look_up_arranged(struct ops *ops, fuse_req_t req, uint64_t parent, c
 static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, const char *directory,
                             const char *name)
 {
+    const struct survey_config config = survey_config_of(ops);
     struct virtual virtual;
     char path[PATH_MAX];
     struct stat st;
@@ -488,7 +495,7 @@ static void look_up_virtual(struct ops *ops, fuse_req_t req, uint64_t parent, co
 
     if (!parse_virtual(ops, name, &virtual)) {
         /* What many programs look for in every directory is no publisher. */
-        if (name[0] == '.')
+        if (name[0] == '.' || survey_shows_nothing(&config, directory))
             (void)fuse_reply_err(req, ENOENT);
         else
             look_up_elsewhere(ops, req, parent, directory, name, NULL);

@@ -43,6 +43,7 @@ struct ops {
     struct tree *tree;
     struct models *models;
     struct surveys *surveys; /* of an arranged mount, else NULL */
+    struct bare *bare;
     struct opens *opens;
     struct engine *engine;
     atomic_bool stop; /* nothing new is begun */

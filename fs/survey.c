@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/ctime.h"
 #include "fs/directory.h"
 #include "fs/room.h"
 #include "fs/shard.h"
@@ -357,22 +358,49 @@ static int add_repository(const struct survey_config *config, const char *direct
     return r < 0 ? r : place_at(survey, first, beneath);
 }
 
+/* Is it known that the directory has no repository? If not, *version is what it is to be known by;
+ * zeros where times do not tell every change. */
+static bool is_bare(const struct survey_config *config, int fd, struct version *version)
+{
+    struct stat st;
+
+    if (!config->bare || fstat(fd, &st) < 0)
+        return false;
+    *version = version_of(&st);
+    if (bare_is_known(config->bare, version))
+        return true;
+    if (!ctime_is_true(fd, false))
+        *version = (struct version){0};
+    return false;
+}
+
 /* Those repositories in `directory`; NULL: of all. */
 static int add_repositories(const struct survey_config *config, const char *directory,
                             const char *org, struct survey *survey)
 {
     struct directory_repository found;
     const struct dirent *entry;
+    struct version version = {0};
+    bool bare = true;
     DIR *stream;
     int r = 0;
 
     if (open_stream(config->root, directory, &stream) < 0)
         return 0;
-    while (r == 0 && (entry = readdir(stream)) != NULL)
-        if (directory_is_repository(entry->d_name, strlen(entry->d_name), &found) &&
-            (!org ||
-             (found.org_length == strlen(org) && memcmp(found.org, org, found.org_length) == 0)))
+    if (is_bare(config, dirfd(stream), &version)) {
+        (void)closedir(stream);
+        return 0;
+    }
+    while (r == 0 && (errno = 0, entry = readdir(stream)) != NULL) {
+        if (!directory_is_repository(entry->d_name, strlen(entry->d_name), &found))
+            continue;
+        bare = false;
+        if (!org ||
+            (found.org_length == strlen(org) && memcmp(found.org, org, found.org_length) == 0))
             r = add_repository(config, directory, entry->d_name, &found, survey);
+    }
+    if (bare && errno == 0 && version.inode != 0)
+        bare_note(config->bare, &version);
     (void)closedir(stream);
     return r;
 }
@@ -382,10 +410,13 @@ static int add_one_repository(const struct survey_config *config, const char *di
                               const char *org, const char *name, struct survey *survey)
 {
     struct directory_repository found;
-    char entry[NAME_MAX + 1];
+    char entry[NAME_MAX + 1], path[PATH_MAX];
+    struct stat st;
 
     if (snprintf(entry, sizeof(entry), "models--%s--%s", org, name) > NAME_MAX ||
-        !directory_is_repository(entry, strlen(entry), &found))
+        !directory_is_repository(entry, strlen(entry), &found) ||
+        root_join(directory, entry, path, sizeof(path)) < 0 ||
+        root_stat(config->root, path, &st) < 0)
         return 0;
     return add_repository(config, directory, entry, &found, survey);
 }
@@ -422,6 +453,31 @@ int survey_shown(const struct survey_config *config, const char *directory, cons
         r = add_one_repository(config, above, before, last, survey);
     sort(survey, 0);
     return r;
+}
+
+static bool is_known_bare(const struct survey_config *config, const char *directory)
+{
+    struct version version;
+    struct stat st;
+
+    if (root_stat(config->root, directory, &st) < 0)
+        return false;
+    version = version_of(&st);
+    return bare_is_known(config->bare, &version);
+}
+
+bool survey_shows_nothing(const struct survey_config *config, const char *directory)
+{
+    char above[PATH_MAX], last[NAME_MAX + 1], before[NAME_MAX + 1];
+
+    if (!is_known_bare(config, directory))
+        return false;
+    (void)snprintf(above, sizeof(above), "%s", directory);
+    if (!cut(above, last))
+        return true;
+    if (!is_known_bare(config, above))
+        return false;
+    return *above == '\0' || !cut(above, before) || is_known_bare(config, above);
 }
 
 /* ---- the tree ---- */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "fs/bare.h"
 #include "fs/layout.h"
 #include "fs/models.h"
 #include "fs/root.h"
@@ -45,6 +46,7 @@ struct survey_config {
     struct models *models;   /* for the log */
     enum layout layout;      /* of the mount, where the tree is surveyed */
     const atomic_bool *stop; /* the same ends early: -EINTR */
+    struct bare *bare;       /* where nothing is to be looked for; NULL: that is not known */
 };
 
 /* One directory; `entry` is told of each of its entries, and may be NULL. In every case
@@ -65,6 +67,10 @@ void survey_free(struct survey *survey);
  */
 MUST_USE int survey_shown(const struct survey_config *config, const char *directory,
                           const char *org, struct survey *survey);
+
+/* Can it be told at once that survey_shown() tells of nothing in `directory` that is not its own
+ * model's? `bare` is needed. */
+bool survey_shows_nothing(const struct survey_config *config, const char *directory);
 
 /* The whole tree: all directories but those behind symlinks and those whose names begin with a dot;
  * of a repository's revisions the newest. What cannot be read is left out. In every case

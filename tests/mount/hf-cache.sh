@@ -133,6 +133,16 @@ cp -rL $repo/snapshots/aaaa models/models--n@q8_0--m/snapshots/1
 until_true 5 present mnt/n@q8_0/m@bf16.gguf || fail "a publisher n@q8_0"
 list_is mnt/n@q8_0 "m@bf16.gguf m@q4_k_m.gguf m@q4_k_s.gguf m@q8_0.gguf"
 list_is mnt "a.gguf a@q4_k_m.gguf a@q4_k_s.gguf a@q8_0.gguf gg meta-llama models--..--x models----y models--gg--Some.Model_1-GGUF models--meta-llama--$N models--n@q8_0--m models--z n@q8_0"
+# One that comes to where there was none, as a lookup and a listing have found.
+mkdir -p models/late/org
+wait_old models/late models/late/org
+absent mnt/late/org/m@q8_0.gguf || fail "it is there before it comes"
+list_is mnt/late org
+list_is mnt/late/org ""
+cp -rL models/models--n@q8_0--m models/late/models--org--m
+until_true 5 present mnt/late/org/m@q8_0.gguf || fail "a repository that comes late"
+list_is mnt/late/org "m@bf16.gguf m@q4_k_m.gguf m@q4_k_s.gguf m@q8_0.gguf"
+rm -r models/late
 # "." and ".." are no models' names.
 for name in "mnt/models--n@q8_0--m/snapshots/1/.@q8_0.gguf" "mnt/models--n@q8_0--m/snapshots/1/refs/..@q8_0.gguf" "mnt/models--n@q8_0--m/snapshots/..@q8_0.gguf"; do absent "$name" || fail "there is $name"; done
 stop
