@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "fs/engine.h"
 #include "fs/pool.h"
+#include "fs/warm.h"
 
 /* Bytes of one request: a chunk, or several small ones. */
 #define REQUEST_SIZE ((uint64_t)1 << 20)
@@ -20,7 +20,8 @@
 #define SLOTS_MAX 512
 #define DEFECTS_MAX 64
 #define PARTS_MAX 64 /* of an answer that is written where it lies; others are copied first */
-#define REPORT_MS 10 /* at most so long is told late what is in the file */
+#define WARM_SIZE ((uint64_t)64 << 20) /* bytes of the source that are fetched ahead */
+#define REPORT_MS 10                   /* at most so long is told late what is in the file */
 
 /* One request under way. It never crosses from one tensor into the next. */
 struct slot {
@@ -29,6 +30,7 @@ struct slot {
     size_t capacity;
     uint64_t offset; /* in the view */
     size_t size;
+    uint64_t warmed;  /* bytes of the source that were fetched for it */
     size_t tensor;    /* extent_count: the header */
     bool first, last; /* of the tensor's requests */
     bool padding;     /* zeros behind a tensor, and nothing else */
@@ -59,6 +61,9 @@ struct transfer {
     size_t slot_count;
     size_t head;   /* the oldest request that is not written yet */
     size_t active; /* requests from head on */
+    bool warm;     /* the source is fetched ahead: no cache may spare it */
+    size_t warmed; /* of those requests the first ones, for which that was done */
+    uint64_t warmed_size;
 
     /* protects done of slots under way, and what follows */
     pthread_mutex_t mutex;
@@ -273,12 +278,16 @@ static void nothing(void *owner)
     (void)owner;
 }
 
+static struct slot *slot_at(struct transfer *transfer, size_t behind_head)
+{
+    return &transfer->slots[(transfer->head + behind_head) % transfer->slot_count];
+}
+
 /* Keeps the window full. */
 static int submit_more(struct transfer *transfer)
 {
     while (transfer->active < transfer->slot_count) {
-        struct slot *slot =
-            &transfer->slots[(transfer->head + transfer->active) % transfer->slot_count];
+        struct slot *slot = slot_at(transfer, transfer->active);
 
         if (!next_request(transfer, slot))
             return 0;
@@ -288,6 +297,19 @@ static int submit_more(struct transfer *transfer)
                           request_done, slot);
     }
     return 0;
+}
+
+/* A worker that waits for the disk converts nothing meanwhile; and several that read one file look
+ * to the kernel like no sequential reader, for which it would fetch ahead. */
+static void warm_more(struct transfer *transfer)
+{
+    while (transfer->warm && transfer->warmed < transfer->active &&
+           transfer->warmed_size < WARM_SIZE) {
+        struct slot *slot = slot_at(transfer, transfer->warmed++);
+
+        slot->warmed = warm_source(transfer->view, slot->offset, slot->size);
+        transfer->warmed_size += slot->warmed;
+    }
 }
 
 /* CLOCK_MONOTONIC. */
@@ -302,26 +324,29 @@ static struct timespec in_ms(long ms)
     return at;
 }
 
-static struct slot *slot_at(struct transfer *transfer, size_t behind_head)
-{
-    return &transfer->slots[(transfer->head + behind_head) % transfer->slot_count];
-}
-
-/* Is the slot done? Waits for it, at most until *limit; NULL: not at all. */
-static bool slot_done(struct transfer *transfer, const struct slot *slot,
-                      const struct timespec *limit)
+static bool slot_done(struct transfer *transfer, const struct slot *slot)
 {
     bool done;
-    int r = 0;
 
     pthread_mutex_lock(&transfer->mutex);
-    transfer->awaited = limit ? slot : NULL;
-    while (!slot->done && limit && r == 0)
-        r = pthread_cond_timedwait(&transfer->cond, &transfer->mutex, limit);
-    transfer->awaited = NULL;
     done = slot->done;
     pthread_mutex_unlock(&transfer->mutex);
     return done;
+}
+
+/* Until the slot is done; `limit`: not for longer, if it is not NULL. */
+static void slot_wait(struct transfer *transfer, const struct slot *slot,
+                      const struct timespec *limit)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&transfer->mutex);
+    transfer->awaited = slot;
+    while (!slot->done && r == 0)
+        r = limit ? pthread_cond_timedwait(&transfer->cond, &transfer->mutex, limit)
+                  : pthread_cond_wait(&transfer->cond, &transfer->mutex);
+    transfer->awaited = NULL;
+    pthread_mutex_unlock(&transfer->mutex);
 }
 
 static bool names(const struct defect *defect, const char *tensor)
@@ -384,6 +409,9 @@ static void written(struct transfer *transfer, size_t count)
     const struct slot *last = slot_at(transfer, count - 1);
 
     transfer->progress->written(transfer->progress->context, last->offset + last->size);
+    for (size_t i = 0; i < count; i++)
+        transfer->warmed_size -= slot_at(transfer, i)->warmed;
+    transfer->warmed -= count < transfer->warmed ? count : transfer->warmed;
     transfer->head = (transfer->head + count) % transfer->slot_count;
     transfer->active -= count;
 }
@@ -392,7 +420,6 @@ static void written(struct transfer *transfer, size_t count)
  * the write is small. */
 static int write_some(struct transfer *transfer)
 {
-    static const struct timespec never = {.tv_sec = LONG_MAX};
     struct iovec iov[WRITE_REQUESTS];
     size_t size = 0, count = 0;
     int r;
@@ -400,7 +427,9 @@ static int write_some(struct transfer *transfer)
     while (count < transfer->active && count < WRITE_REQUESTS && size < WRITE_SIZE) {
         struct slot *slot = slot_at(transfer, count);
 
-        if (!slot_done(transfer, slot, count < WRITE_REQUESTS / 2 ? &never : NULL))
+        if (count < WRITE_REQUESTS / 2)
+            slot_wait(transfer, slot, NULL);
+        else if (!slot_done(transfer, slot))
             break;
         r = take(transfer, slot);
         if (r < 0)
@@ -420,14 +449,13 @@ static int write_some(struct transfer *transfer)
 /* Reports what workers have written: when half of the window is done, or after a while. */
 static int report_some(struct transfer *transfer)
 {
-    static const struct timespec never = {.tv_sec = LONG_MAX};
     const struct timespec limit = in_ms(REPORT_MS);
     size_t half = transfer->active / 2, count = 0;
     int r;
 
-    (void)slot_done(transfer, slot_at(transfer, half), &limit);
-    (void)slot_done(transfer, slot_at(transfer, 0), &never);
-    while (count < transfer->active && slot_done(transfer, slot_at(transfer, count), NULL)) {
+    slot_wait(transfer, slot_at(transfer, half), &limit);
+    slot_wait(transfer, slot_at(transfer, 0), NULL);
+    while (count < transfer->active && slot_done(transfer, slot_at(transfer, count))) {
         r = take(transfer, slot_at(transfer, count));
         if (r < 0)
             return r;
@@ -445,6 +473,7 @@ static int run(struct transfer *transfer)
         r = submit_more(transfer);
         if (r < 0 || transfer->active == 0)
             return r;
+        warm_more(transfer);
         r = transfer->anywhere ? report_some(transfer) : write_some(transfer);
         if (r < 0)
             return r;
@@ -487,6 +516,7 @@ int transfer_run(const struct view *view, const struct kernel_set *kernels, unsi
         .output = output,
         .file = file,
         .anywhere = output_anywhere(output, file),
+        .warm = cache == NULL,
         .progress = progress,
         .failure = failure,
         .in_header = true,

@@ -4,9 +4,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "quant/source_state.h"
 
+/* Bytes that the kernel is asked to fetch at a time. */
+#define FETCH_MAX ((uint64_t)128 << 10)
 /* Bytes of a folio of the page cache, at most. */
 #define FOLIO_MAX ((uint64_t)2 << 20)
 #define FOLIOS_BEHIND 8
@@ -59,6 +62,33 @@ void source_forget(const struct source *source, unsigned shard, uint64_t offset,
         source_directory_forget(source->directory, offset, size);
     else
         source_forget_range(input_descriptor(source->shards[shard].input), offset, size);
+}
+
+/*
+ * Looks at the last byte, since the pages behind what was read before may be there already. Of one
+ * range the kernel fetches no more than the disk takes at once, or its own read-ahead if that is
+ * more: a disk's usual 128 KiB at least.
+ */
+void source_will_need_range(int fd, uint64_t offset, uint64_t size)
+{
+    uint8_t byte;
+    const struct iovec last = {.iov_base = &byte, .iov_len = 1};
+    uint64_t piece;
+
+    if (size > 0 && preadv2(fd, &last, 1, (off_t)(offset + size - 1), RWF_NOWAIT) == 1)
+        return;
+    for (; size > 0; offset += piece, size -= piece) {
+        piece = size < FETCH_MAX ? size : FETCH_MAX;
+        (void)posix_fadvise(fd, (off_t)offset, (off_t)piece, POSIX_FADV_WILLNEED);
+    }
+}
+
+void source_will_need(const struct source *source, unsigned shard, uint64_t offset, uint64_t size)
+{
+    if (source->directory)
+        source_directory_will_need(source->directory, offset, size);
+    else
+        source_will_need_range(input_descriptor(source->shards[shard].input), offset, size);
 }
 
 /* A number of `size` bytes; arrays of one are taken where the tool takes them. */

@@ -151,6 +151,10 @@ MUST_USE int source_key_string(const struct source *source, const char *key, cha
 /* Bytes of a shard that were read leave the page cache to others, and what was read before them. */
 void source_forget(const struct source *source, unsigned shard, uint64_t offset, uint64_t size);
 
+/* Bytes of a shard will be read soon: the kernel is asked to fetch those that are not in the page
+ * cache. It may wait for room in the disk's queue. */
+void source_will_need(const struct source *source, unsigned shard, uint64_t offset, uint64_t size);
+
 /* Reads exactly `size` bytes at `offset` of a shard. -EIO: also when the file has become shorter;
  * never a partial read. */
 MUST_USE int source_read(const struct source *source, unsigned shard, uint64_t offset, void *data,

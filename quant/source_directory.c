@@ -279,11 +279,28 @@ static void forget(void *context, unsigned file, uint64_t offset, uint64_t size)
     source_forget_range(d->files[file].fd, offset, size);
 }
 
+static void will_need(void *context, unsigned file, uint64_t offset, uint64_t size)
+{
+    const struct source_directory *d = context;
+
+    source_will_need_range(d->files[file].fd, offset, size);
+}
+
+/* Where the bytes of a range lie; the header is in memory. */
+static void tell_spans(const struct source_directory *d, uint64_t offset, uint64_t size,
+                       void (*span)(void *context, unsigned file, uint64_t offset, uint64_t size))
+{
+    if (offset >= d->header_size)
+        hf_plan_spans(hf_import_plan(d->import), offset - d->header_size, size, span,
+                      (struct source_directory *)(uintptr_t)d);
+}
+
 void source_directory_forget(const struct source_directory *d, uint64_t offset, uint64_t size)
 {
-    const struct hf_plan *plan = hf_import_plan(d->import);
+    tell_spans(d, offset, size, forget);
+}
 
-    if (offset >= d->header_size)
-        hf_plan_spans(plan, offset - d->header_size, size, forget,
-                      (struct source_directory *)(uintptr_t)d);
+void source_directory_will_need(const struct source_directory *d, uint64_t offset, uint64_t size)
+{
+    tell_spans(d, offset, size, will_need);
 }

@@ -46,14 +46,17 @@ MUST_USE int source_add_shard(struct source *source, char *name);
 /* All tensors of the shards into their order; no name twice. */
 MUST_USE int source_sort_tensors(struct source *source, struct defect *defect);
 
-/* Of one file: as source_forget(). */
+/* Of one file: as source_forget() and source_will_need(). */
 void source_forget_range(int fd, uint64_t offset, uint64_t size);
+void source_will_need_range(int fd, uint64_t offset, uint64_t size);
 
 MUST_USE int source_directory_read(const struct source_directory *directory, uint64_t offset,
                                    void *data, size_t size);
 MUST_USE int source_directory_unchanged(const struct source_directory *directory);
 void source_directory_forget(const struct source_directory *directory, uint64_t offset,
                              uint64_t size);
+void source_directory_will_need(const struct source_directory *directory, uint64_t offset,
+                                uint64_t size);
 void source_directory_free(struct source_directory *directory); /* NULL is fine */
 
 #endif

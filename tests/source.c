@@ -8,6 +8,7 @@
 #include <ftw.h>
 #include <pthread.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "check.h"
 #include "gguf-bytes.h"
@@ -33,6 +34,34 @@ ssize_t pread(int fd, void *data, size_t size, off_t offset)
         (void)close(other);
     }
     return syscall(SYS_pread64, fd, data, size, offset);
+}
+
+/* Is the byte that is asked for in the page cache? And what the kernel was told to fetch. */
+static bool resident;
+static off_t asked;
+static struct {
+    off_t begin, end;
+    int count;
+} fetched;
+
+ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+    CHECK(fd >= 0 && count == 1 && iov->iov_len == 1);
+    CHECK_EQ(flags, RWF_NOWAIT); /* it never waits for the disk */
+    asked = offset;
+    errno = EAGAIN;
+    return resident ? 1 : -1;
+}
+
+int posix_fadvise(int fd, off_t offset, off_t size, int advice)
+{
+    CHECK(fd >= 0);
+    CHECK_EQ(advice, POSIX_FADV_WILLNEED);
+    CHECK(size > 0 && size <= 128 * 1024); /* of more the kernel may fetch only a part */
+    CHECK(fetched.count == 0 || offset == fetched.end);
+    fetched.begin = fetched.count++ ? fetched.begin : offset;
+    fetched.end = offset + size;
+    return 0;
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -135,6 +164,29 @@ static void test_one_file(void)
     CHECK_EQ(source_read(source, 0, INT64_MAX, numbers, 32), -EIO);
     source_close(source);
     source_close(NULL);
+}
+
+static void test_will_need(void)
+{
+    struct bytes b;
+    struct source *source;
+
+    put_model(&b);
+    save("one.gguf", &b);
+    source = opened("one.gguf");
+    resident = true;
+    source_will_need(source, 0, 100, 50);
+    CHECK_EQ(asked, 149);
+    CHECK_EQ(fetched.count, 0);
+    resident = false;
+    source_will_need(source, 0, 100, 0);
+    CHECK_EQ(fetched.count, 0);
+    source_will_need(source, 0, 100, 50);
+    CHECK_EQ(fetched.count, 1);
+    CHECK(fetched.begin == 100 && fetched.end == 150);
+    source_will_need(source, 0, 150, 1000000);
+    CHECK(fetched.begin == 100 && fetched.end == 1000150);
+    source_close(source);
 }
 
 static void test_keys(void)
@@ -561,6 +613,7 @@ int main(void)
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CHECK(directory >= 0);
     test_one_file();
+    test_will_need();
     test_keys();
     test_no_file();
     test_split();

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fs/engine.h"
+#include "fs/warm.h"
 #include "tests/check.h"
 
 #define TENSORS 40
@@ -29,9 +30,11 @@ struct world {
                          which none is missing */
     /* of an output that takes them in any order, under mutex: */
     pthread_mutex_t mutex;
-    uint8_t *there; /* for each byte: has it arrived? */
-    int writing;    /* calls that run */
-    bool together;  /* several did at a time */
+    uint8_t *there;               /* for each byte: has it arrived? */
+    uint64_t warmed, warmed_most; /* where the bytes end whose source was fetched ahead; the most of
+                                     them that were not written yet */
+    int writing;                  /* calls that run */
+    bool together;                /* several did at a time */
     pthread_cond_t cond;
     uint64_t checked;    /* bytes of copied tensors that were checked */
     size_t begun, ended; /* tensors */
@@ -103,6 +106,19 @@ int output_write(struct output *output, size_t index, struct iovec *iov, int cou
         world->written += iov[i].iov_len;
     }
     return world->written > world->full ? -ENOSPC : 0;
+}
+
+/* The source is four times as large. */
+uint64_t warm_source(const struct view *view, uint64_t offset, size_t size)
+{
+    struct world *world = world_of(view->extents[0].tensor);
+
+    /* In order; what is in the file by then is left out. */
+    CHECK(offset >= world->warmed && offset >= world->written);
+    world->warmed = offset + size;
+    if (world->warmed - world->written > world->warmed_most)
+        world->warmed_most = world->warmed - world->written;
+    return 4 * (uint64_t)size;
 }
 
 bool output_anywhere(const struct output *output, size_t index)
@@ -355,7 +371,8 @@ static void world_make(struct world *world, unsigned seed)
     world_make_aligned(world, seed, 32);
 }
 
-static int run(struct world *world, bool anywhere, unsigned cores, struct transfer_failure *failure)
+static int run_cached(struct world *world, bool anywhere, unsigned cores, struct cache *cache,
+                      struct transfer_failure *failure)
 {
     struct transfer_progress progress = {world, begin, end, written};
     struct output output = {world};
@@ -365,10 +382,15 @@ static int run(struct world *world, bool anywhere, unsigned cores, struct transf
     world->anywhere = anywhere;
     world->there = calloc(1, (size_t)world->view.size);
     CHECK(world->there);
-    r = transfer_run(&world->view, &kernels, cores, NULL, &output, 0, &progress, failure);
+    r = transfer_run(&world->view, &kernels, cores, cache, &output, 0, &progress, failure);
     CHECK_EQ(world->writing, 0);
     free(world->there);
     return r;
+}
+
+static int run(struct world *world, bool anywhere, unsigned cores, struct transfer_failure *failure)
+{
+    return run_cached(world, anywhere, cores, NULL, failure);
 }
 
 static uint64_t copied_bytes(const struct world *world)
@@ -393,6 +415,7 @@ static void test_whole(bool anywhere)
         CHECK_EQ(world.ended, TENSORS);
         CHECK_EQ(world.checked, copied_bytes(&world));
         CHECK_EQ(world.together, anywhere);
+        CHECK(world.warmed > 0);
     }
 }
 
@@ -411,6 +434,26 @@ static void test_padding(bool anywhere)
         CHECK_EQ(world.ended, TENSORS);
         CHECK_EQ(world.checked, copied_bytes(&world));
     }
+}
+
+/* Read from the disk before a worker wants it, but not all at once; and not where it may turn out
+ * that nobody does. */
+static void test_warm(bool anywhere)
+{
+    const uint64_t most = (UINT64_C(64) << 20) / 4;
+    struct transfer_failure failure;
+    struct world world;
+
+    world_make_aligned(&world, 50, UINT64_C(1) << 21);
+    CHECK(world.view.size > 2 * most);
+    CHECK_EQ(run(&world, anywhere, 16, &failure), 0);
+    CHECK(world.warmed_most <= most + REQUEST_MAX);
+    CHECK(world.warmed_most >= most / 2);
+
+    world_make(&world, 50);
+    CHECK_EQ(run_cached(&world, anywhere, 2, (void *)&world, &failure), 0);
+    CHECK_EQ(world.written, world.view.size);
+    CHECK_EQ(world.warmed, 0);
 }
 
 static void test_failures(bool anywhere)
@@ -447,6 +490,7 @@ int main(void)
     for (int anywhere = 0; anywhere <= 1; anywhere++) {
         test_whole(anywhere);
         test_padding(anywhere);
+        test_warm(anywhere);
         test_failures(anywhere);
     }
     return 0;
