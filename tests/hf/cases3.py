@@ -296,5 +296,39 @@ def qwen35moe_text():
     return Case("qwen35moe_text", "Qwen3.5-MoE-Text", c, t, k.files, "qwen35", note="the text model alone")
 
 
+# ------------------------------------------------- what files say differently
+
+def rope_yarn_bare():
+    f, ids, n = qwen_tok()
+    c = base_cfg("Qwen3ForCausalLM", "qwen3", n, head_dim=32, rope_theta=DROP, rope_scaling={"type": "yarn", "factor": 4.0}, rope_parameters={"rope_type": "default", "rope_theta": 5000000.0}, max_position_embeddings=40960, tie_word_embeddings=True)
+    return Case("rope_yarn_bare", "Qwen3-4B-yarn", c, dense(n, tied=True, hd=32, qk_norm=32), f, "qwen2", note="rope_scaling beside rope_parameters; yarn that does not say from which context")
+
+
+def gemma3_rope():
+    f, n = hc.gemma_spm()
+    c = base_cfg("Gemma3ForCausalLM", "gemma3_text", n, head_dim=32, rope_theta=DROP, rope_scaling={"type": "linear", "factor": 4.0}, sliding_window=512, num_hidden_layers=7, tie_word_embeddings=DROP, rms_norm_eps=1e-06)
+    return Case("gemma3_rope", "gemma-3-1b-rope", c, dense(n, layers=7, tied=True, hd=32, norm="gnorm", norms=hc.GEMMA2_NORMS, qk_norm=32), f, None, note="a scaling under the older name of its type, which this class passes over")
+
+
+def tokens_differ():
+    """What tokenizer_config.json says of tokens is not what tokenizer.json says."""
+    f, ids, n = bpe_files("llama-bpe", [("<|begin|>", True, False), ("<tool>", False, False), ("<end>", False, True), ("<|x|>", True, False)], None, cfg={"bos_token": "<|begin|>", "eos_token": "<end>", "pad_token": "ing", "mask_token": "\u0120t"})
+    d = f["tokenizer_config.json"]["added_tokens_decoder"]
+    d[str(ids["<tool>"])]["special"] = True
+    d[str(ids["<end>"])]["lstrip"] = True
+    d[str(ids["<|x|>"])]["special"] = False
+    d[str(n)] = {"content": "<late>", "special": False}
+    d[str(n + 7)] = {"content": "the", "special": False, "normalized": False}
+    c = base_cfg("LlamaForCausalLM", "llama", n + 4, tie_word_embeddings=True)
+    return Case("tokens_differ", "tokens-differ", c, dense(n + 4, tied=True), f, "llama-bpe", note="flags and tokens that only tokenizer_config.json has, named tokens of the base vocabulary")
+
+
+def tokens_map():
+    f, ids, n = bpe_files("llama-bpe", [("<|begin|>", True, False), ("<|stop|>", True, False)], None, decoder_cfg=False, cfg={"bos_token": "<|begin|>"})
+    f["special_tokens_map.json"] = {"bos_token": {"content": "<|begin|>", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False}, "eos_token": "er", "pad_token": "<|pad|>"}
+    c = base_cfg("LlamaForCausalLM", "llama", n + 3, tie_word_embeddings=True)
+    return Case("tokens_map", "tokens-map", c, dense(n + 3, tied=True), f, "llama-bpe", note="special_tokens_map.json, which is read where tokenizer_config.json lists no added tokens")
+
+
 ALL = [stablelm, seed_oss, cohere2, olmoe, ernie45, ernie45_fused, bailingmoe2, bailingmoe2_mtp, ministral3, mistral3, mistral31, mistral4, roberta, roberta_labels, olmo3, gemma3n_text, gemma4_text, llama4_text, llama_model, granitemoe, granitemoe_shared,
-       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text]
+       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map]

@@ -79,7 +79,7 @@ static void test_text_part(void)
     struct hf_config *config = open_text(
         "{\"architectures\":[\"Gemma3ForConditionalGeneration\"],\"model_type\":\"gemma3\","
         "\"hidden_size\":7,\"eos_token_id\":[1],\"text_config\":{\"hidden_size\":64,\"model_type\":"
-        "\"gemma3_text\",\"rope_scaling\":{\"factor\":8.0,\"type\":\"linear\"}}}");
+        "\"gemma3_text\",\"rope_scaling\":{\"factor\":8.0,\"rope_type\":\"linear\"}}}");
 
     CHECK(config);
     CHECK_STR(hf_config_architecture(config), "Gemma3ForConditionalGeneration");
@@ -133,6 +133,59 @@ static void test_rope(void)
     hf_config_free(config);
 }
 
+static const char *rope_type(const struct hf_config *config)
+{
+    return json_string_value(json_member(hf_config_rope(config), "rope_type"));
+}
+
+/* What classes of transformers make of a rope that the converter alone would read otherwise. */
+static void test_rope_of_class(void)
+{
+    static const char both[] = "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2},"
+                               "\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4}}";
+    struct hf_config *config;
+    char text[256];
+
+    (void)snprintf(text, sizeof(text), "{\"model_type\":\"llama\",%s", both);
+    config = open_text(text);
+    CHECK(config);
+    CHECK_STR(rope_type(config), "yarn");
+    check_real(json_member(hf_config_rope(config), "original_max_position_embeddings"), 2048);
+    hf_config_free(config);
+    (void)snprintf(text, sizeof(text), "{\"model_type\":\"of_no_class\",%s", both);
+    config = open_text(text);
+    CHECK(config);
+    CHECK_STR(rope_type(config), "linear");
+    hf_config_free(config);
+
+    /* Where layers have two sets of parameters the older name of the type says nothing. */
+    config = open_text("{\"model_type\":\"gemma3_text\",\"rope_scaling\":{\"type\":\"linear\","
+                       "\"factor\":4}}");
+    CHECK(config);
+    CHECK_STR(rope_type(config), "default");
+    check_real(json_member(hf_config_rope(config), "factor"), 4);
+    hf_config_free(config);
+    config = open_text("{\"model_type\":\"modernbert\",\"rope_scaling\":{\"rope_type\":"
+                       "\"linear\",\"factor\":4}}");
+    CHECK(config);
+    check_real(json_member(hf_config_rope(config), "rope_theta"), 160000);
+    check_real(json_member(hf_config_rope_sliding(config), "rope_theta"), 10000);
+    check_real(json_member(hf_config_rope_sliding(config), "factor"), 4);
+    hf_config_free(config);
+
+    /* Phi 3's own context counts, another class's does not. */
+    config = open_text("{\"model_type\":\"phi3\",\"original_max_position_embeddings\":5,"
+                       "\"rope_scaling\":{\"type\":\"longrope\"}}");
+    CHECK(config);
+    check_real(json_member(hf_config_rope(config), "original_max_position_embeddings"), 5);
+    hf_config_free(config);
+    config = open_text("{\"model_type\":\"qwen3\",\"original_max_position_embeddings\":5,"
+                       "\"max_position_embeddings\":6,\"rope_scaling\":{\"type\":\"yarn\"}}");
+    CHECK(config);
+    check_real(json_member(hf_config_rope(config), "original_max_position_embeddings"), 6);
+    hf_config_free(config);
+}
+
 static void test_layers(void)
 {
     struct hf_config *config = open_text(
@@ -157,8 +210,9 @@ static void test_layers(void)
 /* Each line of the table can be read. */
 static void test_table(void)
 {
-    static const char *const types[] = {"gpt_oss", "ministral3", "apertus",        "falcon_h1",
-                                        "t5",      "nemotron_h", "qwen3_vl_vision"};
+    static const char *const types[] = {"gpt_oss",         "ministral3", "apertus",
+                                        "falcon_h1",       "t5",         "nemotron_h",
+                                        "qwen3_vl_vision", "mistral4",   "glm_moe_dsa"};
     json_t *values;
 
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -184,6 +238,7 @@ int main(void)
     test_defaults();
     test_text_part();
     test_rope();
+    test_rope_of_class();
     test_layers();
     test_table();
     test_refused();

@@ -151,10 +151,35 @@ static const struct test_case bpe[] = {
      .files = {{"tokenizer.json", TOKENIZER(BYTE_LEVEL, BPE, "")},
                {"tokenizer_config.json",
                 "{\"zz_token\":\"<z>\",\"pad_token\":{\"content\":\"<p>\"},\"bos_token\":null,"
-                "\"unk_token\":\"a\",\"extra_special_tokens\":{\"k\":\"<x>\",\"l\":\"<z>\"},"
+                "\"unk_token\":null,\"extra_special_tokens\":{\"k\":\"<x>\",\"l\":\"<z>\"},"
                 "\"additional_special_tokens\":[\"<y>\"],\"tokenizer_class\":\"LlamaTokenizer\"}"}},
      .rules = {.vocab_size = 8},
      .keys = BASE("|</s>|<p>|<z>|<x>|[PAD7]", "|3|3|3|3|5")},
+    {.what = "a name of the base vocabulary is special",
+     .files = {{"tokenizer.json", TOKENIZER(BYTE_LEVEL, BPE, "")},
+               {"tokenizer_config.json", "{\"unk_token\":\"a\"}"}},
+     .keys = "tokenizer.ggml.model = gpt2\ntokenizer.ggml.pre = gpt-2\n"
+             "tokenizer.ggml.tokens = [a|b|ab]\ntokenizer.ggml.token_type = [3|1|1]\n"
+             "tokenizer.ggml.merges = [a b]\n"},
+    {.what = "tokenizer_config.json has the last word on added tokens",
+     .files = {{"tokenizer.json", TOKENIZER(BYTE_LEVEL, BPE,
+                                            ",\"added_tokens\":[" ADDED("3", "<x>", "") "," ADDED(
+                                                "4", "<y>", ",\"special\":true") "]")},
+               {"tokenizer_config.json",
+                "{\"added_tokens_decoder\":{\"10\":{\"content\":\"<w>\"},\"4\":{\"content\":"
+                "\"<y>\"},\"9\":{\"content\":\"<z>\",\"special\":true},\"3\":{\"content\":"
+                "\"<x>\",\"special\":true},\"2\":{\"content\":\"\"},\"1\":{}}}"}},
+     .keys = BASE("|<x>|<y>|<z>|<w>", "|3|4|3|4")},
+    {.what = "names of special_tokens_map.json",
+     .files = {{"tokenizer.json", TOKENIZER(BYTE_LEVEL, BPE, "")},
+               {"tokenizer_config.json", "{\"eos_token\":\"<e>\"}"},
+               {"special_tokens_map.json", "{\"eos_token\":\"<f>\",\"pad_token\":\"<p>\"}"}},
+     .keys = BASE("|<f>|<p>", "|3|3")},
+    {.what = "special_tokens_map.json beside a list of added tokens",
+     .files = {{"tokenizer.json", TOKENIZER(BYTE_LEVEL, BPE, "")},
+               {"tokenizer_config.json", "{\"eos_token\":\"<e>\",\"added_tokens_decoder\":{}}"},
+               {"special_tokens_map.json", "{\"eos_token\":\"<f>\"}"}},
+     .keys = BASE("|<e>", "|3")},
     {.what = "LlamaTokenizer decodes in its own way, but not for DeepSeek",
      .files = {{"tokenizer.json",
                 TOKENIZER(BYTE_LEVEL, BPE,
@@ -268,7 +293,7 @@ static const struct test_case special[] = {
          {{"tokenizer.json", TOKENIZER(BYTE_LEVEL, BPE, SPECIALS)},
           {"tokenizer_config.json",
            "{\"bos_token\":{\"content\":\"<s>\"},\"eos_token\":\"</s>\",\"add_bos_token\":true,"
-           "\"add_eos_token\":null,\"unk_token\":\"a\"}"}},
+           "\"add_eos_token\":null,\"unk_token\":{\"x\":1}}"}},
      .config = "{\"bos_token_id\":1,\"pad_token_id\":2,\"unk_token_id\":[1],\"sep_token_id\":-1,"
                "\"eos_token_id\":4,\"text_config\":{\"mask_token_id\":99,\"pad_token_id\":5}}",
      .keys = WITH_SPECIALS "tokenizer.ggml.bos_token_id = 13\n"

@@ -5,6 +5,7 @@
 
 #define SHARED (-1) /* head_dim: the hidden size by the heads; num_key_value_heads: the heads */
 #define ROPE (-2)   /* head_dim: qk_rope_head_dim */
+#define LATENT (-3) /* head_dim: qk_nope_head_dim and qk_rope_head_dim */
 
 #define TOKENS_MAX 512 /* bytes of one value in `more` */
 #define LAYERS_MAX 65536
@@ -136,6 +137,10 @@ static const struct defaults table[] = {
      "rms_norm_eps=1e-06 num_local_experts=8 num_experts_per_tok=2 "
      "attention_multiplier=1.0 embedding_multiplier=1.0 residual_multiplier=1.0 "
      "logits_scaling=1.0"},
+    {"granitemoeshared", 2048, 4096, 11008, 32, SHARED, 32, 32000, 0, 10000, "",
+     "rms_norm_eps=1e-06 num_local_experts=8 num_experts_per_tok=2 shared_intermediate_size=0 "
+     "attention_multiplier=1.0 embedding_multiplier=1.0 residual_multiplier=1.0 "
+     "logits_scaling=1.0"},
     {"starcoder2", 4096, 3072, 12288, 24, 2, 30, 49152, 0, 10000, "",
      "norm_epsilon=1e-05"},
     {"gpt2", 0, 0, 0, 0, 0, 0, 50257, 0, 0, "",
@@ -158,6 +163,15 @@ static const struct defaults table[] = {
      "'original_max_position_embeddings':16384,'max_position_embeddings':262144,"
      "'beta_fast':32.0,'beta_slow':1.0,'mscale_all_dim':1.0,'mscale':1.0,"
      "'llama_4_scaling_beta':0.1,'rope_type':'yarn'}"},
+    {"mistral4", 1048576, 4096, 12288, 32, 32, 36, 131072, LATENT, 0, "",
+     "rms_norm_eps=1e-06 n_routed_experts=128 num_experts_per_tok=4 n_group=1 topk_group=1 "
+     "moe_intermediate_size=2048 n_shared_experts=1 norm_topk_prob=true "
+     "routed_scaling_factor=1.0 first_k_dense_replace=0 kv_lora_rank=256 q_lora_rank=1024 "
+     "qk_nope_head_dim=64 qk_rope_head_dim=64 v_head_dim=128 "
+     "rope_parameters={'type':'yarn','rope_theta':10000.0,'factor':128.0,"
+     "'original_max_position_embeddings':8192,'max_position_embeddings':1048576,"
+     "'beta_fast':32.0,'beta_slow':1.0,'mscale_all_dim':1.0,'mscale':1.0,"
+     "'llama_4_scaling_beta':0.1,'partial_rotary_factor':0.5,'rope_type':'yarn'}"},
     {"lfm2", 128000, 2560, 12288, 32, 8, 32, 65536, 0, 1000000, "F",
      "norm_eps=1e-05 conv_L_cache=3 block_auto_adjust_ff_dim=true "
      "block_ffn_dim_multiplier=1.0 block_multiple_of=256"},
@@ -240,6 +254,16 @@ static const struct defaults table[] = {
      "norm_topk_prob=true routed_scaling_factor=2.5 kv_lora_rank=512 q_lora_rank=1536 "
      "qk_nope_head_dim=128 qk_rope_head_dim=64 v_head_dim=128 first_k_dense_replace=3 "
      "index_head_dim=128 index_n_heads=64 index_topk=2048"},
+    {"glm_moe_dsa", 202752, 6144, 12288, 64, 64, 78, 154880, ROPE, 10000, "",
+     "rms_norm_eps=1e-05 n_routed_experts=256 num_experts_per_tok=8 n_group=1 topk_group=1 "
+     "moe_intermediate_size=2048 n_shared_experts=1 norm_topk_prob=true "
+     "routed_scaling_factor=2.5 kv_lora_rank=512 q_lora_rank=2048 qk_nope_head_dim=192 "
+     "qk_rope_head_dim=64 v_head_dim=256 first_k_dense_replace=3 "
+     "index_head_dim=128 index_n_heads=32 index_topk=2048"},
+    {"glm4v_text", 32768, 4096, 13696, 32, 2, 40, 151552, 0, 10000, "",
+     "rms_norm_eps=1e-05"},
+    {"qwen2_vl_text", 32768, 8192, 29568, 64, 8, 80, 152064, 0, 1000000, "F",
+     "rms_norm_eps=1e-05"},
     {"qwen3_5_moe_text", 32768, 2048, 0, 16, 2, 40, 248320, 256, 10000, "LLLF",
      "partial_rotary_factor=0.25 rms_norm_eps=1e-06 num_experts=256 num_experts_per_tok=8 "
      "moe_intermediate_size=512 shared_expert_intermediate_size=512 "
@@ -256,6 +280,9 @@ static const struct defaults table[] = {
      "num_heads=16 depth=27 patch_size=16 out_hidden_size=3584 spatial_merge_size=2 "
      "temporal_patch_size=2 num_position_embeddings=2304 "
      "deepstack_visual_indexes=[8,16,24] hidden_act='gelu_pytorch_tanh'"},
+    {"glm4v_vision", 0, 1536, 13696, 0, 0, 0, 0, 0, 0, "",
+     "num_heads=12 depth=24 patch_size=14 image_size=336 rms_norm_eps=1e-05 "
+     "out_hidden_size=4096 spatial_merge_size=2 temporal_patch_size=2 hidden_act='silu'"},
     {"pixtral", 0, 1024, 4096, 16, 0, 24, 0, 64, 10000, "",
      "patch_size=16 image_size=1024 num_channels=3 hidden_act='gelu'"},
     {"gemma4_vision", 131072, 768, 3072, 12, 12, 16, 0, 64, 100, "",
@@ -332,6 +359,14 @@ bool hf_config_known(const char *model_type)
     return find_text(model_type) != NULL;
 }
 
+bool hf_config_two_ropes(const char *model_type)
+{
+    const struct defaults *defaults = find_text(model_type);
+
+    return defaults && (strstr(defaults->more, "rope_local_base_freq=") ||
+                        strstr(defaults->more, "local_rope_theta="));
+}
+
 /* --- filling ------------------------------------------------------------------------------------
  */
 
@@ -394,7 +429,7 @@ static int fill_more(json_t *values, const char *more)
 /* What follows from other values. */
 static int fill_derived(json_t *values, const struct defaults *defaults)
 {
-    uint64_t heads = 0, hidden = 0, rope;
+    uint64_t heads = 0, hidden = 0, rope, rest;
     bool sized;
     int r = 0;
 
@@ -408,6 +443,11 @@ static int fill_derived(json_t *values, const struct defaults *defaults)
         r = fill_null(values, "head_dim", hidden / heads);
     if (r == 0 && defaults->head_dim == ROPE &&
         json_as_u64(json_member(values, "qk_rope_head_dim"), &rope))
+        r = fill_null(values, "head_dim", rope);
+    if (r == 0 && defaults->head_dim == LATENT &&
+        json_as_u64(json_member(values, "qk_rope_head_dim"), &rope) &&
+        json_as_u64(json_member(values, "qk_nope_head_dim"), &rest) &&
+        !__builtin_add_overflow(rope, rest, &rope) && rope <= INT32_MAX)
         r = fill_null(values, "head_dim", rope);
     return r == 0 ? fill_count(values, "head_dim", defaults->head_dim) : r;
 }

@@ -7,6 +7,8 @@
 
 /* Is it a model_type that the library knows, so that the file is read through a class? */
 bool hf_config_known(const char *model_type);
+/* Has its class a rope of its own for layers with a sliding window, in any case? */
+bool hf_config_two_ropes(const char *model_type);
 
 /*
  * Fills what `values` (an object) leaves out, as the class of `model_type` does (of model_type with

@@ -151,14 +151,14 @@ static int merge(struct hf_config *config)
     return r;
 }
 
-/* The rope's parameter `to` from the config's own values, if it is not among them. */
-static int mirror(struct hf_config *config, const char *to, const char *from)
+/* The parameter `to` of a rope from the config's own values, if it is not among them. */
+static int mirror(const struct hf_config *config, json_t *rope, const char *to, const char *from)
 {
     const json_t *value = hf_config_get(config, from);
 
-    if (!value || json_object_get(config->rope, to))
+    if (!value || json_object_get(rope, to))
         return 0;
-    return json_object_set_new(config->rope, to, json_clone(value)) == 0 ? 0 : -ENOMEM;
+    return json_object_set_new(rope, to, json_clone(value)) == 0 ? 0 : -ENOMEM;
 }
 
 /* "type" is the older name of rope_type. */
@@ -171,30 +171,35 @@ static int name_type(json_t *rope)
     return json_object_set(rope, "rope_type", type) == 0 ? 0 : -ENOMEM;
 }
 
-static int gather_rope(struct hf_config *config)
+/* Ropes that are stretched from a context tell which one; a class takes the model's for it. */
+static int fill_context(const struct hf_config *config, json_t *rope)
 {
-    const json_t *given = hf_config_get(config, "rope_parameters rope_scaling");
+    const char *type = as_string(json_member(rope, "rope_type"));
+
+    if (strcmp(type, "llama3") != 0 && strcmp(type, "yarn") != 0 && strcmp(type, "longrope") != 0)
+        return 0;
+    return mirror(config, rope, "original_max_position_embeddings", "max_position_embeddings");
+}
+
+/* One rope for all layers. */
+static int gather_one(struct hf_config *config, bool known)
+{
+    const char *own = "original_max_position_embeddings";
     const json_t *local;
-    json_t *full, *sliding;
     int r;
 
-    config->rope = json_is_object(given) ? json_clone(given) : json_object();
-    if (!config->rope)
-        return -ENOMEM;
-    full = json_member(config->rope, "full_attention");
-    sliding = json_member(config->rope, "sliding_attention");
-    if (full || sliding) {
-        r = full ? name_type(full) : 0;
-        return r == 0 && sliding ? name_type(sliding) : r;
-    }
-    r = mirror(config, "rope_theta",
+    r = mirror(config, config->rope, "rope_theta",
                "global_rope_theta rope_global_theta rope_theta_global rope_theta rotary_emb_base");
     if (r == 0)
-        r = mirror(config, "partial_rotary_factor", "partial_rotary_factor rope_pct rope_percent");
-    if (r == 0)
-        r = mirror(config, "original_max_position_embeddings", "original_max_position_embeddings");
+        r = mirror(config, config->rope, "partial_rotary_factor",
+                   "partial_rotary_factor rope_pct rope_percent");
     if (r == 0)
         r = name_type(config->rope);
+    /* Phi 3 alone has a context of its own beside the rope's parameters. */
+    if (r == 0 && known && strcmp(config->model_type, "phi3") != 0)
+        r = fill_context(config, config->rope);
+    if (r == 0)
+        r = mirror(config, config->rope, own, own);
     local = hf_config_get(config, "local_rope_theta rope_local_theta rope_theta_local "
                                   "swa_rope_theta rope_local_base_freq");
     if (r == 0 && local &&
@@ -202,6 +207,73 @@ static int gather_rope(struct hf_config *config)
                             json_pack("{s:O}", "rope_theta", (json_t *)(uintptr_t)local)) != 0)
         r = -ENOMEM;
     return r;
+}
+
+/* The parameters for a kind of layers, "default" where there are none: a type by its older name
+ * does not change that. */
+static int gather_set(const struct hf_config *config, const char *layers, const char *theta,
+                      const json_t *scaling)
+{
+    json_t *set = json_member(config->rope, layers);
+    int r = 0;
+
+    if (!set) {
+        set = json_pack("{s:s}", "rope_type", "default");
+        if (!set || json_object_set_new(config->rope, layers, set) != 0)
+            return -ENOMEM;
+    }
+    if (json_is_object(scaling))
+        r = json_object_update(set, (json_t *)(uintptr_t)scaling) == 0 ? 0 : -ENOMEM;
+    if (r == 0)
+        r = mirror(config, set, "rope_theta", theta);
+    if (r == 0)
+        r = name_type(set);
+    return r == 0 ? fill_context(config, set) : r;
+}
+
+/* Some classes have two sets of parameters in any case; rope_scaling belongs to that of the layers
+ * that attend to all, ModernBERT's to both. */
+static int gather_sets(struct hf_config *config)
+{
+    const json_t *scaling = hf_config_get(config, "rope_scaling");
+    bool both = strcmp(config->model_type, "modernbert") == 0;
+    int r =
+        gather_set(config, "full_attention", both ? "global_rope_theta" : "rope_theta", scaling);
+
+    return r == 0 ? gather_set(config, "sliding_attention",
+                               both ? "local_rope_theta" : "rope_local_base_freq",
+                               both ? scaling : NULL)
+                  : r;
+}
+
+/* A class takes rope_scaling where both are given; the converter, without one, rope_parameters. */
+static const json_t *given_rope(const struct hf_config *config, bool known, bool sets)
+{
+    const json_t *scaling = hf_config_get(config, "rope_scaling");
+
+    if (known && !sets && json_object_size(scaling) > 0)
+        return scaling;
+    return hf_config_get(config, sets ? "rope_parameters" : "rope_parameters rope_scaling");
+}
+
+static int gather_rope(struct hf_config *config, bool known)
+{
+    bool sets = known && hf_config_two_ropes(config->model_type);
+    const json_t *given = given_rope(config, known, sets);
+    json_t *full, *sliding;
+    int r;
+
+    config->rope = json_is_object(given) ? json_clone(given) : json_object();
+    if (!config->rope)
+        return -ENOMEM;
+    if (sets)
+        return gather_sets(config);
+    full = json_member(config->rope, "full_attention");
+    sliding = json_member(config->rope, "sliding_attention");
+    if (!full && !sliding)
+        return gather_one(config, known);
+    r = full ? name_type(full) : 0;
+    return r == 0 && sliding ? name_type(sliding) : r;
 }
 
 /* --- opening ------------------------------------------------------------------------------------
@@ -240,7 +312,7 @@ int hf_config_open_vision(const struct hf_config *whole, struct hf_config **resu
     if (config->values)
         r = hf_config_known(type) ? hf_config_fill_vision(config->values, config->model_type) : 0;
     if (r == 0)
-        r = gather_rope(config);
+        r = gather_rope(config, hf_config_known(type));
     if (r == 0)
         *result = config;
     else
@@ -279,7 +351,8 @@ int hf_config_open(const struct hf_directory *directory, struct hf_config **resu
     if (r == 0)
         r = merge(config);
     if (r == 0)
-        r = gather_rope(config);
+        r = gather_rope(config,
+                        hf_config_known(as_string(json_member(config->root, "model_type"))));
     if (r == -ENOMEM)
         r = defect_set(defect, ENOMEM, DEFECT_NOWHERE, "%s", strerror(ENOMEM));
     if (r == 0)

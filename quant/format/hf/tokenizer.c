@@ -45,6 +45,9 @@ int hf_tokenizer_open(const struct hf_directory *directory, const json_t *config
     if (r == 0)
         r = hf_tokenizer_json(directory, "tokenizer_config.json", &tokenizer->tokenizer_config,
                               defect);
+    if (r == 0 || r == -ENOENT)
+        r = hf_tokenizer_json(directory, "special_tokens_map.json", &tokenizer->special_map,
+                              defect);
     if (r == -ENOENT)
         r = 0;
     if (r < 0)
@@ -60,6 +63,7 @@ void hf_tokenizer_close(struct hf_tokenizer *tokenizer)
         return;
     hf_vocab_free(tokenizer->vocab);
     json_decref(tokenizer->tokenizer_config);
+    json_decref(tokenizer->special_map);
     free(tokenizer);
 }
 

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "quant/format/hf/tokenizer_state.h"
@@ -66,9 +67,8 @@ static int add(json_t *list, json_t *token)
     return json_array_append(list, token) < 0 ? -ENOMEM : 0;
 }
 
-static int add_kinds(json_t *list, const struct hf_tokenizer_writing *writing)
+static int add_kinds(json_t *list, const struct hf_tokenizer_writing *writing, const json_t *config)
 {
-    const json_t *config = writing->tokenizer->tokenizer_config;
     const char *standard;
     json_t *token;
     int r = 0;
@@ -108,11 +108,26 @@ static int add_extra(json_t *list, json_t *extra)
     return r;
 }
 
-json_t *hf_named_tokens(const struct hf_tokenizer_writing *writing)
+/* tokenizer_config.json; where that does not list added tokens the members of
+ * special_tokens_map.json come before its own. */
+static json_t *effective_config(const struct hf_tokenizer *tokenizer)
 {
-    json_t *config = writing->tokenizer->tokenizer_config, *list = json_array(), *token, *extra;
+    json_t *config =
+        tokenizer->tokenizer_config ? json_clone(tokenizer->tokenizer_config) : json_object();
+
+    if (config && tokenizer->special_map && !json_object_get(config, "added_tokens_decoder") &&
+        json_object_update(config, tokenizer->special_map) < 0) {
+        json_decref(config);
+        config = NULL;
+    }
+    return config;
+}
+
+static int collect_named(const struct hf_tokenizer_writing *writing, json_t *config, json_t *list)
+{
+    json_t *token, *extra;
     const char *name;
-    int r = list ? add_kinds(list, writing) : -ENOMEM;
+    int r = add_kinds(list, writing, config);
 
     json_object_foreach(config, name, token)
     {
@@ -122,8 +137,15 @@ json_t *hf_named_tokens(const struct hf_tokenizer_writing *writing)
     extra = json_object_get(config, "extra_special_tokens");
     if (!extra)
         extra = json_object_get(config, "additional_special_tokens");
-    if (r == 0)
-        r = add_extra(list, extra);
+    return r == 0 ? add_extra(list, extra) : r;
+}
+
+json_t *hf_named_tokens(const struct hf_tokenizer_writing *writing)
+{
+    json_t *config = effective_config(writing->tokenizer), *list = json_array();
+    int r = config && list ? collect_named(writing, config, list) : -ENOMEM;
+
+    json_decref(config);
     if (r < 0) {
         json_decref(list);
         list = NULL;
@@ -131,11 +153,85 @@ json_t *hf_named_tokens(const struct hf_tokenizer_writing *writing)
     return list;
 }
 
+/* --- added tokens --------------------------------------------------------------------------------
+ */
+
+struct stated {
+    uint64_t number;
+    struct hf_added_token token;
+};
+
+static int by_number(const void *a, const void *b)
+{
+    const struct stated *x = a, *y = b;
+
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static bool is_named(const json_t *named, const struct hf_text *text)
+{
+    for (size_t i = 0; i < json_array_size(named); i++) {
+        const json_t *name = json_array_get(named, i);
+
+        if (json_string_length(name) == text->size &&
+            memcmp(json_string_value(name), text->text, text->size) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The entries in the order of their numbers. */
+static size_t collect_stated(const json_t *decoder, struct stated *stated)
+{
+    size_t count = 0;
+    void *at = json_object_iter((json_t *)(uintptr_t)decoder);
+
+    for (; at; at = json_object_iter_next((json_t *)(uintptr_t)decoder, at)) {
+        stated[count].number = strtoull(json_object_iter_key(at), NULL, 10);
+        if (hf_added_token(json_object_iter_value(at), &stated[count].token))
+            count++;
+    }
+    qsort(stated, count, sizeof(*stated), by_number);
+    return count;
+}
+
+/* tokenizer_config.json has the last word on what a token is; where it says something new of a
+ * named one, that is special. What tokenizer.json lacks is added. */
+static int add_stated(struct hf_tokenizer_writing *writing, const json_t *named)
+{
+    const json_t *decoder =
+        json_member(writing->tokenizer->tokenizer_config, "added_tokens_decoder");
+    struct hf_vocab *vocab = writing->tokenizer->vocab;
+    size_t count = json_object_size(decoder);
+    struct stated *stated;
+    struct hf_added_token *tokens;
+    int r = -ENOMEM;
+
+    if (count == 0)
+        return 0;
+    stated = reallocarray(NULL, count, sizeof(*stated));
+    tokens = reallocarray(NULL, count, sizeof(*tokens));
+    if (stated && tokens) {
+        count = collect_stated(decoder, stated);
+        for (size_t i = 0; i < count; i++)
+            tokens[i] = stated[i].token;
+        r = hf_vocab_news(vocab, tokens, &count);
+        for (size_t i = 0; r == 0 && i < count; i++)
+            if (is_named(named, &tokens[i].text))
+                tokens[i].special = true;
+        if (r == 0)
+            r = hf_vocab_add(vocab, tokens, count);
+    }
+    free(tokens);
+    free(stated);
+    return r;
+}
+
 int hf_append_named(struct hf_tokenizer_writing *writing, const json_t *named)
 {
     struct hf_vocab *vocab = writing->tokenizer->vocab;
     struct hf_text text;
-    int r = 0;
+    int r = add_stated(writing, named);
 
     for (size_t i = 0; r == 0 && i < json_array_size(named); i++) {
         if (!json_as_text(json_array_get(named, i), &text.text, &text.size))

@@ -12,6 +12,7 @@ struct hf_tokenizer {
     const json_t *config;
     struct hf_vocab *vocab;   /* tokenizer.json; NULL: not there */
     json_t *tokenizer_config; /* NULL: not there */
+    json_t *special_map;      /* special_tokens_map.json; NULL: not there */
 };
 
 /* A writing of keys: what its parts share. */

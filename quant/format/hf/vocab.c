@@ -349,8 +349,9 @@ bool hf_vocab_find(const struct hf_vocab *vocab, const char *text, size_t size, 
 }
 
 /* Room was made for one more of each. A text that was added before takes the later flags. */
-static int add(struct hf_vocab *vocab, const struct hf_text *text, bool special, bool normalized)
+static int add(struct hf_vocab *vocab, const struct hf_added_token *token)
 {
+    const struct hf_text *text = &token->text;
     uint32_t place = (uint32_t)vocab->count, *of_place;
     int r;
 
@@ -368,8 +369,10 @@ static int add(struct hf_vocab *vocab, const struct hf_text *text, bool special,
             return -EINVAL;
         vocab->next_id = *of_place + 1;
     }
-    vocab->added[vocab->added_count++] =
-        (struct hf_added){.place = place, .special = special, .normalized = normalized};
+    vocab->added[vocab->added_count++] = (struct hf_added){.place = place,
+                                                           .special = token->special,
+                                                           .normalized = token->normalized,
+                                                           .match = token->match};
     return 0;
 }
 
@@ -391,23 +394,86 @@ static int make_added_room(struct hf_vocab *vocab, size_t more)
     return 0;
 }
 
+bool hf_added_token(const json_t *json, struct hf_added_token *token)
+{
+    static const char *const matches[] = {"single_word", "lstrip", "rstrip"};
+    const json_t *normalized = json_member(json, "normalized");
+
+    token->special = json_member_true(json, "special");
+    token->normalized = normalized ? json_is_true(normalized) : !token->special;
+    token->match = 0;
+    for (unsigned i = 0; i < sizeof(matches) / sizeof(matches[0]); i++)
+        if (json_member_true(json, matches[i]))
+            token->match |= (unsigned char)(1 << i);
+    return json_as_text(json_member(json, "content"), &token->text.text, &token->text.size);
+}
+
+/* The last entry of each place: number and 1; 0: the token is not among the added ones. */
+static uint32_t *index_added(const struct hf_vocab *vocab)
+{
+    uint32_t *last = calloc(vocab->count + 1, sizeof(*last));
+
+    for (size_t i = 0; last && i < vocab->added_count; i++)
+        last[vocab->added[i].place] = (uint32_t)i + 1;
+    return last;
+}
+
+static bool is_same(const struct hf_added *added, const struct hf_added_token *token)
+{
+    return added->special == token->special && added->normalized == token->normalized &&
+           added->match == token->match;
+}
+
+int hf_vocab_news(const struct hf_vocab *vocab, struct hf_added_token *tokens, size_t *count)
+{
+    uint32_t *last = index_added(vocab), place;
+    const struct hf_text *text;
+    size_t news = 0;
+
+    if (!last)
+        return -ENOMEM;
+    for (size_t i = 0; i < *count; i++) {
+        text = &tokens[i].text;
+        if (text->size > 0 &&
+            !(hf_index_find(&vocab->by_text, vocab->texts, text->text, text->size, &place) &&
+              last[place] > 0 && is_same(&vocab->added[last[place] - 1], &tokens[i])))
+            tokens[news++] = tokens[i];
+    }
+    free(last);
+    *count = news;
+    return 0;
+}
+
+int hf_vocab_add(struct hf_vocab *vocab, const struct hf_added_token *tokens, size_t count)
+{
+    int r = make_added_room(vocab, count);
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = add(vocab, &tokens[i]);
+    return r;
+}
+
 int hf_vocab_append(struct hf_vocab *vocab, const char *text, size_t size)
 {
-    struct hf_text added = {text, size};
+    struct hf_added_token token = {.text = {text, size}, .special = true};
     uint32_t place;
     int r;
 
-    if (hf_index_find(&vocab->by_text, vocab->texts, text, size, &place))
+    if (size == 0)
         return 0;
+    if (hf_index_find(&vocab->by_text, vocab->texts, text, size, &place))
+        for (size_t i = 0; i < vocab->added_count; i++)
+            if (vocab->added[i].place == place)
+                return 0;
     r = make_added_room(vocab, 1);
-    return r < 0 ? r : add(vocab, &added, true, false);
+    return r < 0 ? r : add(vocab, &token);
 }
 
 static int add_tokens(const struct hf_directory *directory, struct hf_vocab *vocab,
                       struct defect *defect)
 {
-    const json_t *list = json_member(vocab->rest, "added_tokens"), *token, *normalized;
-    struct hf_text text;
+    const json_t *list = json_member(vocab->rest, "added_tokens"), *entry;
+    struct hf_added_token token;
     int r;
 
     vocab->next_id = (uint32_t)vocab->base_count;
@@ -416,15 +482,15 @@ static int add_tokens(const struct hf_directory *directory, struct hf_vocab *voc
         return 0;
     r = make_added_room(vocab, vocab->added_entries);
     for (size_t i = 0; r == 0 && i < vocab->added_entries; i++) {
-        token = json_array_get(list, i);
-        if (!json_as_text(json_member(token, "content"), &text.text, &text.size))
+        entry = json_array_get(list, i);
+        if (!hf_added_token(entry, &token))
             return hf_blame(directory, FILE_NAME, defect, EINVAL, DEFECT_NOWHERE,
                             "added_tokens[%zu] has no content", i);
-        if (text.size == 0)
+        if (token.text.size == 0)
             continue;
-        normalized = json_member(token, "normalized");
-        r = add(vocab, &text, json_member_true(token, "special"),
-                normalized ? json_is_true(normalized) : true);
+        if (!json_member(entry, "normalized"))
+            token.normalized = true;
+        r = add(vocab, &token);
     }
     if (r == -EINVAL)
         return hf_blame(directory, FILE_NAME, defect, EINVAL, DEFECT_NOWHERE,

@@ -20,6 +20,14 @@ struct hf_added {
     uint32_t place; /* of its text */
     bool special;
     bool normalized;
+    unsigned char match; /* single_word, lstrip and rstrip, a bit for each */
+};
+
+/* What is said of such a token. */
+struct hf_added_token {
+    struct hf_text text;
+    bool special, normalized;
+    unsigned char match;
 };
 
 /*
@@ -55,8 +63,19 @@ void hf_vocab_free(struct hf_vocab *vocab);
 /* The number of a token; false: there is none of that text. */
 bool hf_vocab_find(const struct hf_vocab *vocab, const char *text, size_t size, uint32_t *id);
 
-/* Adds a token, special and as it is, behind all others unless there is one of that text. The text
- * must outlive the vocabulary. -EINVAL: too many; -ENOMEM. */
+/*
+ * Adds tokens behind all others, or where there are such texts says anew what they are; none is
+ * empty. The texts must outlive the vocabulary. -EINVAL: too many; -ENOMEM.
+ */
+MUST_USE int hf_vocab_add(struct hf_vocab *vocab, const struct hf_added_token *tokens,
+                          size_t count);
+/* Leaves those that are not known as just that, and no empty ones. -ENOMEM. */
+MUST_USE int hf_vocab_news(const struct hf_vocab *vocab, struct hf_added_token *tokens,
+                           size_t *count);
+/* Adds a token that is special and as it is, unless it was added before. */
 MUST_USE int hf_vocab_append(struct hf_vocab *vocab, const char *text, size_t size);
+
+/* An entry of added_tokens, or of the like in tokenizer_config.json. false: it has no content. */
+bool hf_added_token(const json_t *json, struct hf_added_token *token);
 
 #endif
