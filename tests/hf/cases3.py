@@ -330,5 +330,31 @@ def tokens_map():
     return Case("tokens_map", "tokens-map", c, dense(n + 3, tied=True), f, "llama-bpe", note="special_tokens_map.json, which is read where tokenizer_config.json lists no added tokens")
 
 
+def nemotron_heads():
+    k = h2.nemotronh_moe()
+    wide = {"q_proj": (0, H * 32), "k_proj": (0, KV * 32), "v_proj": (0, KV * 32), "o_proj": (1, H * 32)}
+    t = []
+    for x in k.tensors:
+        part = x[0].split(".")[-2]
+        shape = list(x[1])
+        if part in wide:
+            shape[wide[part][0]] = wide[part][1]
+        t.append((x[0], shape) + tuple(x[2:]))
+    return Case("nemotron_heads", k.dirname, dict(k.config, head_dim=32), t, k.files, "tekken", shards=2, note="heads of another size than the hidden size by their number: the rope's dimensions are those of the latter")
+
+
+def granite_heads():
+    k = hc.granite()
+    c = dict(k.config, head_dim=32)
+    t = dense(c["vocab_size"], tied=True, hd=32)
+    return Case("granite_heads", "granite-heads", c, t, k.files, "refact", note="head_dim is passed over")
+
+
+def granite_bare():
+    k = h2.granite4_dense()
+    c = {x: y for x, y in k.config.items() if x not in ("rope_theta", "max_position_embeddings", "rms_norm_eps", "logits_scaling")}
+    return Case("granite_bare", "granite-bare", c, k.tensors, k.files, "refact", note="of the hybrid class the file itself is read, without what the class would fill in")
+
+
 ALL = [stablelm, seed_oss, cohere2, olmoe, ernie45, ernie45_fused, bailingmoe2, bailingmoe2_mtp, ministral3, mistral3, mistral31, mistral4, roberta, roberta_labels, olmo3, gemma3n_text, gemma4_text, llama4_text, llama_model, granitemoe, granitemoe_shared,
-       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map]
+       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map, nemotron_heads, granite_heads, granite_bare]

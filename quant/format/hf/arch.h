@@ -189,6 +189,8 @@ MUST_USE int hf_set_bool(struct hf_model *model, const char *key, bool value);
 MUST_USE int hf_set_string(struct hf_model *model, const char *key, const char *text);
 /* rope.dimension_count: head_dim, or hidden size by heads. */
 int hf_key_rope_dimensions(struct hf_model *model);
+/* The same by the hidden size, whatever head_dim says. */
+int hf_key_rope_of_hidden(struct hf_model *model);
 /* head_dim, or hidden size by heads; -EINVAL: neither. */
 MUST_USE int hf_head_size(const struct hf_model *model, uint64_t *size);
 /* block_count, where the table has no base list. */

@@ -386,6 +386,16 @@ int hf_key_rope_dimensions(struct hf_model *model)
     return r == 0 ? hf_set_u32(model, "rope.dimension_count", size) : r;
 }
 
+int hf_key_rope_of_hidden(struct hf_model *model)
+{
+    uint64_t hidden;
+    int r = hf_need_count(model, "hidden_size", &hidden);
+
+    if (r == 0 && model->heads == 0)
+        r = hf_model_refuse(model, "no attention heads");
+    return r == 0 ? hf_set_u32(model, "rope.dimension_count", hidden / model->heads) : r;
+}
+
 int hf_key_block_count(struct hf_model *model)
 {
     return hf_set_u32(model, "block_count", model->layers);

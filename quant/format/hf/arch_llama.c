@@ -87,7 +87,7 @@ static const struct hf_key mistral3_keys[] = {
 static const struct hf_key granite_keys[] = {
     {.kind = HF_BASE, .from = "attention.key_length attention.value_length"},
     {HF_U32, "vocab_size", "vocab_size", NULL},
-    {.kind = HF_CALL, .call = hf_key_rope_dimensions},
+    {.kind = HF_CALL, .call = hf_key_rope_of_hidden},
     {HF_F32_NONZERO, "attention.scale", "attention_multiplier", NULL},
     {HF_F32_NONZERO, "embedding_scale", "embedding_multiplier", NULL},
     {HF_F32_NONZERO, "residual_scale", "residual_multiplier", NULL},

@@ -119,7 +119,7 @@ static int shared_length(struct hf_model *model)
     }
 
 #define GRANITE_KEYS                                                                               \
-    {HF_U32, "vocab_size", "vocab_size", NULL}, {.kind = HF_CALL, .call = hf_key_rope_dimensions}, \
+    {HF_U32, "vocab_size", "vocab_size", NULL}, {.kind = HF_CALL, .call = hf_key_rope_of_hidden},  \
         {HF_F32_NONZERO, "attention.scale", "attention_multiplier", NULL},                         \
         {HF_F32_NONZERO, "embedding_scale", "embedding_multiplier", NULL},                         \
         {HF_F32_NONZERO, "residual_scale", "residual_multiplier", NULL},                           \
@@ -307,7 +307,7 @@ static int nemotron_norm(struct hf_model *model)
 
 #define NEMOTRON_KEYS                                                                              \
     {.kind = HF_CALL, .call = nemotron_sizes}, {HF_U32, "vocab_size", "vocab_size", NULL},         \
-        {.kind = HF_CALL, .call = hf_key_rope_dimensions},                                         \
+        {.kind = HF_CALL, .call = hf_key_rope_of_hidden},                                         \
         {HF_U32, "ssm.conv_kernel", "conv_kernel", NULL},                                          \
         {HF_U32, "ssm.state_size", "ssm_state_size", NULL},                                        \
         {HF_U32, "ssm.group_count", "n_groups", NULL}, {.kind = HF_CALL, .call = nemotron_inner},  \

@@ -22,6 +22,7 @@ struct defaults {
     const char *more;      /* name=value, with ' for the quotes of a text */
 };
 
+/* granitemoehybrid and falcon_h1 are not here: of these the converter reads the file itself. */
 /* clang-format off */
 static const struct defaults table[] = {
     {"llama", 2048, 4096, 11008, 32, SHARED, 32, 32000, SHARED, 10000, "",
@@ -217,11 +218,6 @@ static const struct defaults table[] = {
     {"lfm2_moe", 128000, 2048, 7168, 32, 8, 32, 65536, 0, 1000000, "",
      "norm_eps=1e-05 num_experts=32 num_experts_per_tok=4 moe_intermediate_size=1792 "
      "conv_L_cache=3 num_dense_layers=2 norm_topk_prob=true routed_scaling_factor=1.0"},
-    {"granitemoehybrid", 2048, 4096, 11008, 32, SHARED, 32, 32000, 0, 10000, "M",
-     "rms_norm_eps=1e-06 num_local_experts=8 num_experts_per_tok=2 "
-     "shared_intermediate_size=1024 attention_multiplier=1.0 embedding_multiplier=1.0 "
-     "residual_multiplier=1.0 logits_scaling=1.0 mamba_d_conv=4 mamba_d_state=256 "
-     "mamba_n_heads=128 mamba_d_head=64 mamba_n_groups=1 mamba_expand=2"},
     {"nemotron_h", 4096, 4096, 21504, 32, 8, 0, 131072, 128, 0, "",
      "layer_norm_epsilon=1e-05 layers_block_type=['mamba','moe','attention','mlp'] "
      "n_routed_experts=8 num_experts_per_tok=2 n_group=1 topk_group=1 "
@@ -234,12 +230,6 @@ static const struct defaults table[] = {
      "moe_layer_interval=1 moe_layer_start_index=1 moe_num_shared_experts=2"},
     {"minimax_m2", 196608, 3072, 1536, 48, 8, 62, 200064, 128, 5000000, "",
      "rms_norm_eps=1e-06 num_local_experts=256 num_experts_per_tok=8"},
-    {"falcon_h1", 8192, 4096, 14336, 32, 8, 32, 128000, 0, 10000, "",
-     "rms_norm_eps=1e-05 embedding_multiplier=1.0 mamba_d_conv=4 mamba_d_state=256 "
-     "mamba_n_heads=128 mamba_d_head=8 mamba_n_groups=1 mamba_expand=2 mamba_d_ssm=1024 "
-     "attention_in_multiplier=1.0 attention_out_multiplier=1.0 ssm_in_multiplier=1.0 "
-     "ssm_out_multiplier=1.0 mlp_multipliers=[1.0,1.0] "
-     "ssm_multipliers=[1.0,1.0,1.0,1.0,1.0] key_multiplier=1.0 lm_head_multiplier=1.0"},
     {"t5", 0, 0, 0, 0, 0, 0, 32128, 0, 0, "",
      "d_model=512 d_ff=2048 d_kv=64 num_layers=6 num_heads=8 num_decoder_layers=6 "
      "layer_norm_epsilon=1e-06 relative_attention_num_buckets=32"},
