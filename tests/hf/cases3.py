@@ -356,5 +356,27 @@ def granite_bare():
     return Case("granite_bare", "granite-bare", c, k.tensors, k.files, "refact", note="of the hybrid class the file itself is read, without what the class would fill in")
 
 
+def fp8_static(k, experts):
+    """One factor for a matrix, or for an expert, and those of activations, which nobody reads."""
+    t = []
+    for x in k.tensors:
+        if x[0].endswith(experts):
+            t += [(x[0], x[1], "f8", "F8_E4M3"), (x[0] + "_scale_inv", [x[1][0], 1, 1], "pos", "BF16"), (x[0] + "_activation_scale", [], "pos", "BF16")]
+        elif ".layers." in x[0] and x[0].endswith("_proj.weight") and "vision" not in x[0]:
+            t += [(x[0], x[1], "f8", "F8_E4M3"), (x[0] + "_scale_inv", [], "pos", "BF16"), (x[0][:-6] + "activation_scale", [], "pos", "BF16")]
+        else:
+            t.append(x)
+    q = {"activation_scheme": "static", "dequantize": False, "modules_to_not_convert": ["model.vision_tower", "lm_head"], "quant_method": "fp8", "weight_block_size": None}
+    return Case(k.name + "_fp8", k.dirname, dict(k.config, quantization_config=q), t, k.files, k.pre, shards=2, note="FP8 with a factor for each matrix")
+
+
+def mistral3_fp8():
+    return fp8_static(mistral3(), "experts")
+
+
+def mistral4_fp8():
+    return fp8_static(mistral4(), ("experts.gate_up_proj", "experts.down_proj"))
+
+
 ALL = [stablelm, seed_oss, cohere2, olmoe, ernie45, ernie45_fused, bailingmoe2, bailingmoe2_mtp, ministral3, mistral3, mistral31, mistral4, roberta, roberta_labels, olmo3, gemma3n_text, gemma4_text, llama4_text, llama_model, granitemoe, granitemoe_shared,
-       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map, nemotron_heads, granite_heads, granite_bare]
+       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map, nemotron_heads, granite_heads, granite_bare, mistral3_fp8, mistral4_fp8]

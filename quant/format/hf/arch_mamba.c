@@ -307,7 +307,7 @@ static int nemotron_norm(struct hf_model *model)
 
 #define NEMOTRON_KEYS                                                                              \
     {.kind = HF_CALL, .call = nemotron_sizes}, {HF_U32, "vocab_size", "vocab_size", NULL},         \
-        {.kind = HF_CALL, .call = hf_key_rope_of_hidden},                                         \
+        {.kind = HF_CALL, .call = hf_key_rope_of_hidden},                                          \
         {HF_U32, "ssm.conv_kernel", "conv_kernel", NULL},                                          \
         {HF_U32, "ssm.state_size", "ssm_state_size", NULL},                                        \
         {HF_U32, "ssm.group_count", "n_groups", NULL}, {.kind = HF_CALL, .call = nemotron_inner},  \

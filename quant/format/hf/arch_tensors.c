@@ -365,7 +365,8 @@ static int write_one(struct hf_model *model, const struct hf_source *source)
 /* What FP8 models have besides weights: *part is true for a tensor that is used up elsewhere. */
 static int find_scales(struct hf_model *model, bool *used)
 {
-    static const char suffix[] = "_scale_inv", activation[] = ".activation_scale";
+    static const char suffix[] = "_scale_inv";
+    static const char *const activations[] = {".activation_scale", "_activation_scale"};
     const struct hf_weights *weights = model->weights;
     const struct hf_tensor *tensor;
     char name[HF_NAME_MAX];
@@ -373,7 +374,8 @@ static int find_scales(struct hf_model *model, bool *used)
 
     for (size_t i = 0; i < weights->count; i++) {
         length = strlen(weights->tensors[i].name);
-        used[i] = ends(weights->tensors[i].name, activation);
+        used[i] = ends(weights->tensors[i].name, activations[0]) ||
+                  ends(weights->tensors[i].name, activations[1]);
         if (!ends(weights->tensors[i].name, suffix) || length >= sizeof(name))
             continue;
         memcpy(name, weights->tensors[i].name, length + 1);
