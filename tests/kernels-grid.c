@@ -170,36 +170,65 @@ static void test_ties(uint64_t seed)
     CHECK(check_input("ties", seed, &input, true) > 0);
 }
 
+/* A few floats up and down, but not beyond `most`. */
+static float beside(uint64_t *random, float x, float most)
+{
+    for (uint64_t n = next(random) % 4; n > 0; n--)
+        x = nextafterf(x, 0);
+    for (uint64_t n = next(random) % 4; n > 0; n--)
+        x = nextafterf(x, most);
+    return x < most ? x : most;
+}
+
 /*
  * Numbers that some candidate puts in the middle of two levels, or all but: which of two points is
  * nearer depends on roundings.
  */
 static void test_needless(uint64_t seed)
 {
+    const unsigned levels = seed % 2 ? 7 : 2;
     uint64_t random = seed;
     float most = 1, spread = 1;
     struct input input;
 
     for (size_t i = 0; i < WEIGHTS; i++) {
-        unsigned levels = seed % 2 ? 7 : 2;
-
         if (i % 32 == 0) {
             most = 0.5f + (float)(next(&random) % 1000) * 0.001f;
             spread = (float)((int)(next(&random) % 19) - 9);
             spread = levels == 7 ? 15 + 0.2f * spread : 5 + 0.1f * spread;
         }
         input.x[i] = most * (2 + 2 * (float)(next(&random) % levels)) / spread;
-        for (uint64_t n = next(&random) % 4; n > 0; n--)
-            input.x[i] = nextafterf(input.x[i], 0);
-        for (uint64_t n = next(&random) % 4; n > 0; n--)
-            input.x[i] = nextafterf(input.x[i], most);
-        if (i % 16 == 0 || input.x[i] > most)
-            input.x[i] = most;
+        input.x[i] = i % 16 ? beside(&random, input.x[i], most) : most;
         input.x[i] *= sign(&random);
         input.importance[i] = ldexpf(1, -(int)(next(&random) % 20));
     }
     CHECK(check_input("needless", seed, &input, false) > 0);
     CHECK(check_input("needless", seed, &input, true) > 0);
+}
+
+/* The same of the refit: eight weights that count are levels, so that the scale is theirs, the next
+ * eight lie between two. */
+static void test_needless_refit(uint64_t seed)
+{
+    const unsigned levels = seed % 2 ? 7 : 2;
+    uint64_t random = seed;
+    struct input input;
+    float unit = 1;
+
+    for (size_t i = 0; i < WEIGHTS; i++) {
+        if (i % 32 == 0)
+            unit = (float)(1 + next(&random) % 1000) / 1024;
+        input.x[i] = unit * (float)(2 * (next(&random) % levels) + 1);
+        input.importance[i] = 1;
+        if (i % 16 == 0)
+            input.x[i] = unit * (float)(2 * levels + 1);
+        if (i % 16 >= 8) {
+            input.x[i] = beside(&random, input.x[i] + unit, unit * (float)(2 * levels + 1));
+            input.importance[i] = 0x1p-40f;
+        }
+        input.x[i] *= sign(&random);
+    }
+    CHECK(check_input("needless refit", seed, &input, true) > 0);
 }
 
 static void test_normal(uint64_t seed)
@@ -231,8 +260,10 @@ int main(int argc, char **argv)
         test_far(seed);
         test_overflow(seed);
         test_ties(seed);
-        for (unsigned n = 0; n < 5; n++)
+        for (unsigned n = 0; n < 5; n++) {
             test_needless(5 * seed + n);
+            test_needless_refit(5 * seed + n);
+        }
         test_normal(seed);
     }
     return 0;

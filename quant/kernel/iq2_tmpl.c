@@ -117,7 +117,7 @@ INLINE void make_keys(const struct shape *shape, const float *x, float most, str
                          grid_level(factor, vf_all(x[i]), IQ2_LEVELS - 1, far));
         key = vi_add(key, vi_all((int32_t) - (uint32_t)zeros));
         if (shape->needless)
-            key = grid_key(key, all, most, GRID_KEYS_3);
+            key = grid_key(key, all, grid_near(most), GRID_KEYS_3);
         vi_store(s->key + LANES * v, key);
     }
 }
@@ -211,25 +211,28 @@ INLINE vi refit_octet(const struct shape *shape, const struct group *group, cons
                       int k, vf scale, vm moves, vi old)
 {
     const struct eight eight = eight_load(values);
-    vi key = vi_all(0), place, level, code;
-    int32_t places[LANES], codes[LANES];
-    vf inverse = vf_all(1) / scale;
+    vf inverse = vf_all(1) / scale, half, far = vf_all(0);
+    int32_t keys[LANES], codes[LANES];
+    vi key = vi_all(0), place, code;
     vm none;
 
     for (int i = IQ2_OCTET - 1; i >= 0; i--) {
-        level = vi_nearest(vf_all(0.5f) * (inverse * vf_load(c->x[IQ2_OCTET * k + i]) - vf_all(1)));
-        key = vi_add(vi_add(key, vi_shift_left(key, 1)), vi_clamp(level, 0, IQ2_LEVELS - 1));
+        half = vf_all(0.5f) * (inverse * vf_load(c->x[IQ2_OCTET * k + i]) - vf_all(1));
+        far = vf_max(grid_far_each(half), far);
+        key = vi_add(vi_add(key, vi_shift_left(key, 1)),
+                     vi_clamp(vi_nearest(half), 0, IQ2_LEVELS - 1));
     }
     place = vi_gather(shape->grid->place, key);
     none = vi_less(place, vi_all(0));
     code = vi_gather(shape->grid->code, vi_select(none, vi_all(0), place));
     vi_store(codes, vi_select(moves, code, old));
-    vi_store(places, place);
+    vi_store(keys, grid_key(key, far, grid_near_each(scale), GRID_KEYS_3));
     for (uint32_t lanes = vm_bits(vm_and(moves, none)); lanes; lanes &= lanes - 1) {
         int j = __builtin_ctz(lanes), at = shape->sub * j + IQ2_OCTET * k;
 
-        codes[j] = grid_nearest_one(shape->grid, shape->grid->near + ~places[j], IQ2_OCTET, BITS,
-                                    &eight, group->x + at, group->root + at, group->scale[j]);
+        codes[j] =
+            grid_nearest_one(shape->grid, shape->grid->near + shape->grid->list[keys[j]], IQ2_OCTET,
+                             BITS, &eight, group->x + at, group->root + at, group->scale[j]);
     }
     return vi_load(codes);
 }

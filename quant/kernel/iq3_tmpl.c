@@ -90,7 +90,7 @@ INLINE void make_keys(const struct shape *shape, const float *x, float most, str
             key = vi_or(vi_shift_left(key, IQ3_BITS),
                         grid_level(factor, vf_all(x[i]), IQ3_LEVELS - 1, &far));
         key = vi_and(key, vi_all(GRID_KEYS_8 - 1));
-        vi_store(s->key[k] + LANES * v, grid_key(key, far, most, GRID_KEYS_8));
+        vi_store(s->key[k] + LANES * v, grid_key(key, far, grid_near(most), GRID_KEYS_8));
     }
 }
 
@@ -212,16 +212,17 @@ INLINE void make_columns(const struct group *group, struct columns *c)
 INLINE vi refit_quad(const struct grid *grid, const struct columns *c, int k, vf scale, vm moves,
                      vi old)
 {
-    vf x[IQ3_QUAD], root[IQ3_QUAD], inverse = vf_all(1) / scale;
+    vf x[IQ3_QUAD], root[IQ3_QUAD], inverse = vf_all(1) / scale, half, far = vf_all(0);
     const struct eight eight = eight_load(values);
-    vi key = vi_all(0), place, level;
+    vi key = vi_all(0), place, list;
     vm none;
 
     for (int i = IQ3_QUAD - 1; i >= 0; i--) {
         x[i] = vf_load(c->x[IQ3_QUAD * k + i]);
         root[i] = vf_load(c->root[IQ3_QUAD * k + i]);
-        level = vi_nearest(vf_all(0.5f) * (inverse * x[i] - vf_all(1)));
-        key = vi_or(vi_shift_left(key, IQ3_BITS), vi_clamp(level, 0, IQ3_LEVELS - 1));
+        half = vf_all(0.5f) * (inverse * x[i] - vf_all(1));
+        far = vf_max(grid_far_each(half), far);
+        key = vi_or(vi_shift_left(key, IQ3_BITS), vi_clamp(vi_nearest(half), 0, IQ3_LEVELS - 1));
     }
     place = vi_gather(grid->place, key);
     none = vi_less(place, vi_all(0));
@@ -229,8 +230,10 @@ INLINE vi refit_quad(const struct grid *grid, const struct columns *c, int k, vf
     moves = vm_and(moves, none);
     if (!vm_any(moves))
         return old;
+    list = vi_gather((const int32_t *)grid->list,
+                     grid_key(key, far, grid_near_each(scale), GRID_KEYS_8));
     return vi_select(
-        moves, grid_nearest_each(grid, place, moves, IQ3_QUAD, IQ3_BITS, &eight, x, root, scale),
+        moves, grid_nearest_each(grid, list, moves, IQ3_QUAD, IQ3_BITS, &eight, x, root, scale),
         old);
 }
 

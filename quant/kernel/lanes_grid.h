@@ -43,27 +43,47 @@ INLINE vi grid_level(vf factor, vf x, int32_t top, vf *far)
     return vi_clamp(vi_bits(shifted), GRID_ZERO, GRID_ZERO + top);
 }
 
+/* What `near` is for grid_key(), by the number that candidates' factors are made of. */
+INLINE vf grid_near(float most)
+{
+    return vf_all(most > 1e-30f && most < 1e30f ? 1 - 0x1p-16f : -1);
+}
+
 /*
  * By which the list of a string is found: its key, or, if a needless point may be the nearest, the
  * key behind all `keys`. `far`: the most that one of the digits has been rounded by, out of 1;
- * `most`: that candidates' factors were made of. Needless points (grid.h)
- * are as far away as those that make them so, or farther, also as floats, unless a number lies all
- * but in the middle of two digits' values: let the string's digit be l, and p > q >= l those of the
- * points. Values, scale * (2 l + 1), grow with the digit. For a number x up to that of q both
- * differences do not lose their order, nor do their squares with weights. Else x is not above the
- * middle of the values of l and l + 1, so not above that of p and q; that is certain of the floats,
- * too, if factor * x - 1, which is less than 2 * 7 + 1 then and off by a few roundings, is less
- * than 2 l + 1 - 2^-16. Below the string's digit it is the same. Then terms and sums of the
- * needless point are no smaller; what makes it needless is nearer and so stands before it in the
- * list. That is said of scales that are neither tiny nor huge. (test_needless in
- * tests/kernels-grid.c)
+ * `near`: how far is near enough.
+ *
+ * Needless points (grid.h) are as far away as those that make them so, or farther, also as floats,
+ * unless a number lies all but in the middle of two digits' values: let the string's digit be l,
+ * and p > q >= l those of the points. Values, scale * (2 l + 1), grow with the digit. For a number
+ * x up to that of q both differences keep their order, and so do their squares with weights. Else x
+ * is not above the middle of the values of l and l + 1, so not above that of p and q; that is
+ * certain of the floats, too, if factor * x - 1, which is less than 2 * 7 + 1 then and off by a few
+ * roundings, is less than 2 l + 1 - 2^-16. Below the string's digit it is the same. Then terms and
+ * sums of the needless point are no smaller; what makes it needless is nearer and so stands before
+ * it in the list. That is said of scales that are neither tiny nor huge. (test_needless and
+ * test_needless_refit in tests/kernels-grid.c)
  */
-INLINE vi grid_key(vi key, vf far, float most, int32_t keys)
+INLINE vi grid_key(vi key, vf far, vf near, int32_t keys)
 {
-    const bool proven = most > 1e-30f && most < 1e30f;
-    const vm within = vf_at_most(far, vf_all(proven ? 1 - 0x1p-16f : -1));
+    return vi_select(vf_at_most(far, near), key, vi_add(key, vi_all(keys)));
+}
 
-    return vi_select(within, key, vi_add(key, vi_all(keys)));
+/* `near` and `far` where levels for a scale are made by vi_nearest() of (1 / scale * x - 1) / 2:
+ * numbers that do not fit it are as far as can be. */
+INLINE vf grid_near_each(vf scale)
+{
+    const vm proven = vm_and(vf_less(vf_all(1e-30f), scale), vf_less(scale, vf_all(1e30f)));
+
+    return vf_select(proven, vf_all(1 - 0x1p-16f), vf_all(-1));
+}
+
+INLINE vf grid_far_each(vf half)
+{
+    const vm fits = vf_less(vf_abs(half), vf_all(0x1p21f));
+
+    return vf_select(fits, vf_all(2) * vf_abs(half - vf_rint(half)), vf_all(1));
 }
 
 /* A bit for each candidate at which a run of equal keys begins, or a vector. */
@@ -302,13 +322,12 @@ INLINE int32_t grid_nearest_one(const struct grid *grid, const uint16_t *near, i
 }
 
 /*
- * A search of its own in each lane of `live`, whose keys have lists at ~place. The
+ * A search of its own in each lane of `live`, whose keys have these lists. The
  * terms are made as they are needed. `value`: what each digit is worth.
  */
-INLINE vi grid_nearest_each(const struct grid *grid, vi place, vm live, int digits, unsigned bits,
+INLINE vi grid_nearest_each(const struct grid *grid, vi list, vm live, int digits, unsigned bits,
                             const struct eight *value, const vf *x, const vf *root, vf scale)
 {
-    const vi list = vi_select(live, vi_xor(place, vi_all(-1)), vi_all(0));
     const vi count = vi_select(live, vi_gather_short(grid->near, list), vi_all(0));
     vf best = vf_all(FLT_MAX), difference, term, sum;
     vi found = vi_all(-1), code;
