@@ -69,12 +69,13 @@ static inline void qk_pack_low(const uint8_t *level, uint8_t *qs)
             qs[i] = (uint8_t)((level[i] & 15) | level[i + QK_SUB] << 4);
 }
 
+/* The fifth bits: of number i of each sub-block in byte i, the first lowest. */
 static inline void qk_pack_fifth(const uint8_t *level, uint8_t *qh)
 {
     memset(qh, 0, QK_SUB);
-    for (int j = 0; j < QK_SUBS; j++, level += QK_SUB)
+    for (int j = QK_SUBS - 1; j >= 0; j--)
         for (int i = 0; i < QK_SUB; i++)
-            qh[i] = (uint8_t)(qh[i] | level[i] >> 4 << j);
+            qh[i] = (uint8_t)(qh[i] + qh[i] + (level[QK_SUB * j + i] >> 4));
 }
 
 /* --- Q6_K --------------------------------------------------------------------------------------
