@@ -233,6 +233,43 @@ static void border_weights(uint64_t seed, float *x, size_t count)
     }
 }
 
+/*
+ * Groups of 32 whose levels are near their bounds: the quotients spread * x / span of Q4_K, Q4_1
+ * (top 15), Q5_K and Q5_1 (top 31) lie at the border of the lowest or the highest two levels, or
+ * beside. Groups on one side of 0, as narrow as they may be, or with one number far from the others
+ * make the lower end move far, or beyond all numbers.
+ */
+static void cut_weights(uint64_t seed, float *x, size_t count)
+{
+    unsigned random, kind = 0, shift = 0;
+    float top = 15, spread;
+
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 6364136223846793005 + 1442695040888963407;
+        random = (unsigned)(seed >> 33);
+        if (i % 32 == 0) {
+            kind = random % 8;
+            shift = random / 8 % 20;
+            top = random & 256 ? 31 : 15;
+        }
+        x[i] = (float)(int)(random % 2001) / 1000 - 1;
+        x[i] = x[i] * x[i] * x[i];
+        if (kind < 4) {
+            spread = top - 0.9f + 0.05f * (float)(random % 37);
+            x[i] = (random & 512 ? 0.5f : random & 1024 ? top - 0.5f : top - 1.5f) / spread;
+            x[i] = bits_float(float_bits(x[i]) + random / 2048 % 5 - 2);
+            x[i] = i % 32 < 2 ? (float)(i % 32) : x[i] < 1 ? x[i] : 1;
+            x[i] = kind % 2 ? x[i] - 0.25f : x[i];
+        } else if (kind == 4) {
+            x[i] = ldexpf(x[i], -(int)shift) - 1;
+        } else if (kind == 5) {
+            x[i] = ldexpf(x[i], -(int)shift) + 1;
+        } else if (kind == 6 && i % 32 == shift) {
+            x[i] = random & 512 ? 100 : -100;
+        }
+    }
+}
+
 typedef void (*weights_fn)(uint64_t seed, float *x, size_t count);
 
 /* One shape of one type: every set, the same as scalar. */
@@ -326,6 +363,18 @@ static void test_least_scales(uint64_t seed)
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         for (int n = 0; n < 20; n++)
             check_shape(least_weights, types[i], 0, 1, 40 * 256, seed++);
+}
+
+/* Levels are right where numbers are cut so that none is out of bounds, and where they cannot be.
+ */
+static void test_cuts(uint64_t seed)
+{
+    static const enum type types[] = {TYPE_Q4_K, TYPE_Q5_K, TYPE_Q4_1, TYPE_Q5_1, TYPE_Q2_K};
+
+    for (size_t type = 0; type < sizeof(types) / sizeof(types[0]); type++)
+        for (unsigned importance = 0; importance < CASE_IMPORTANCES; importance++)
+            for (int i = 0; i < 10; i++)
+                check_shape(cut_weights, types[type], importance, 2, 20 * 256, seed++);
 }
 
 /* Weights that are not finite never get to a kernel of blocks; if they did, it must stay within its
@@ -716,6 +765,7 @@ int main(int argc, char **argv)
     test_mixed(&sample, seed);
     test_border(seed);
     test_least_scales(seed);
+    test_cuts(seed);
     test_not_finite(seed, &buffers);
     test_cut(seed, &buffers);
     test_round_away(all);

@@ -15,6 +15,9 @@ enum {
     ROWS_PASS = 2, /* sets of which levels and sums are made at once: as many as registers hold */
 };
 
+/* Quotients of smaller magnitude are rounded by rint() as by the reference. */
+#define RANGE_LIMIT 4e6f
+
 /* What is constant where the search is used. */
 struct range_kind {
     int count; /* numbers of a group: 16, 32 */
@@ -22,6 +25,12 @@ struct range_kind {
     float top;
     struct fit_steps steps;
 };
+
+/* Are levels bounded by lanes_bound()? */
+INLINE bool range_table(const struct range_kind *kind)
+{
+    return LANES_BOUND && kind->top < 16;
+}
 
 /* Of each group: what fit_range() returns, and what the levels of the best candidate were made
  * with: factor 0 where there are none but 0. */
@@ -46,11 +55,32 @@ struct range_sums {
     vf l[ROWS_SETS], l2[ROWS_SETS], xl[ROWS_SETS];
 };
 
-/* How levels are bounded: below, above, or both by lanes_bound(). */
-enum range_bound {
-    BOUND_LOW = 1,
-    BOUND_HIGH = 2,
-    BOUND_TABLE = 4,
+/* How levels are kept within their bounds. */
+enum range_way {
+    WAY_CUT,   /* the numbers are cut: struct range_cut */
+    WAY_TABLE, /* by lanes_bound() */
+    WAY_BOUND, /* each by itself */
+};
+
+/*
+ * The numbers, of which those below `bottom` and above `ceiling` are taken for these, so that no
+ * level of them is out of bounds. With a factor above 0 quotients are ordered as numbers are, since
+ * rounded differences and products are monotonous. All levels are right then, and none has to be
+ * bounded, if
+ * - the quotient of `bottom` is within 1/2 of 0: its level is 0, and so is that of a number below,
+ *   whose quotient is no higher. (A level may be -0 then, which no sum can tell from 0.)
+ * - where the spread is at most 1/4 above the top: no number is above `ceiling`, whose quotient is
+ *   the spread but for less than the share 2^-20: factors are at least 2^-128, and if one were
+ *   infinite the quotient of `bottom` would be NaN or infinite, too.
+ * - elsewhere: the quotient of `ceiling` is within 1/2 of the top: its level is the top, and so is
+ *   that of a number above, whose quotient is no lower.
+ * Spreads grow from one candidate to the next, and the lower end moves little, so that numbers are
+ * seldom cut anew.
+ * (test_mixed, test_cuts in tests/kernels.c.)
+ */
+struct range_cut {
+    _Alignas(64) float row[ROWS_MAX][ROWS_SETS][LANES];
+    vf bottom[ROWS_SETS], ceiling[ROWS_SETS];
 };
 
 /*
@@ -58,15 +88,10 @@ enum range_bound {
  * it does not they are the same below 2^22, as both bounds are integers; range_guard() sees to that
  * (test_mixed in tests/kernels.c).
  */
-INLINE vf range_level(vf value, float top, unsigned bounds)
+INLINE vf range_level(vf value, float top)
 {
-    if (bounds == BOUND_TABLE)
-        return lanes_bound(value + vf_all(0x1.8p23f), top);
-    if (bounds & BOUND_LOW)
-        value = vf_max(value, vf_all(0)); /* NaN becomes 0 */
-    if (bounds & BOUND_HIGH)
-        value = vf_min(value, vf_all(top));
-    return vf_round(value);
+    value = vf_max(value, vf_all(0)); /* NaN becomes 0 */
+    return vf_round(vf_min(value, vf_all(top)));
 }
 
 /* Ends and sums. */
@@ -108,7 +133,7 @@ INLINE void range_ends(const struct range_state *s, int g, vf factor, vf *first,
  * infinities are, too. */
 INLINE bool range_guard(vm live, vf first, vf last)
 {
-    const vf limit = vf_all(4e6f);
+    const vf limit = vf_all(RANGE_LIMIT);
     vm inside = vm_and(vf_less(vf_abs(first), limit), vf_less(vf_abs(last), limit));
 
     return !vm_within(live, inside);
@@ -160,8 +185,8 @@ INLINE bool range_middle(struct rows *rows, const struct range_kind *kind, int s
         UNROLL
         for (int g = 0; g < sets; g++) {
             x = vf_load(rows->row[i][g] + ROWS_NUMBER);
-            vf_store(rows->row[i][g] + ROWS_OTHER, range_level(s->factor[g] * (x - s->low[g]),
-                                                               kind->top, BOUND_LOW | BOUND_HIGH));
+            vf_store(rows->row[i][g] + ROWS_OTHER,
+                     range_level(s->factor[g] * (x - s->low[g]), kind->top));
         }
     }
     range_error(rows, kind, sets, s->scale, s->low, s->best);
@@ -169,12 +194,12 @@ INLINE bool range_middle(struct rows *rows, const struct range_kind *kind, int s
 }
 
 /* Levels and sums of a step's candidates, of `n` sets from `first` on. */
-INLINE void range_pass(struct rows *rows, const struct range_kind *kind, int first, int n,
-                       const vf *factors, const struct range_state *s, unsigned bounds,
-                       struct range_sums *sums)
+INLINE void range_pass(struct rows *rows, const struct range_cut *cut,
+                       const struct range_kind *kind, int first, int n, const vf *factors,
+                       const struct range_state *s, enum range_way way, struct range_sums *sums)
 {
     vf factor[ROWS_SETS], low[ROWS_SETS], sum_l[ROWS_SETS], sum_l2[ROWS_SETS], sum_xl[ROWS_SETS];
-    vf x, w, l, product;
+    vf x, w, l, value, product;
 
     UNROLL
     for (int g = 0; g < n; g++) {
@@ -189,7 +214,14 @@ INLINE void range_pass(struct rows *rows, const struct range_kind *kind, int fir
         for (int g = 0; g < n; g++) {
             x = vf_load(row[g] + ROWS_NUMBER);
             w = vf_load(row[g] + ROWS_WEIGHT);
-            l = range_level(factor[g] * (x - low[g]), kind->top, bounds);
+            value = way == WAY_CUT ? vf_load(cut->row[i][first + g]) : x;
+            value = factor[g] * (value - low[g]);
+            if (way == WAY_CUT)
+                l = g % 2 ? vf_rint(value) : vf_round(value);
+            else if (way == WAY_TABLE)
+                l = lanes_bound(value + vf_all(0x1.8p23f), kind->top);
+            else
+                l = range_level(value, kind->top);
             vf_store(row[g] + ROWS_OTHER, l);
             product = w * l;
             sum_l[g] = sum_l[g] + product;
@@ -221,51 +253,120 @@ INLINE vm range_fit(vf sum_w, vf sum_x, vf l, vf l2, vf xl, vf *scale, vf *low)
     return vf_less(vf_all(0), determinant);
 }
 
-/*
- * Bounds are left out where no lane needs them: quotients lie between those of the ends (see
- * range_ends()), of which a NaN counts as outside; one between them comes from an infinite factor,
- * which makes both ends infinite or NaN. A level may be -0 then, which no sum can tell from 0. For
- * lanes_bound() levels are to lie between -8 and 23 alike. (test_mixed in tests/kernels.c.) False:
- * beyond the guard.
- */
-INLINE bool range_half(struct rows *rows, const struct range_kind *kind, int from, int n,
-                       float spread, vf *factor, const struct range_state *s,
-                       struct range_sums *sums)
+/* Is the top beyond what the numbers are spread over? */
+INLINE bool range_above(const struct range_kind *kind, float spread)
 {
-    const bool table = LANES_BOUND && kind->top < 16;
-    const vf least = vf_all(table ? -8 : 0), most = vf_all(table ? 23 : kind->top);
-    bool inside = true, below = false, above = false;
-    vf first, last;
+    return spread > kind->top + 0.25f;
+}
+
+/* Cuts the numbers of `n` sets from `from` on for this spread and those that follow. */
+INLINE void range_cut(const struct rows *rows, const struct range_kind *kind, int from, int n,
+                      float spread, const struct range_state *s, struct range_cut *cut)
+{
+    const bool above = range_above(kind, spread);
+    const vf share = vf_all((kind->top - 0.25f) / spread);
 
     UNROLL
     for (int g = from; g < from + n; g++) {
+        cut->bottom[g] = s->low[g];
+        cut->ceiling[g] = s->most[g];
+        if (above)
+            cut->ceiling[g] = s->low[g] + share * (s->most[g] - s->low[g]);
+    }
+    for (int i = 0; i < kind->count; i++) {
+        UNROLL
+        for (int g = from; g < from + n; g++)
+            vf_store(cut->row[i][g],
+                     vf_min(vf_max(vf_load(rows->row[i][g] + ROWS_NUMBER), cut->bottom[g]),
+                            cut->ceiling[g]));
+    }
+}
+
+/* Is what struct range_cut asks for true in all lanes that count, and all within the guard? */
+INLINE bool range_cut_holds(const struct range_kind *kind, int from, int n, float spread,
+                            const vf *factor, const struct range_state *s,
+                            const struct range_cut *cut)
+{
+    const bool above = range_above(kind, spread);
+    vm lanes, wrong[ROWS_SETS];
+    vf quotient;
+
+    UNROLL
+    for (int g = from; g < from + n; g++) {
+        quotient = factor[g] * (cut->bottom[g] - s->low[g]);
+        lanes = vm_and(vf_less(vf_all(0), factor[g]), vf_at_most(vf_abs(quotient), vf_all(0.5f)));
+        if (above) {
+            quotient = factor[g] * (cut->ceiling[g] - s->low[g]) - vf_all(kind->top);
+            lanes = vm_and(lanes, vf_less(vf_abs(quotient), vf_all(0.5f)));
+        }
+        if (!kind->steps.bounded) {
+            quotient = factor[g] * (s->least[g] - s->low[g]);
+            lanes = vm_and(lanes, vf_less(vf_all(-RANGE_LIMIT), quotient));
+        }
+        wrong[g] = vm_not_and(lanes, s->live[g]);
+        if (g > from)
+            wrong[from] = vm_or(wrong[from], wrong[g]);
+    }
+    return !vm_any(wrong[from]);
+}
+
+/* Are all levels such that lanes_bound() takes them? The quotient of the highest number is the
+ * spread, as above. */
+INLINE bool range_table_holds(int from, int n, const vf *factor, const struct range_state *s)
+{
+    vm lanes, wrong[ROWS_SETS];
+    vf first;
+
+    UNROLL
+    for (int g = from; g < from + n; g++) {
+        first = factor[g] * (s->least[g] - s->low[g]);
+        lanes = vm_and(vf_less(vf_all(-8.5f), first), vf_less(first, vf_all(23.5f)));
+        lanes = vm_and(lanes, vf_less(vf_all(0), factor[g]));
+        wrong[g] = vm_not_and(lanes, s->live[g]);
+        if (g > from)
+            wrong[from] = vm_or(wrong[from], wrong[g]);
+    }
+    return !vm_any(wrong[from]);
+}
+
+/* Levels and sums of one candidate of `n` sets from `from` on. False: beyond the guard. */
+INLINE bool range_half(struct rows *rows, struct range_cut *cut, const struct range_kind *kind,
+                       int from, int n, float spread, vf *factor, const struct range_state *s,
+                       struct range_sums *sums)
+{
+    bool inside = true, holds;
+    vf first, last;
+
+    UNROLL
+    for (int g = from; g < from + n; g++)
         factor[g] = vf_all(spread) / (s->most[g] - s->low[g]);
+    if (range_table(kind)) {
+        holds = range_table_holds(from, n, factor, s);
+    } else {
+        holds = range_cut_holds(kind, from, n, spread, factor, s, cut);
+        if (!holds) {
+            range_cut(rows, kind, from, n, spread, s, cut);
+            holds = range_cut_holds(kind, from, n, spread, factor, s, cut);
+        }
+    }
+    if (holds) {
+        range_pass(rows, cut, kind, from, n, factor, s, range_table(kind) ? WAY_TABLE : WAY_CUT,
+                   sums);
+        return true;
+    }
+    UNROLL
+    for (int g = from; g < from + n; g++) {
         range_ends(s, g, factor[g], &first, &last);
         if (!kind->steps.bounded && range_guard(s->live[g], first, last))
             inside = false;
-        first = vf_round(first);
-        last = vf_round(last);
-        below = below ||
-                !vm_within(s->live[g], vm_and(vf_at_most(least, first), vf_at_most(least, last)));
-        above = above ||
-                !vm_within(s->live[g], vm_and(vf_at_most(first, most), vf_at_most(last, most)));
     }
-    if (below && above)
-        range_pass(rows, kind, from, n, factor, s, BOUND_LOW | BOUND_HIGH, sums);
-    else if (below)
-        range_pass(rows, kind, from, n, factor, s, table ? BOUND_LOW | BOUND_HIGH : BOUND_LOW,
-                   sums);
-    else if (above)
-        range_pass(rows, kind, from, n, factor, s, table ? BOUND_LOW | BOUND_HIGH : BOUND_HIGH,
-                   sums);
-    else
-        range_pass(rows, kind, from, n, factor, s, table ? BOUND_TABLE : 0, sums);
+    range_pass(rows, cut, kind, from, n, factor, s, WAY_BOUND, sums);
     return inside;
 }
 
 /* A candidate of each group. False: beyond the guard. */
-INLINE bool range_step(struct rows *rows, const struct range_kind *kind, int sets, int step,
-                       struct range_state *s)
+INLINE bool range_step(struct rows *rows, struct range_cut *cut, const struct range_kind *kind,
+                       int sets, int step, struct range_state *s)
 {
     const float spread = kind->steps.first + kind->steps.step * (float)step + kind->top;
     const int most = sets < ROWS_PASS ? sets : ROWS_PASS;
@@ -275,7 +376,7 @@ INLINE bool range_step(struct rows *rows, const struct range_kind *kind, int set
     struct range_sums sums;
 
     for (int first = 0; first < sets; first += most) {
-        if (!range_half(rows, kind, first, most, spread, factor, s, &sums))
+        if (!range_half(rows, cut, kind, first, most, spread, factor, s, &sums))
             inside = false;
     }
     UNROLL
@@ -303,12 +404,15 @@ INLINE bool range_search(struct rows *rows, const struct range_kind *kind, int s
                          struct range_found *found, int at)
 {
     struct range_state s;
+    struct range_cut cut;
     bool inside;
 
     range_start(rows, kind, sets, &s);
     inside = range_middle(rows, kind, sets, &s);
+    if (!range_table(kind))
+        range_cut(rows, kind, 0, sets, kind->top, &s, &cut);
     for (int step = 0; step <= kind->steps.count; step++)
-        if (!range_step(rows, kind, sets, step, &s))
+        if (!range_step(rows, &cut, kind, sets, step, &s))
             inside = false;
     UNROLL
     for (int g = 0; g < sets; g++, at += LANES) {

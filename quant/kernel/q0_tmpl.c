@@ -367,7 +367,7 @@ INLINE void range_levels(const float *x, float factor, float from, float top, st
     UNROLL
     for (int v = 0; v < VECTORS; v++) {
         value = vf_all(factor) * (vf_load(x + LANES * v) - vf_all(from));
-        levels->level[v] = vi_nearest(range_level(value, top, BOUND_LOW | BOUND_HIGH));
+        levels->level[v] = vi_nearest(range_level(value, top));
     }
 }
 

@@ -76,9 +76,8 @@ INLINE void levels_2(const float *x, float d, float low, const struct range_foun
         if (d != 0)
             value = (vf_load(x + i) + vf_all(low)) / vf_all(d);
         else
-            value =
-                range_level(vf_all(found->factor[at]) * (vf_load(x + i) - vf_all(found->from[at])),
-                            3, BOUND_LOW | BOUND_HIGH);
+            value = range_level(
+                vf_all(found->factor[at]) * (vf_load(x + i) - vf_all(found->from[at])), 3);
         vi_store_bytes(level + i, vi_clamp(vi_nearest(value), 0, 3));
     }
 }

@@ -113,7 +113,7 @@ INLINE void levels_k(const float *x, const struct qk_type *type, const struct ra
             else
                 value = range_level(vf_all(found->factor[at + j]) *
                                         (vf_load(x) - vf_all(found->from[at + j])),
-                                    type->top, BOUND_LOW | BOUND_HIGH);
+                                    type->top);
             vi_store_bytes(level, vi_clamp(vi_nearest(value), 0, (int)type->top));
         }
     }
