@@ -378,5 +378,17 @@ def mistral4_fp8():
     return fp8_static(mistral4(), ("experts.gate_up_proj", "experts.down_proj"))
 
 
+def beside():
+    """What else lies in directories of models, and is none of it: other forms of the weights, adapters, originals, downloads under way."""
+    k = hc.llama32()
+    f = dict(k.files)
+    for name in ("consolidated.safetensors", "adapter_model.safetensors", "pytorch_model.bin", "pytorch_model.bin.index.json", "original/consolidated.00.pth", "original/model.safetensors", "onnx/model.onnx", "optimizer.safetensors", "tf_model.h5", "training_args.bin", ".gitattributes"):
+        f[name] = b"nothing that anybody could read"
+    f["adapter_config.json"] = {"peft_type": "LORA", "r": 8}
+    f["params.json"] = f["original/params.json"] = {"dim": 64}
+    f["tekken.json"] = {}
+    return Case("beside", k.dirname, k.config, k.tensors, f, k.pre, shards=3, note="files of other kinds beside the model's")
+
+
 ALL = [stablelm, seed_oss, cohere2, olmoe, ernie45, ernie45_fused, bailingmoe2, bailingmoe2_mtp, ministral3, mistral3, mistral31, mistral4, roberta, roberta_labels, olmo3, gemma3n_text, gemma4_text, llama4_text, llama_model, granitemoe, granitemoe_shared,
-       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map, nemotron_heads, granite_heads, granite_bare, mistral3_fp8, mistral4_fp8]
+       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map, nemotron_heads, granite_heads, granite_bare, mistral3_fp8, mistral4_fp8, beside]
