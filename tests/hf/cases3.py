@@ -390,5 +390,16 @@ def beside():
     return Case("beside", k.dirname, k.config, k.tensors, f, k.pre, shards=3, note="files of other kinds beside the model's")
 
 
+def olmoe_epsilon():
+    k = olmoe()
+    return Case("olmoe_epsilon", k.dirname, dict(k.config, rms_norm_eps=1e-06), k.tensors, k.files, k.pre, note="the file's epsilon is passed over")
+
+
+def kimi_unshared():
+    k = h2.kimi_k25()
+    tc = {x: y for x, y in k.config["text_config"].items() if x != "n_shared_experts"}
+    return Case("kimi_unshared", k.dirname, dict(k.config, text_config=tc), k.tensors, k.files, k.pre, note="a number of shared experts that the file leaves out is 0")
+
+
 ALL = [stablelm, seed_oss, cohere2, olmoe, ernie45, ernie45_fused, bailingmoe2, bailingmoe2_mtp, ministral3, mistral3, mistral31, mistral4, roberta, roberta_labels, olmo3, gemma3n_text, gemma4_text, llama4_text, llama_model, granitemoe, granitemoe_shared,
-       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map, nemotron_heads, granite_heads, granite_bare, mistral3_fp8, mistral4_fp8, beside]
+       granite4_moe, qwen2vl, qwen3vl, qwen35moe_text, rope_yarn_bare, gemma3_rope, tokens_differ, tokens_map, nemotron_heads, granite_heads, granite_bare, mistral3_fp8, mistral4_fp8, beside, olmoe_epsilon, kimi_unshared]

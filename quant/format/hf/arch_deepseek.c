@@ -72,6 +72,14 @@ static int partial_rope(struct hf_model *model)
     return r == 0 ? hf_set_partial_rope(model, "rope.dimension_count", latent.rope, 1) : r;
 }
 
+static int shared_count(struct hf_model *model)
+{
+    uint64_t count = 0;
+
+    (void)hf_config_count(model->config, "n_shared_experts", &count);
+    return hf_set_u32(model, "expert_shared_count", count);
+}
+
 #define LATENT_KEYS(rope_key)                                                                      \
     {.kind = HF_BASE}, {.kind = HF_CALL, .call = one_kv_head},                                     \
         {HF_U32_IF, "leading_dense_block_count", "first_k_dense_replace", NULL},                   \
@@ -80,7 +88,7 @@ static int partial_rope(struct hf_model *model)
         {HF_U32, "attention.kv_lora_rank", "kv_lora_rank", NULL},                                  \
         {.kind = HF_CALL, .call = lengths},                                                        \
         {HF_U32_IF, "expert_feed_forward_length", "moe_intermediate_size", NULL},                  \
-        {HF_U32_IF, "expert_shared_count", "n_shared_experts", NULL},                              \
+        {.kind = HF_CALL, .call = shared_count},                                                   \
         {HF_F32_IF, "expert_weights_scale", "routed_scaling_factor", NULL},                        \
         {HF_TRUE, "expert_weights_norm", "norm_topk_prob", NULL},                                  \
         {.kind = HF_CALL, .call = (rope_key)},                                                     \

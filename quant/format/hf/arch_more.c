@@ -173,6 +173,21 @@ static const struct hf_rule internlm2_rules[] = {
     {NULL, NULL},
 };
 
+/* --- OLMoE --------------------------------------------------------------------------------------
+ */
+
+/* Whatever the file says. */
+static int olmoe_epsilon(struct hf_model *model)
+{
+    return hf_set_f32(model, "attention.layer_norm_rms_epsilon", 1e-5);
+}
+
+static const struct hf_key olmoe_keys[] = {
+    {.kind = HF_BASE},
+    {.kind = HF_CALL, .call = olmoe_epsilon},
+    {.kind = HF_END},
+};
+
 /* --- Cohere 2 -----------------------------------------------------------------------------------
  */
 
@@ -463,7 +478,7 @@ const struct hf_arch hf_arch_more[] = {
         .name = "olmoe",
         .classes = "OlmoeForCausalLM",
         .tokenizer = HF_TOKENIZER_BPE,
-        .keys = base_keys,
+        .keys = olmoe_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms,
                   hf_names_experts},
         .stack = &hf_stack_mlp,
