@@ -49,7 +49,8 @@ struct grid {
 
     /* [2 * base^digits], by key: where in `near` the list of any string begins, without needless
      * points; by base^digits + key: the whole list. A point is needless if another of the list has
-     * each of its digits, or one between that and the string's, which may be the string's own. */
+     * each of its digits, or one between that and the string's, which may be the string's own.
+     * Of IQ1 both are whole. */
     const uint32_t *list;
 
     /* The same: which terms the points of its list have: bit base * i + digit for digit i. */

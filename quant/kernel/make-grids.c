@@ -24,12 +24,16 @@ struct book {
     unsigned base;
     unsigned bits;  /* of a digit in a code */
     unsigned rings; /* how many of the smallest distances are near */
+    bool whole;     /* nobody asks for its lists without needless points */
 };
 
 static const struct book books[] = {
-    {"iq1", book_iq1, 2048, 8, 3, 2, 3},        {"iq2_xxs", book_iq2_xxs, 256, 8, 3, 2, 2},
-    {"iq2_xs", book_iq2_xs, 512, 8, 3, 2, 2},   {"iq2_s", book_iq2_s, 1024, 8, 3, 2, 1},
-    {"iq3_xxs", book_iq3_xxs, 256, 4, 8, 3, 2}, {"iq3_s", book_iq3_s, 512, 4, 8, 3, 3},
+    {"iq1", book_iq1, 2048, 8, 3, 2, 3, true},
+    {"iq2_xxs", book_iq2_xxs, 256, 8, 3, 2, 2, false},
+    {"iq2_xs", book_iq2_xs, 512, 8, 3, 2, 2, false},
+    {"iq2_s", book_iq2_s, 1024, 8, 3, 2, 1, false},
+    {"iq3_xxs", book_iq3_xxs, 256, 4, 8, 3, 2, false},
+    {"iq3_s", book_iq3_s, 512, 4, 8, 3, 3, false},
 };
 
 /* A book by keys. To measure distances fast, strings are cut in halves. */
@@ -199,7 +203,7 @@ static void write_lists(FILE *file, struct work *work)
     for (unsigned key = 0; key < keys; key++) {
         work->list[key] = work->list[keys + key];
         work->terms[key] = work->terms[keys + key];
-        if (work->place[key] >= 0)
+        if (work->place[key] >= 0 || work->book->whole)
             continue;
         find_near(work, key);
         if (drop_needless(work, key))
