@@ -30,7 +30,14 @@ fi
 
 [ -w /dev/fuse ] && command -v fusermount3 >/dev/null || skip "no /dev/fuse: only the way without it was tried"
 unmount() { fusermount3 -u "$demo/mnt" 2>/dev/null || true; fusermount3 -u "$work/mnt" 2>/dev/null || true; }
-trap 'unmount; rm -rf "$work"' EXIT
+# The daemons write what the cache still waits for before they end.
+ended() { ! pgrep -f "^$work/tree/build/fs/quantfs " >/dev/null; }
+clean() {
+    unmount
+    for _ in $(seq 100); do if ended; then break; fi; sleep 0.1; done
+    rm -rf "$work"
+}
+trap clean EXIT
 tree/fs/quickstart >mounted.out 2>&1 || fail "$(cat mounted.out)"
 grep -qF 'demo@q4_k_m.gguf' mounted.out || fail "no variant in the listing: $(cat mounted.out)"
 grep -q "^$sum " mounted.out || fail "another sum than $sum: $(cat mounted.out)"
