@@ -350,10 +350,12 @@ static bool ask_natives(struct slot *slot)
     return true;
 }
 
-/* Asks about the projector, last: a directory may have one though its model is refused. */
+/* Asks about the projector, last: a directory may have one though its model is refused. Not where
+ * a program takes each file for a model, unless -o variants= names it. */
 static bool ask_projector(struct slot *slot)
 {
-    if (!slot->model->directory || slot->projector_asked)
+    if (!slot->model->directory || slot->projector_asked ||
+        slot->making->config.layout == LAYOUT_FLAT)
         return false;
     slot->projector_asked = true;
     slot->question.variant_count = 0;

@@ -104,6 +104,15 @@ start "${cache[@]}" -o variants=mmproj-q8_0
 equal "projectors that are asked for" "$(listed "$glm")" "$glm@mmproj-$native.gguf $glm@mmproj-q8_0.gguf"
 equal "projectors of a model of texts" "$(listed "$text")" ""
 stop
+# To who scans a flat tree each file is a model.
+start "${cache[@]}" -o layout=flat,variants=q8_0
+equal "models in a flat tree" "$(cd mnt && echo "$glm"@q8*)" "$glm@q8_0.gguf"
+equal "projectors in a flat tree" "$(listed "$glm")" ""
+[ -s "mnt/$glm@mmproj-f16.gguf" ] || fail "no projector in a flat tree"
+stop
+start "${cache[@]}" -o layout=flat,variants=mmproj-f16
+equal "projectors in a flat tree that are asked for" "$(listed "$glm")" "$glm@mmproj-f16.gguf"
+stop
 [ ${#cache[@]} -gt 0 ] || exit 0
 # From what is kept: the same, and the forms are not mixed.
 rm -f log
