@@ -49,6 +49,7 @@ struct mount {
     struct fuse_session *session;
     bool attached;
     dev_t device; /* of the mount, once it is attached */
+    int id;       /* its number in the table of mounts */
     sigset_t signals;
     pthread_t loop;    /* the thread that waits for the loop's threads */
     atomic_bool ended; /* the loop has */
@@ -83,29 +84,33 @@ static void block_signals(struct mount *mount)
     (void)sigaction(SIGUSR2, &action, NULL);
 }
 
-/* What lies on top at the mountpoint is this mount. */
-static bool is_attached(const struct mount *mount)
+/* Finds this mount, wherever it and the directories above it were moved to. False: it is gone, or
+ * something else lies on it. */
+static bool find_attached(const struct mount *mount, struct mountinfo *found)
 {
-    struct mountinfo found;
-    bool same = mountinfo_find(MOUNTINFO_TABLE, mount->place.path, &found) == 1 &&
-                mountinfo_is_ours(&found) && found.device == mount->device;
+    struct mountinfo top = {0};
+    bool same = mountinfo_find_id(MOUNTINFO_TABLE, mount->id, found) == 1 &&
+                found->device == mount->device &&
+                mountinfo_find(MOUNTINFO_TABLE, found->path, &top) == 1 && top.id == mount->id;
 
-    mountinfo_clear(&found);
+    mountinfo_clear(&top);
     return same;
 }
 
 static void detach(struct mount *mount)
 {
+    struct mountinfo found;
     int r;
 
-    if (!is_attached(mount)) {
+    if (find_attached(mount, &found)) {
+        r = attach_detach(found.path);
+        if (r < 0)
+            log_line(mount->log, LOG_LEVEL_ERROR, "%s: cannot be detached: %s", found.path,
+                     strerror(-r));
+    } else {
         log_line(mount->log, LOG_LEVEL_DEBUG, "%s: nothing of ours to detach", mount->place.path);
-        return;
     }
-    r = attach_detach(mount->place.path);
-    if (r < 0)
-        log_line(mount->log, LOG_LEVEL_ERROR, "%s: cannot be detached: %s", mount->place.path,
-                 strerror(-r));
+    mountinfo_clear(&found);
 }
 
 static double seconds_now(void)
@@ -333,6 +338,7 @@ static int attach(struct mount *mount)
     r = mountinfo_find(MOUNTINFO_TABLE, mount->place.path, &found);
     if (r == 1 && mountinfo_is_ours(&found)) {
         mount->device = found.device;
+        mount->id = found.id;
         mount->attached = true;
         ops_set_device(mount->ops, mount->device);
         r = make_session(mount, device);
@@ -390,7 +396,7 @@ static void take_down(struct mount *mount)
         ops_finish(mount->ops);
     if (mount->session)
         fuse_session_destroy(mount->session);
-    if (mount->attached && is_attached(mount))
+    if (mount->attached)
         detach(mount);
     ops_free(mount->ops);
     pool_free(mount->pool);

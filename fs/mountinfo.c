@@ -41,9 +41,9 @@ static long user_of(const char *options)
 
 /*
  * ID PARENT MAJOR:MINOR ROOT PATH OPTIONS [TAG]... - TYPE SOURCE SUPER-OPTIONS
- * Changes the line. NULL: it is no such line; else the path.
+ * Changes the line. False: it is no such line.
  */
-static const char *parse_line(char *line, struct mountinfo *mount)
+static bool parse_line(char *line, struct mountinfo *mount)
 {
     char *fields[6], *field, *type, *source, *at = line;
     unsigned device_major, device_minor;
@@ -52,7 +52,7 @@ static const char *parse_line(char *line, struct mountinfo *mount)
     for (int i = 0; i < 6; i++) {
         fields[i] = next_field(&at);
         if (!fields[i])
-            return NULL;
+            return false;
     }
     do
         field = next_field(&at);
@@ -60,21 +60,23 @@ static const char *parse_line(char *line, struct mountinfo *mount)
     type = next_field(&at);
     source = strsep(&at, " "); /* may be empty */
     if (!field || !type || !source || sscanf(fields[2], "%u:%u", &device_major, &device_minor) != 2)
-        return NULL;
+        return false;
     unescape(fields[4]);
     unescape(type);
     unescape(source);
     mount->id = atoi(fields[0]);
     mount->parent = atoi(fields[1]);
     mount->device = makedev(device_major, device_minor);
+    mount->path = fields[4];
     mount->type = type;
     mount->source = source;
     mount->user = at ? user_of(at) : -1;
     mount->line = line;
-    return fields[4];
+    return true;
 }
 
-int mountinfo_find(const char *table, const char *path, struct mountinfo *mount)
+/* By path, or by number where that is NULL. */
+static int find(const char *table, const char *path, int id, struct mountinfo *mount)
 {
     FILE *file = fopen(table, "re");
     char *line = NULL;
@@ -86,10 +88,11 @@ int mountinfo_find(const char *table, const char *path, struct mountinfo *mount)
         return -errno;
     while (getline(&line, &size, file) >= 0) {
         struct mountinfo found;
-        const char *at = parse_line(line, &found);
 
+        if (!parse_line(line, &found) || (path ? strcmp(found.path, path) != 0 : found.id != id))
+            continue;
         /* Of several at one path the later lies on the earlier, unless their ids say otherwise. */
-        if (!at || strcmp(at, path) != 0 || (mount->line && mount->parent == found.id))
+        if (mount->line && mount->parent == found.id)
             continue;
         mountinfo_clear(mount);
         *mount = found;
@@ -104,6 +107,16 @@ int mountinfo_find(const char *table, const char *path, struct mountinfo *mount)
     free(line);
     (void)fclose(file);
     return r;
+}
+
+int mountinfo_find(const char *table, const char *path, struct mountinfo *mount)
+{
+    return find(table, path, 0, mount);
+}
+
+int mountinfo_find_id(const char *table, int id, struct mountinfo *mount)
+{
+    return find(table, NULL, id, mount);
 }
 
 void mountinfo_clear(struct mountinfo *mount)

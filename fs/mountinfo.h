@@ -13,6 +13,7 @@ struct mountinfo {
     int id;
     int parent;
     dev_t device;
+    const char *path;   /* where it is now */
     const char *type;   /* "fuse.quantfs" */
     const char *source; /* what is mounted */
     long user;          /* user_id= of a FUSE mount, -1 for others */
@@ -25,6 +26,8 @@ struct mountinfo {
  * mounted exactly there; -errno: the table cannot be read.
  */
 MUST_USE int mountinfo_find(const char *table, const char *path, struct mountinfo *mount);
+/* The same of the mount with that number, wherever it has been moved to; 0: it is gone. */
+MUST_USE int mountinfo_find_id(const char *table, int id, struct mountinfo *mount);
 void mountinfo_clear(struct mountinfo *mount);
 
 /* It is one of quantfs. */

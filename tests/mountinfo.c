@@ -33,6 +33,7 @@ static void test_one(void)
     CHECK_EQ(mount.id, 42);
     CHECK_EQ(mount.device, makedev(0, 39));
     CHECK_EQ(mount.user, 1000);
+    CHECK_STR(mount.path, "/mnt");
     CHECK_STR(mount.source, "/models");
     mountinfo_clear(&mount);
     CHECK(!mountinfo_is_ours(&mount));
@@ -54,6 +55,12 @@ static void test_one(void)
     CHECK_STR(mount.type, "tmpfs");
     CHECK_STR(mount.source, "");
     mountinfo_clear(&mount);
+
+    CHECK_EQ(mountinfo_find_id(table, 43, &mount), 1);
+    CHECK_STR(mount.path, "/mnt/s p\\\nx");
+    mountinfo_clear(&mount);
+    CHECK_EQ(mountinfo_find_id(table, 45, &mount), 0);
+    CHECK(!mount.path);
 
     CHECK_EQ(mountinfo_find(table, "/mn", &mount), 0);
     CHECK_EQ(mountinfo_find(table, "/mnt/", &mount), 0);
