@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
@@ -275,6 +276,18 @@ static int init_ops(struct ops *ops)
     return r == 0 ? make_engine(ops) : r;
 }
 
+/* A handle from before a mount must not lead to what has its number in this one. */
+static uint32_t new_generation(void)
+{
+    struct timespec now;
+    uint32_t number;
+
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) == (ssize_t)sizeof(number))
+        return number;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint32_t)now.tv_sec ^ (uint32_t)now.tv_nsec;
+}
+
 int ops_new(const struct ops_config *config, struct ops **out)
 {
     struct ops *ops = calloc(1, sizeof(*ops));
@@ -283,6 +296,7 @@ int ops_new(const struct ops_config *config, struct ops **out)
     if (!ops)
         return -ENOMEM;
     ops->config = *config;
+    ops->generation = new_generation();
     r = init_ops(ops);
     if (r < 0) {
         ops_free(ops);
@@ -365,7 +379,8 @@ void ops_log_stats(struct ops *ops)
 static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
     const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
-                            FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO;
+                            FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO |
+                            FUSE_CAP_EXPORT_SUPPORT;
     const unsigned unwanted = FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
                               FUSE_CAP_WRITEBACK_CACHE;
 
@@ -374,21 +389,6 @@ static void ops_init(void *userdata, struct fuse_conn_info *conn)
     conn->want &= ~unwanted;
     conn->max_background = BACKGROUND_MAX;
     conn->congestion_threshold = BACKGROUND_MAX / 4 * 3;
-}
-
-/* State of a mirrored node: by its name, or, where that is gone, of the open file. */
-static int stat_mirrored(struct ops *ops, const struct tree_node *node, struct stat *st)
-{
-    char path[PATH_MAX];
-    int r = tree_path(ops->tree, node->id, path, sizeof(path));
-
-    if (r == 0)
-        r = root_stat(&ops->root, path, st);
-    if (r == 0 && !ops_is_mirrored_as(node, st))
-        r = -ESTALE;
-    if ((r == -ENOENT || r == -ESTALE) && opens_stat(ops->opens, node->id, st) == 0)
-        r = 0;
-    return r;
 }
 
 static void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -405,7 +405,7 @@ static void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *f
     else if (node->kind == TREE_VIEW || node->kind == TREE_FOLDER)
         ops_virtual_stat(node, &st);
     else
-        r = stat_mirrored(ops, node, &st);
+        r = ops_stat_mirrored(ops, node, &st);
     if (r == 0 && ops_is_passing(node, &st))
         ttl = 0;
     free(node);

@@ -537,9 +537,10 @@ void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     bool arranged;
     int r = strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
 
-    /* The kernel asks for these only of filesystems that are exported. */
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        r = -ENOENT;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        ops_look_up_dots(ops, req, parent, name[1] == '.');
+        return;
+    }
     folder = r == 0 ? tree_copy_folder(ops->tree, parent) : NULL;
     arranged = r == 0 && layout_is_arranged(ops->config.layout) &&
                (folder ? folder->facet.kind == FACET_GROUP : parent == TREE_ROOT);

@@ -149,6 +149,20 @@ bool ops_is_mirrored_as(const struct tree_node *node, const struct stat *st)
             (node->versions[0].device == st->st_dev && node->versions[0].inode == st->st_ino));
 }
 
+int ops_stat_mirrored(struct ops *ops, const struct tree_node *node, struct stat *st)
+{
+    char path[PATH_MAX];
+    int r = tree_path(ops->tree, node->id, path, sizeof(path));
+
+    if (r == 0)
+        r = root_stat(&ops->root, path, st);
+    if (r == 0 && !ops_is_mirrored_as(node, st))
+        r = -ESTALE;
+    if ((r == -ENOENT || r == -ESTALE) && opens_stat(ops->opens, node->id, st) == 0)
+        r = 0;
+    return r;
+}
+
 void ops_virtual_stat(const struct tree_node *node, struct stat *st)
 {
     const struct tree_attr *attr = &node->attr;
@@ -188,8 +202,10 @@ int ops_fill_entry(struct ops *ops, const struct tree_node *node, const struct s
 
     if (r < 0)
         return r;
-    *entry = (struct fuse_entry_param){
-        .ino = id, .attr_timeout = ops->config.ttl, .entry_timeout = ops->config.ttl};
+    *entry = (struct fuse_entry_param){.ino = id,
+                                       .generation = ops->generation,
+                                       .attr_timeout = ops->config.ttl,
+                                       .entry_timeout = ops->config.ttl};
     if (st)
         entry->attr = *st;
     else

@@ -37,6 +37,7 @@ struct ops_held {
 /* Lock order: ops, then the opens'. All others are taken alone. */
 struct ops {
     struct ops_config config;
+    uint32_t generation; /* of the nodes' numbers: another one in each mount */
     struct root root;
     struct root imatrix_root; /* its descriptor is -1 if there is none */
     struct root mix_root;     /* the same */
@@ -86,6 +87,8 @@ void ops_describe_mirrored(uint64_t parent, const char *name, const struct stat 
                            struct version *identity, struct tree_node *node);
 bool ops_is_mirrored_as(const struct tree_node *node, const struct stat *st);
 
+/* State of a mirrored node: by its name, or, where that is gone, of the open file. -ESTALE. */
+MUST_USE int ops_stat_mirrored(struct ops *ops, const struct tree_node *node, struct stat *st);
 void ops_virtual_stat(const struct tree_node *node, struct stat *st);
 
 /* Is what stat shows young, so that the kernel shall ask again each time? */
@@ -114,6 +117,8 @@ int ops_lookup_error(int r);
 
 /* ops_lookup.c */
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+/* ops_handle.c: "." or ".." in a node: that one or its parent, by number. */
+void ops_look_up_dots(struct ops *ops, fuse_req_t req, uint64_t id, bool up);
 /* ops_folder.c: in a virtual directory. *folder is taken over. */
 void ops_folder_lookup(struct ops *ops, fuse_req_t req, struct tree_node *folder, const char *name);
 /* Makes the listing of a folder, which is the caller's until done() is called, as for

@@ -10,12 +10,16 @@
 
 /* A power of two; doubled when there are as many nodes. */
 #define BUCKETS_MIN 256
+/* Bytes of forgotten nodes: some 4,000 of them, which is what a client of NFS has at hand. */
+#define FORGOTTEN_MAX ((size_t)2 << 20)
 
 struct entry {
     struct entry *next_id, *next_name; /* in their buckets; the newest first */
     uint64_t lookups;                  /* by the kernel */
     uint64_t children;
-    struct tree_node node; /* its strings and versions stand behind it, in the same block */
+    struct entry *older, *newer; /* of the forgotten */
+    bool forgotten;              /* among them; known by its number alone */
+    struct tree_node node;       /* its strings and versions stand behind it, in the same block */
 };
 
 struct tree {
@@ -24,8 +28,10 @@ struct tree {
     uint64_t last_id;
     size_t count;
     size_t bucket_count;
-    struct entry **by_id;
-    struct entry **by_name; /* hashed by parent and name alone, so that all versions meet */
+    struct entry **by_id;          /* the forgotten, too */
+    struct entry **by_name;        /* hashed by parent and name alone, so that all versions meet */
+    struct entry *oldest, *newest; /* of the forgotten */
+    size_t forgotten_size;         /* bytes of those */
 };
 
 static uint64_t mix(uint64_t x)
@@ -51,13 +57,21 @@ static struct entry **name_bucket(const struct tree *tree, uint64_t parent, cons
     return &tree->by_name[hash_name(parent, name) & (tree->bucket_count - 1)];
 }
 
-static struct entry *find_id(const struct tree *tree, uint64_t id)
+static struct entry *find_any(const struct tree *tree, uint64_t id)
 {
     struct entry *entry = *id_bucket(tree, id);
 
     while (entry && entry->node.id != id)
         entry = entry->next_id;
     return entry;
+}
+
+/* One that lives. */
+static struct entry *find_id(const struct tree *tree, uint64_t id)
+{
+    struct entry *entry = find_any(tree, id);
+
+    return entry && !entry->forgotten ? entry : NULL;
 }
 
 static bool nodes_alike(const struct tree_node *a, const struct tree_node *b)
@@ -119,15 +133,22 @@ static struct entry *new_entry(const struct tree_node *node)
     return entry;
 }
 
+static void insert_name(struct tree *tree, struct entry *entry)
+{
+    struct entry **bucket = name_bucket(tree, entry->node.parent, entry->node.name);
+
+    entry->next_name = *bucket;
+    *bucket = entry;
+}
+
 static void insert(struct tree *tree, struct entry *entry)
 {
     struct entry **bucket = id_bucket(tree, entry->node.id);
 
     entry->next_id = *bucket;
     *bucket = entry;
-    bucket = name_bucket(tree, entry->node.parent, entry->node.name);
-    entry->next_name = *bucket;
-    *bucket = entry;
+    if (!entry->forgotten)
+        insert_name(tree, entry);
 }
 
 /* More buckets; without memory for them the old ones go on, only slower. */
@@ -240,18 +261,105 @@ int tree_look_up(struct tree *tree, const struct tree_node *node, uint64_t *id)
     return r;
 }
 
-static void unlink_entry(struct tree *tree, struct entry *entry)
-{
-    struct entry **link = id_bucket(tree, entry->node.id);
+/* ---- the forgotten ---- */
 
+static void leave_forgotten(struct tree *tree, struct entry *entry)
+{
+    if (entry->older)
+        entry->older->newer = entry->newer;
+    else
+        tree->oldest = entry->newer;
+    if (entry->newer)
+        entry->newer->older = entry->older;
+    else
+        tree->newest = entry->older;
+    entry->older = entry->newer = NULL;
+    entry->forgotten = false;
+    tree->forgotten_size -= sizeof(*entry) + tail_size(&entry->node);
+}
+
+static void free_oldest(struct tree *tree)
+{
+    struct entry *entry = tree->oldest, **link = id_bucket(tree, entry->node.id);
+
+    leave_forgotten(tree, entry);
     while (*link != entry)
         link = &(*link)->next_id;
     *link = entry->next_id;
-    link = name_bucket(tree, entry->node.parent, entry->node.name);
+    free(entry);
+}
+
+/* The kernel has none of its pages any more. */
+static void set_aside(struct tree *tree, struct entry *entry)
+{
+    struct entry **link = name_bucket(tree, entry->node.parent, entry->node.name);
+
     while (*link != entry)
         link = &(*link)->next_name;
     *link = entry->next_name;
     tree->count--;
+    entry->node.opened = (struct version){0};
+    entry->forgotten = true;
+    entry->older = tree->newest;
+    if (tree->newest)
+        tree->newest->newer = entry;
+    else
+        tree->oldest = entry;
+    tree->newest = entry;
+    tree->forgotten_size += sizeof(*entry) + tail_size(&entry->node);
+    while (tree->forgotten_size > FORGOTTEN_MAX)
+        free_oldest(tree);
+}
+
+/* A node and those above it live again. False: one of them is gone. */
+static bool revive(struct tree *tree, struct entry *entry)
+{
+    const struct entry *above = entry;
+
+    while (above && above->forgotten)
+        above = find_any(tree, above->node.parent);
+    if (!above)
+        return false;
+    while (entry->forgotten) {
+        struct entry *parent = find_any(tree, entry->node.parent);
+
+        leave_forgotten(tree, entry);
+        insert_name(tree, entry);
+        tree->count++;
+        parent->children++;
+        entry = parent;
+    }
+    return true;
+}
+
+/* Called with the lock. What nobody needs any more is set aside; the last child takes its parents
+ * along. */
+static void let_go(struct tree *tree, struct entry *entry)
+{
+    while (entry && entry->lookups == 0 && entry->children == 0) {
+        struct entry *parent = find_id(tree, entry->node.parent);
+
+        set_aside(tree, entry);
+        if (parent)
+            parent->children--;
+        entry = parent;
+    }
+}
+
+int tree_look_up_id(struct tree *tree, uint64_t id)
+{
+    struct entry *entry;
+    int r = -ESTALE;
+
+    pthread_mutex_lock(&tree->lock);
+    entry = find_any(tree, id);
+    if (entry && revive(tree, entry)) {
+        if (id != TREE_ROOT)
+            entry->lookups++;
+        r = 0;
+    }
+    pthread_mutex_unlock(&tree->lock);
+    return r;
 }
 
 void tree_forget(struct tree *tree, uint64_t id, uint64_t count)
@@ -265,16 +373,7 @@ void tree_forget(struct tree *tree, uint64_t id, uint64_t count)
     assert(!entry || entry->lookups >= count);
     if (entry)
         entry->lookups -= count < entry->lookups ? count : entry->lookups;
-    /* The last child takes its parents along. */
-    while (entry && entry->lookups == 0 && entry->children == 0) {
-        struct entry *parent = find_id(tree, entry->node.parent);
-
-        unlink_entry(tree, entry);
-        free(entry);
-        if (parent)
-            parent->children--;
-        entry = parent;
-    }
+    let_go(tree, entry);
     pthread_mutex_unlock(&tree->lock);
 }
 

@@ -14,8 +14,9 @@
 /*
  * The nodes that the kernel knows: plain values in a table, so that a number from the kernel is
  * never a pointer, and a fresh process could take the table over. Safe from any thread. A node
- * lives as long as the kernel has looked it up more often than forgotten it, or has children.
- * Numbers are never used twice.
+ * lives as long as the kernel has looked it up more often than forgotten it, or has children; the
+ * last ones that have gone are kept aside, since a file handle (NFS, open_by_handle_at(2)) may ask
+ * for them by number. Numbers are never used twice.
  */
 struct tree;
 
@@ -71,6 +72,9 @@ void tree_free(struct tree *tree);
  * counts as looked up once more. -ESTALE: no such parent. -ENOMEM.
  */
 MUST_USE int tree_look_up(struct tree *tree, const struct tree_node *node, uint64_t *id);
+/* The same by number, also of a node that has been forgotten not too long ago. -ESTALE: there is
+ * none. The root is not counted. */
+MUST_USE int tree_look_up_id(struct tree *tree, uint64_t id);
 /* The kernel has forgotten `count` lookups. */
 void tree_forget(struct tree *tree, uint64_t id, uint64_t count);
 
@@ -91,6 +95,7 @@ MUST_USE int tree_path(struct tree *tree, uint64_t id, char *path, size_t size);
  */
 bool tree_opened(struct tree *tree, uint64_t id, const struct version *state, bool young);
 
+/* How many live. */
 size_t tree_count(struct tree *tree);
 
 #endif

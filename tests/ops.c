@@ -641,6 +641,50 @@ static void test_lookup_errors(const struct bench *bench)
     CHECK_EQ(try_look_up(bench, "missing@q4_k_m.gguf", &ino), -ENOENT);
 }
 
+static void forget(const struct bench *bench, fuse_ino_t ino, uint64_t count)
+{
+    struct fuse_req req;
+
+    begin(bench, &req);
+    bench->table.forget(&req, ino, count);
+    CHECK_EQ(wait_for(&req), 0);
+}
+
+/* A file handle outlives what the kernel knows of a node: it asks by the number. */
+static void test_file_handles(const struct bench *bench)
+{
+    fuse_ino_t view = look_up(bench, "a@q5_0.gguf"), notes = look_up(bench, "notes.txt"), ino;
+    const uint64_t many = UINT32_MAX;
+    struct fuse_req req;
+    uint64_t generation;
+
+    begin(bench, &req);
+    bench->table.lookup(&req, view, ".");
+    CHECK_EQ(wait_for(&req), 0);
+    CHECK_EQ(req.entry.ino, view);
+    CHECK(S_ISREG(req.entry.attr.st_mode) && req.entry.attr.st_size > 0);
+    generation = req.entry.generation;
+    forget(bench, view, 2);
+    CHECK_EQ(try_look_up_in(bench, view, ".", &ino), 0);
+    CHECK_EQ(ino, view);
+    begin(bench, &req);
+    bench->table.lookup(&req, notes, ".");
+    CHECK_EQ(wait_for(&req), 0);
+    CHECK_EQ(req.entry.ino, notes);
+    CHECK_EQ(req.entry.generation, generation);
+    /* Upwards; the root's generation is none of ours. */
+    begin(bench, &req);
+    bench->table.lookup(&req, view, "..");
+    CHECK_EQ(wait_for(&req), 0);
+    CHECK_EQ(req.entry.ino, FUSE_ROOT_ID);
+    CHECK_EQ(req.entry.generation, 0);
+    CHECK(S_ISDIR(req.entry.attr.st_mode));
+    CHECK_EQ(try_look_up_in(bench, FUSE_ROOT_ID, "..", &ino), 0);
+    CHECK_EQ(ino, FUSE_ROOT_ID);
+    CHECK_EQ(try_look_up_in(bench, many, ".", &ino), -ESTALE);
+    CHECK_EQ(try_look_up_in(bench, many, "..", &ino), -ESTALE);
+}
+
 /* Whatever is under way at the end is answered, and nothing is used after it is gone. */
 static void test_end(struct bench *bench)
 {
@@ -698,6 +742,7 @@ int main(int argc, char **argv)
     test_list_without_memory(&bench);
     test_old_listing(&bench);
     test_lookup_errors(&bench);
+    test_file_handles(&bench);
     test_end(&bench);
     test_late_open(argv[1]);
     return 0;

@@ -203,6 +203,71 @@ static void test_kept_pages(void)
     tree_free(tree);
 }
 
+/* A file handle asks for a node by number, long after the kernel has forgotten it. */
+static void test_by_number(void)
+{
+    enum { COUNT = 100000 };
+    struct version version = {.inode = 5, .size = 9};
+    struct tree *tree = new_tree();
+    struct tree_node node = directory(TREE_ROOT, "a");
+    uint64_t a = look_up(tree, &node), b, newer;
+    struct tree_node *copy;
+    char path[16], name[32];
+
+    node = view(a, "b", &version, 1);
+    b = look_up(tree, &node);
+    CHECK(!tree_opened(tree, b, &version, false));
+    CHECK_EQ(tree_look_up_id(tree, b), 0);
+    tree_forget(tree, b, 1);
+    CHECK_EQ(tree_count(tree), 3);
+    /* It comes back with the directory above it, as often as it is forgotten. */
+    for (unsigned i = 0; i < 3; i++) {
+        tree_forget(tree, b, 1);
+        if (i == 0)
+            tree_forget(tree, a, 1);
+        CHECK_EQ(tree_count(tree), 1);
+        CHECK(!tree_copy(tree, b));
+        CHECK_EQ(tree_look_up_id(tree, b), 0);
+        CHECK_EQ(tree_count(tree), 3);
+        CHECK_EQ(tree_path(tree, b, path, sizeof(path)), 0);
+        CHECK_STR(path, "a/b");
+        copy = tree_copy_virtual(tree, a, "b", TREE_VIEW);
+        CHECK(copy && copy->id == b && version_equal(copy->versions, &version));
+        free(copy);
+        CHECK_EQ(look_up(tree, &node), b);
+        tree_forget(tree, b, 1);
+    }
+    /* The kernel had no pages of it any more. */
+    CHECK(!tree_opened(tree, b, &version, false));
+    /* Another one has been made in its place: each is what it is. */
+    tree_forget(tree, b, 1);
+    node = directory(TREE_ROOT, "a");
+    newer = look_up(tree, &node);
+    CHECK(newer != a);
+    CHECK_EQ(tree_look_up_id(tree, a), 0);
+    CHECK_EQ(tree_count(tree), 3);
+    tree_forget(tree, a, 1);
+    tree_forget(tree, newer, 1);
+    /* The root is no business of the count; what there never was is not found. */
+    CHECK_EQ(tree_look_up_id(tree, TREE_ROOT), 0);
+    CHECK_EQ(tree_look_up_id(tree, 12345), -ESTALE);
+    CHECK_EQ(tree_look_up_id(tree, 0), -ESTALE);
+    /* Only the last ones are kept, and none above which one is missing. */
+    node = directory(TREE_ROOT, name);
+    for (unsigned i = 0; i < COUNT; i++) {
+        (void)snprintf(name, sizeof(name), "n%u", i);
+        newer = look_up(tree, &node);
+        tree_forget(tree, newer, 1);
+        CHECK_EQ(tree_count(tree), 1);
+    }
+    CHECK_EQ(tree_look_up_id(tree, b), -ESTALE);
+    CHECK_EQ(tree_look_up_id(tree, newer - COUNT / 2), -ESTALE);
+    CHECK_EQ(tree_look_up_id(tree, newer - 1000), 0);
+    CHECK_EQ(tree_look_up_id(tree, newer), 0);
+    CHECK_EQ(tree_count(tree), 3);
+    tree_free(tree);
+}
+
 static void test_many(void)
 {
     enum { COUNT = 5000 };
@@ -248,6 +313,11 @@ static void *hammer(void *context)
         CHECK_EQ(tree_path(tree, b, path, sizeof(path)), 0);
         CHECK(strncmp(path, name, strlen(name)) == 0);
         tree_forget(tree, b, 1);
+        /* The others may have had thousands forgotten meanwhile. */
+        if (tree_look_up_id(tree, b) == 0) {
+            CHECK_EQ(tree_path(tree, b, path, sizeof(path)), 0);
+            tree_forget(tree, b, 1);
+        }
     }
     return NULL;
 }
@@ -272,6 +342,7 @@ int main(void)
     test_forgetting();
     test_long_paths();
     test_kept_pages();
+    test_by_number();
     test_many();
     test_threads();
     return 0;
