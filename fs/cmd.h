@@ -1,6 +1,9 @@
 #ifndef FS_CMD_H
 #define FS_CMD_H
 
+/* For whoever has mistyped one. */
+#define CMD_VERBS "quantize, recipe, types and cache"
+
 /*
  * The verbs without a mount, one file each. argv[0] is the verb, its arguments follow. `program` is
  * how the user called it, for the usage text: "quantfs quantize", or "llama-quantize" under that

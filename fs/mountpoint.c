@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fs/attach.h"
+#include "fs/cmd.h"
 #include "fs/mountinfo.h"
 
 #define DEAD_MAX 64    /* dead mounts that may lie on each other */
@@ -26,7 +27,7 @@ static int open_models(const char *path, struct log *terminal, struct mountpoint
         r = -errno;
         log_line(terminal, LOG_LEVEL_ERROR, "%s: %s%s", path, strerror(-r),
                  r == -ENOENT && !strchr(path, '/')
-                     ? " (it is taken for MODELS; the verbs are quantize and recipe)"
+                     ? " (it is taken for MODELS; the verbs are " CMD_VERBS ")"
                  : r == -ENOTCONN ? " (a dead mount; fusermount3 -uz takes it away)"
                                   : "");
         return r;

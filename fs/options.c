@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs/cmd.h"
+
 #define TTL_MAX 86400.0 /* a day */
 #define MEMORY_MIN ((uint64_t)1 << 20)
 #define VARIANTS_MAX 256
@@ -251,6 +253,7 @@ static int parse_cache_value(const char *word, struct log *terminal, struct moun
 
 static int parse_value(const char *word, struct log *terminal, struct mount_options *options)
 {
+    struct variant variant;
     const char *value;
     int r = parse_cache_value(word, terminal, options);
 
@@ -288,7 +291,10 @@ static int parse_value(const char *word, struct log *terminal, struct mount_opti
                       : refuse(terminal, word, "a file is meant, such as log=/tmp/quantfs.log");
     if (needs_value(word))
         return refuse(terminal, word, "it needs a value, written with '='");
-    log_line(terminal, LOG_LEVEL_ERROR, "unknown option '%s'", word);
+    log_line(terminal, LOG_LEVEL_ERROR, "unknown option '%s'%s", word,
+             variant_parse(word, strlen(word), &variant) == 0
+                 ? "; several variants are written with a colon: variants=q4_k_m:q8_0"
+                 : "");
     return -EINVAL;
 }
 
@@ -395,7 +401,7 @@ static int parse_place(const char *word, struct log *terminal, struct mount_opti
     } else {
         log_line(terminal, LOG_LEVEL_ERROR,
                  "'%s' is one word too many after MODELS and MOUNTPOINT ('%s' is no verb: those "
-                 "are quantize, recipe and cache)",
+                 "are " CMD_VERBS ")",
                  word, options->models);
         return -EINVAL;
     }

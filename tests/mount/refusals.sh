@@ -24,6 +24,7 @@ for way in "" -f; do
     refused nonsense "$QUANTFS" models mnt -o nonsense $way
     refused nonsense "$QUANTFS" models mnt -o ro,nonsense=1,nodev $way
     refused q9_9 "$QUANTFS" models mnt -o variants=q4_k_m:q9_9 $way
+    refused "with a colon" "$QUANTFS" models mnt -o variants=q4_k_m,q8_0 $way
     refused ttl "$QUANTFS" models mnt -o ttl=soon $way
     refused memory "$QUANTFS" models mnt -o memory=lots $way
     refused nolog/log "$QUANTFS" models mnt -o log=nolog/log $way

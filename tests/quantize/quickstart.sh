@@ -11,6 +11,20 @@ demo=$XDG_DATA_HOME/quantfs-demo
 "$QUANTFS" quantize source.gguf expected.gguf Q4_K_M >/dev/null 2>&1
 sum=$(sha256sum <expected.gguf | cut -d' ' -f1)
 
+# A build takes a while: it is said before. (What builds here is a link to what has been built.)
+mkdir -p fresh/fs bin
+cp tree/fs/* fresh/fs
+printf '#!/bin/sh\n' >bin/meson
+printf '#!/bin/sh\nln -s "%s" "%s"\n' "$(dirname "$(dirname "$QUANTFS")")" "$work/fresh/build" >bin/ninja
+chmod +x bin/*
+refuses env PATH="$work/bin:$PATH" fresh/fs/quickstart none mnt
+equal "what is built for a directory that is not there ($(cat err))" "$(cat out)" ""
+refuses env PATH="$work/bin:$PATH" fresh/fs/quickstart fresh source.gguf
+grep -qi '^building' out || fail "not a word of the build: $(cat out err)"
+refuses env PATH="$work/bin:$PATH" fresh/fs/quickstart fresh source.gguf
+! grep -qi '^building' out || fail "a build though it is built: $(cat out err)"
+rm -r fresh bin
+
 # Without /dev/fuse: it says so and writes the file.
 cat >nofuse.sh <<'INSIDE'
 mkdir dev && mount -t tmpfs tmpfs dev || exit 77
@@ -55,6 +69,10 @@ mkdir 'other models'
 refuses tree/fs/quickstart 'other models' mnt
 grep -qF "mnt shows $work/models already" err || fail "another tree on the mountpoint: $(cat out err)"
 fusermount3 -u mnt
+mkdir 'my mnt'
+tree/fs/quickstart models 'my mnt' >own.out 2>&1 || fail "a blank in MOUNTPOINT: $(cat own.out)"
+equal "the last line" "$(tail -n 1 own.out)" 'Unmount:  fusermount3 -u my\ mnt'
+eval "$(tail -n 1 own.out | cut -d: -f2)"
 tree/fs/quickstart 'other models' mnt >own.out 2>&1 || fail "an empty tree: $(cat own.out)"
 tree/fs/quickstart 'other models' mnt >again.out 2>&1 || fail "an empty tree, the second time: $(cat again.out)"
 grep -q 'Already mounted' again.out || fail "a blank in the name"

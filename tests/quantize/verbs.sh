@@ -16,7 +16,11 @@ grep -q ^usage: err || fail "no usage without a word"
 refuses "$QUANTFS" quantise source.gguf out.gguf Q8_0
 grep -qF "'quantise'" err || fail "the mistyped verb is not named: $(cat err)"
 refuses "$QUANTFS" cahce trim 20G
-for word in "'cahce'" quantize recipe cache; do
+for word in "'cahce'" quantize recipe types cache; do
+    grep -qF "$word" err || fail "no word of $word: $(cat err)"
+done
+refuses "$QUANTFS" typse .
+for word in typse quantize recipe types cache; do
     grep -qF "$word" err || fail "no word of $word: $(cat err)"
 done
 refuses "$QUANTFS" recipes source.gguf
