@@ -97,20 +97,18 @@ static bool find_attached(const struct mount *mount, struct mountinfo *found)
     return same;
 }
 
-static void detach(struct mount *mount)
+/* False: there was nothing of ours. */
+static bool detach(struct mount *mount)
 {
     struct mountinfo found;
-    int r;
+    bool there = find_attached(mount, &found);
+    int r = there ? attach_detach(found.path) : 0;
 
-    if (find_attached(mount, &found)) {
-        r = attach_detach(found.path);
-        if (r < 0)
-            log_line(mount->log, LOG_LEVEL_ERROR, "%s: cannot be detached: %s", found.path,
-                     strerror(-r));
-    } else {
-        log_line(mount->log, LOG_LEVEL_DEBUG, "%s: nothing of ours to detach", mount->place.path);
-    }
+    if (r < 0)
+        log_line(mount->log, LOG_LEVEL_ERROR, "%s: cannot be detached: %s", found.path,
+                 strerror(-r));
     mountinfo_clear(&found);
+    return there;
 }
 
 static double seconds_now(void)
@@ -154,7 +152,8 @@ static void wind_down(struct mount *mount, int signal)
     double now = seconds_now(), end = now + WAIT_SECONDS, busy = now;
 
     log_line(mount->log, LOG_LEVEL_INFO, "%s: signal %d: unmounting", mount->place.path, signal);
-    detach(mount);
+    if (!detach(mount))
+        log_line(mount->log, LOG_LEVEL_DEBUG, "%s: nothing of ours to detach", mount->place.path);
     ops_log_open(mount->ops, mount->place.path, "still open: it is served until it is closed");
     while (!is_hurried(mount)) {
         bool idle = ops_wait_idle(mount->ops, WAIT_STEP);
@@ -397,7 +396,7 @@ static void take_down(struct mount *mount)
     if (mount->session)
         fuse_session_destroy(mount->session);
     if (mount->attached)
-        detach(mount);
+        (void)detach(mount);
     ops_free(mount->ops);
     pool_free(mount->pool);
     cache_free(mount->cache);

@@ -641,6 +641,27 @@ static void test_lookup_errors(const struct bench *bench)
     CHECK_EQ(try_look_up(bench, "missing@q4_k_m.gguf", &ino), -ENOENT);
 }
 
+/* What is agreed upon with the kernel at the beginning. */
+static void test_init(const struct bench *bench)
+{
+    struct fuse_conn_info conn = {.capable = UINT_MAX, .want = FUSE_CAP_SPLICE_READ};
+
+    bench->table.init(bench->ops, &conn);
+    /* Many slow readers at a time, and no other waits for them. */
+    CHECK_EQ(conn.max_background, 1024);
+    CHECK(conn.want & FUSE_CAP_ASYNC_READ);
+    CHECK(conn.want & FUSE_CAP_ASYNC_DIO);
+    CHECK(conn.want & FUSE_CAP_PARALLEL_DIROPS);
+    CHECK(conn.want & FUSE_CAP_READDIRPLUS);
+    CHECK(conn.want & FUSE_CAP_EXPORT_SUPPORT);
+    /* A source may shrink while it is spliced. */
+    CHECK(!(conn.want & (FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE)));
+    /* What the kernel has not is not asked for. */
+    conn = (struct fuse_conn_info){.capable = FUSE_CAP_ASYNC_READ};
+    bench->table.init(bench->ops, &conn);
+    CHECK_EQ(conn.want, FUSE_CAP_ASYNC_READ);
+}
+
 static void forget(const struct bench *bench, fuse_ino_t ino, uint64_t count)
 {
     struct fuse_req req;
@@ -742,6 +763,7 @@ int main(int argc, char **argv)
     test_list_without_memory(&bench);
     test_old_listing(&bench);
     test_lookup_errors(&bench);
+    test_init(&bench);
     test_file_handles(&bench);
     test_end(&bench);
     test_late_open(argv[1]);

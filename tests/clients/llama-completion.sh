@@ -19,7 +19,12 @@ for type in q4_k_m q8_0; do
     [ "$(wc -c <from-file)" -gt 20 ] || fail "it says nothing: $(cat from-file)"
     speak from-view mnt/a@$type.gguf
     diff from-file from-view || fail "other words from the view of $type"
-    speak from-view mnt/a@$type.gguf --load-mode none
-    diff from-file from-view || fail "other words from the view of $type without mmap"
+done
+# Each way that it has of loading a model, of a view that nobody has read before.
+for way in "--load-mode none" "--load-mode mmap" "--load-mode dio" "--load-mode mlock" "--load-mode mmap+mlock" "--numa distribute"; do
+    stop
+    start
+    speak from-view mnt/a@q8_0.gguf $way
+    diff from-file from-view || fail "other words from the view with $way"
 done
 stop
