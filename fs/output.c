@@ -41,6 +41,7 @@ struct output {
     pthread_cond_t idle; /* nobody writes any more */
     /* under mutex, as are the files' states */
     bool finished;
+    bool leaving;     /* the watcher is to end */
     bool ending;      /* what was written is being undone: nothing is written any more */
     unsigned writers; /* not of OUTPUT_THROUGH: such a write may last, and cannot be undone */
     bool watching;
@@ -79,8 +80,13 @@ static void *watch(void *argument)
 
     if (sigwait(&output->signals, &sig) != 0)
         return NULL;
-    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_mutex_lock(&output->mutex);
+    if (output->leaving) {
+        pthread_mutex_unlock(&output->mutex);
+        if (sig != SIGUSR2) /* came just then: for whoever unblocks it */
+            (void)kill(getpid(), sig);
+        return NULL;
+    }
     output->ending = true;
     while (output->writers > 0)
         pthread_cond_wait(&output->idle, &output->mutex);
@@ -91,7 +97,9 @@ static void *watch(void *argument)
     _exit(128 + sig);
 }
 
-/* The signals go to a thread that waits for them: it may take a lock, a handler may not. */
+/* The signals go to a thread that waits for them: it may take a lock, a handler may not. SIGUSR2 is
+ * also what wakes it at the end: pthread_cancel() loads a library, for which there may be no
+ * descriptor left. */
 static int watch_start(struct output *output)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -99,6 +107,7 @@ static int watch_start(struct output *output)
     int r;
 
     sigemptyset(&output->signals);
+    sigaddset(&output->signals, SIGUSR2);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         /* nohup and shells ignore signals for us */
         if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
@@ -470,14 +479,21 @@ int output_finish(struct output *output, bool sync)
     return r;
 }
 
+static void watch_end(struct output *output)
+{
+    pthread_mutex_lock(&output->mutex);
+    output->leaving = !output->ending; /* else it ends the process, and never comes back */
+    pthread_mutex_unlock(&output->mutex);
+    (void)pthread_kill(output->watcher, SIGUSR2);
+    (void)pthread_join(output->watcher, NULL);
+}
+
 void output_free(struct output *output)
 {
     if (!output)
         return;
-    if (output->watching) {
-        (void)pthread_cancel(output->watcher);
-        (void)pthread_join(output->watcher, NULL);
-    }
+    if (output->watching)
+        watch_end(output);
     undo(output);
     if (output->watching)
         (void)pthread_sigmask(SIG_SETMASK, &output->before, NULL);
