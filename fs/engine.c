@@ -471,7 +471,8 @@ static void convert_ahead(struct engine *engine, uint64_t id, const struct view 
             if (!flights_ahead(engine->flights, view, owner, piece->chunk.tensor,
                                piece->chunk.index, id))
                 return;
-            left--;
+            /* One that the request ends in is read already. */
+            left -= piece->chunk.skip == 0;
         }
     }
 }
