@@ -207,13 +207,13 @@ static void note_put(struct cache *cache, const struct name *name, uint64_t size
 
 /* Every file but the counters is written here. */
 static int put_file(struct cache *cache, enum object_kind kind, const struct name *name,
-                    const void *data, size_t size, uint64_t position, unsigned flags)
+                    const struct object_payload *payload)
 {
     uint64_t total, available, on_disk = 0;
     char path[PLACE_PATH_SIZE];
     int r;
 
-    if (size > cache->share)
+    if (payload->size > cache->share)
         return -EFBIG; /* it would be the first to go */
     r = place_space(&cache->place, &total, &available);
     if (r < 0)
@@ -223,12 +223,10 @@ static int put_file(struct cache *cache, enum object_kind kind, const struct nam
         return -ENOSPC;
     }
     place_file(name, path);
-    r = object_write(cache->key, cache->place.fd, path, kind, name, data, size, position, flags,
-                     &on_disk);
+    r = object_write(cache->key, cache->place.fd, path, kind, name, payload, &on_disk);
     if (r == -ENOENT && due(cache, &cache->repaired, REPAIR_MS) &&
         place_repair(&cache->place, cache->key) == 0)
-        r = object_write(cache->key, cache->place.fd, path, kind, name, data, size, position, flags,
-                         &on_disk);
+        r = object_write(cache->key, cache->place.fd, path, kind, name, payload, &on_disk);
     if (r == -ENOSPC || r == -EDQUOT)
         note_low_space(cache);
     if (r == 0)
@@ -236,12 +234,18 @@ static int put_file(struct cache *cache, enum object_kind kind, const struct nam
     return r;
 }
 
-int cache_put(struct cache *cache, const struct name *name, const void *data, size_t size,
-              uint64_t position, bool cold)
+int cache_put(struct cache *cache, const struct name *name, const struct cache_bytes *bytes)
 {
-    int r = put_file(cache, OBJECT_CHUNK, name, data, size, position, cold ? OBJECT_WRITEBACK : 0);
+    const struct object_payload payload = {
+        .data = bytes->data,
+        .size = bytes->size,
+        .position = bytes->position,
+        .room = bytes->room,
+        .writeback = bytes->cold,
+    };
+    int r = put_file(cache, OBJECT_CHUNK, name, &payload);
 
-    if (r == 0 && cold)
+    if (r == 0 && bytes->cold)
         cold_add(cache->cold, name);
     count(cache, r == 0 ? COUNTER_PUTS : COUNTER_DROPPED, 1);
     return r;
@@ -254,18 +258,20 @@ void cache_count_dropped(struct cache *cache)
 
 int cache_put_record(struct cache *cache, const struct name *name, const void *data, size_t size)
 {
-    int r = put_file(cache, OBJECT_SOURCE, name, data, size, 0, 0);
+    const struct object_payload payload = {.data = data, .size = size};
+    int r = put_file(cache, OBJECT_SOURCE, name, &payload);
 
     if (r < 0)
         count(cache, COUNTER_DROPPED, 1);
     return r;
 }
 
-static void write_manifest(void *context, const struct name *name, const void *payload, size_t size)
+static void write_manifest(void *context, const struct name *name, const void *data, size_t size)
 {
+    const struct object_payload payload = {.data = data, .size = size};
     struct cache *cache = context;
 
-    if (put_file(cache, OBJECT_MANIFEST, name, payload, size, 0, 0) < 0)
+    if (put_file(cache, OBJECT_MANIFEST, name, &payload) < 0)
         count(cache, COUNTER_DROPPED, 1);
 }
 

@@ -86,12 +86,22 @@ MUST_USE int cache_read_now(const struct cache_object *object, uint64_t offset, 
 /* [disk] It will be read soon: begins to read it into the page cache. */
 void cache_will_need(const struct cache_object *object);
 
+/* Bytes that are to be kept. */
+struct cache_bytes {
+    const void *data;
+    size_t size;
+    uint64_t position; /* of the first in the file that they are part of; its pages are pages of the
+                          object */
+    /* NULL, or memory to write to around `data`, so that they can be written as they lie, without
+     * the page cache: from `room` on, which is a multiple of CACHE_PAGE, to the next one behind
+     * `data`, which is at room + CACHE_PAGE + position % CACHE_PAGE. */
+    uint8_t *room;
+    bool cold; /* part of one pass over something big: shall not stay in the page cache for long */
+};
+
 /* [disk] Keeps bytes under a name, replacing what lies there. 0, or -errno: dropped and counted;
- * nobody needs to know. `position`: where they are in the file that they are part of; its pages are
- * pages of the object. `cold`: they are part of one pass over something big, and shall not stay in
- * the page cache for long. */
-int cache_put(struct cache *cache, const struct name *name, const void *data, size_t size,
-              uint64_t position, bool cold);
+ * nobody needs to know. */
+int cache_put(struct cache *cache, const struct name *name, const struct cache_bytes *bytes);
 /* Counts a put that the caller has dropped itself (its queue was full). */
 void cache_count_dropped(struct cache *cache);
 

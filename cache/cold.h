@@ -7,7 +7,7 @@
 /*
  * Files that were just written and that nobody will read soon: their pages leave the page cache, so
  * that one pass over a big model does not push out what others use. Pages can be dropped once they
- * are on the disk. So writing them back is begun at once (OBJECT_WRITEBACK), and they are dropped
+ * are on the disk. So writing them back is begun at once (object.h), and they are dropped
  * when COLD_COUNT more have been written; what is not on the disk by then stays.
  */
 #define COLD_COUNT 16

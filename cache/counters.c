@@ -112,6 +112,7 @@ int counters_write(struct key *key, const struct place *place, struct counters *
     char path[9 + NAME_TEXT_SIZE];
     struct counters stored;
     struct name name;
+    const struct object_payload payload = {.data = &stored, .size = sizeof(stored)};
     uint64_t on_disk;
     int count;
 
@@ -125,8 +126,7 @@ int counters_write(struct key *key, const struct place *place, struct counters *
     if (getrandom(name.bytes, sizeof(name.bytes), 0) != sizeof(name.bytes))
         return -EIO;
     counters_path(&name, path);
-    return object_write(key, place->fd, path, OBJECT_COUNTERS, &name, &stored, sizeof(stored), 0, 0,
-                        &on_disk);
+    return object_write(key, place->fd, path, OBJECT_COUNTERS, &name, &payload, &on_disk);
 }
 
 int counters_read(struct key *key, const struct place *place, struct counters *sum)

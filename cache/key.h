@@ -20,7 +20,8 @@
  *
  * A key may be used by many threads at once.
  */
-#define CACHE_FORMAT 2 /* the version of everything on disk; part of every name */
+#define CACHE_FORMAT 3  /* the version of everything on disk; part of every name */
+#define CACHE_PAGE 4096 /* bytes; files of chunks are laid out by it */
 #define SECRET_SIZE 32
 
 struct key;

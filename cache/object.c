@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /*
- * The format of a file, version 2. All numbers are little-endian.
+ * The format of a file, version 3. All numbers are little-endian.
  *
  *   OFFSET  SIZE  DESCRIPTION
  *        0     8  magic: "qfscache"
@@ -25,14 +25,15 @@
  *       16     4  codec: 0 raw, 1 LZ4 (one block)
  *       20     4  P: where the payload begins, from 72 to 4096 + 71
  *       24     8  size of the payload
- *       32     8  S: size of the payload as stored; equal to the former if raw
+ *       32     8  S: size of the payload as stored; if raw, with the zeros behind it, up to 4095
  *       40    32  seal over the file's own name, the 40 bytes above, and the fingerprint of the
  *                 payload as stored (key.h)
  *       72  P-72  zeros
  *        P     S  the payload as stored; the file ends with it
  *
  * A raw payload of a page or more has its pages where the view that it was made for has them: who
- * reads a page of that view reads one page of the file. Of any other payload P is 72.
+ * reads a page of that view reads one page of the file. Zeros fill its last page, so that the file
+ * can be written past the page cache. Of any other payload P is 72, and no zeros follow.
  */
 struct header {
     char magic[8];
@@ -54,11 +55,12 @@ _Static_assert(offsetof(struct header, offset) == 20, "on disk");
 _Static_assert(offsetof(struct header, size) == 24, "on disk");
 _Static_assert(offsetof(struct header, stored) == 32, "on disk");
 _Static_assert(offsetof(struct header, seal) == 40, "on disk");
+_Static_assert(CACHE_PAGE == 4096, "on disk");
 
 enum { CODEC_RAW = 0, CODEC_LZ4 = 1 };
 
 #define HEADER_SEALED offsetof(struct header, seal)
-#define PAGE 4096
+#define PAGE ((size_t)CACHE_PAGE)
 #define HEADER_MAX (PAGE + sizeof(struct header) - 1) /* P is at most that */
 #define READ_SIZE ((size_t)64 << 10)
 /* Compressed if that saves an eighth: what saves less costs its reader more than the disk gains. */
@@ -130,11 +132,42 @@ static int write_whole(int fd, struct iovec *iov, int count)
     return 0;
 }
 
-static int write_temporary(int directory, char *temporary, size_t size, unsigned flags,
-                           struct iovec *iov, int count)
+/* All bytes of a file. */
+struct image {
+    struct iovec parts[3];
+    int count;
+    uint8_t *whole; /* NULL, or the same in one piece, from page to page */
+    uint64_t size;
+};
+
+static int write_past_cache(int fd, const struct image *image)
+{
+    struct iovec whole = {.iov_base = image->whole, .iov_len = image->size};
+    int flags = fcntl(fd, F_GETFL), r;
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+        return -errno;
+    r = write_whole(fd, &whole, 1);
+    return fcntl(fd, F_SETFL, flags) < 0 && r == 0 ? -errno : r;
+}
+
+static int write_through_cache(int fd, const struct image *image, bool writeback)
+{
+    struct iovec parts[3];
+    int r;
+
+    memcpy(parts, image->parts, sizeof(parts));
+    r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : write_whole(fd, parts, image->count);
+    if (r == 0 && writeback)
+        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    return r;
+}
+
+static int write_temporary(int directory, char *temporary, size_t size, const struct image *image,
+                           bool writeback)
 {
     uint64_t number;
-    int fd, r;
+    int fd, r = -EINVAL;
 
     if (getrandom(&number, sizeof(number), 0) != sizeof(number))
         return -EIO;
@@ -142,9 +175,10 @@ static int write_temporary(int directory, char *temporary, size_t size, unsigned
     fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    r = write_whole(fd, iov, count);
-    if (r == 0 && (flags & OBJECT_WRITEBACK))
-        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (image->whole)
+        r = write_past_cache(fd, image);
+    if (r == -EINVAL) /* not every filesystem can */
+        r = write_through_cache(fd, image, writeback);
     /* A network filesystem tells of a full disk here. */
     if (close(fd) < 0 && r == 0)
         r = -errno;
@@ -153,24 +187,20 @@ static int write_temporary(int directory, char *temporary, size_t size, unsigned
     return r;
 }
 
-static int make_header(struct key *key, enum object_kind kind, const struct name *name, size_t size,
-                       const void *stored, size_t stored_size, uint32_t offset, bool compressed,
-                       struct header *header)
+static int seal_parts(struct key *key, const struct name *name, const struct image *image,
+                      struct header *header)
 {
     struct fingerprint fingerprint;
+    struct digest digest;
     struct seal seal;
-    int r = fingerprint_make(key, stored, stored_size, &fingerprint);
+    int r;
 
-    if (r < 0)
-        return r;
-    memcpy(header->magic, magic, sizeof(magic));
-    header->format = htole32(CACHE_FORMAT);
-    header->kind = htole32((uint32_t)kind);
-    header->codec = htole32(compressed ? CODEC_LZ4 : CODEC_RAW);
-    header->offset = htole32(offset);
-    header->size = htole64(size);
-    header->stored = htole64(stored_size);
-    r = seal_make(key, name, header, HEADER_SEALED, &fingerprint, &seal);
+    fingerprint_begin(&digest, key);
+    for (int i = 1; i < image->count; i++)
+        fingerprint_add(&digest, image->parts[i].iov_base, image->parts[i].iov_len);
+    r = fingerprint_end(&digest, &fingerprint);
+    if (r == 0)
+        r = seal_make(key, name, header, HEADER_SEALED, &fingerprint, &seal);
     if (r == 0)
         memcpy(header->seal, seal.bytes, sizeof(header->seal));
     return r;
@@ -184,38 +214,70 @@ static uint32_t payload_offset(uint64_t position)
     return phase < sizeof(struct header) ? PAGE + phase : phase;
 }
 
-int object_write(struct key *key, int directory, const char *path, enum object_kind kind,
-                 const struct name *name, const void *data, size_t size, uint64_t position,
-                 unsigned flags, uint64_t *on_disk)
+/* What a file has around its payload. */
+struct frame {
+    struct header header;
+    uint8_t zeros[HEADER_MAX - sizeof(struct header)];
+    uint8_t behind[PAGE];
+};
+
+/* Lays the file out; `compressed` is the payload as LZ4, or NULL. */
+static void lay_out(const struct object_payload *payload, void *compressed, size_t stored,
+                    struct frame *frame, struct image *image)
 {
-    struct {
-        struct header header;
-        uint8_t zeros[HEADER_MAX - sizeof(struct header)];
-    } head = {0};
+    bool paged = !compressed && payload->size >= PAGE;
+    uint32_t offset = paged ? payload_offset(payload->position) : sizeof(struct header);
+    size_t fill = paged ? (PAGE - (offset + stored) % PAGE) % PAGE : 0;
+
+    image->parts[0] = (struct iovec){frame, offset};
+    image->parts[1] = (struct iovec){compressed, stored};
+    if (!compressed) /* iovecs know no const */
+        memcpy(&image->parts[1].iov_base, &payload->data, sizeof(payload->data));
+    image->parts[2] = (struct iovec){frame->behind, fill};
+    image->count = fill > 0 ? 3 : 2;
+    image->size = offset + stored + fill;
+    if (paged && payload->room)
+        image->whole = payload->room + PAGE + payload->position % PAGE - offset;
+    memcpy(frame->header.magic, magic, sizeof(magic));
+    frame->header.format = htole32(CACHE_FORMAT);
+    frame->header.codec = htole32(compressed ? CODEC_LZ4 : CODEC_RAW);
+    frame->header.offset = htole32(offset);
+    frame->header.size = htole64(payload->size);
+    frame->header.stored = htole64(stored + fill);
+}
+
+/* The frame goes to the room around the payload. */
+static void fill_room(const struct image *image)
+{
+    size_t before = image->parts[0].iov_len, stored = image->parts[1].iov_len;
+
+    memcpy(image->whole, image->parts[0].iov_base, before);
+    memset(image->whole + before + stored, 0, image->size - before - stored);
+}
+
+int object_write(struct key *key, int directory, const char *path, enum object_kind kind,
+                 const struct name *name, const struct object_payload *payload, uint64_t *on_disk)
+{
+    struct frame frame = {0};
+    struct image image = {0};
     char temporary[32];
-    struct iovec iov[2];
-    size_t stored = size;
-    uint32_t offset = sizeof(struct header);
+    size_t stored = payload->size;
     char *compressed;
     int r;
 
     assert(kind >= OBJECT_CHUNK && kind <= OBJECT_COUNTERS);
-    if (size > OBJECT_SIZE_MAX)
+    if (payload->size > OBJECT_SIZE_MAX)
         return -EFBIG;
-    compressed = compress_payload(data, size, &stored);
-    iov[1].iov_base = compressed;
-    if (!compressed)
-        memcpy(&iov[1].iov_base, &data, sizeof(data)); /* iovecs know no const */
-    iov[1].iov_len = stored;
-    if (!compressed && size >= PAGE)
-        offset = payload_offset(position);
-    r = make_header(key, kind, name, size, iov[1].iov_base, stored, offset, compressed != NULL,
-                    &head.header);
+    compressed = compress_payload(payload->data, payload->size, &stored);
+    lay_out(payload, compressed, stored, &frame, &image);
+    frame.header.kind = htole32((uint32_t)kind);
+    r = seal_parts(key, name, &image, &frame.header);
     if (r < 0)
         goto out;
-    iov[0] = (struct iovec){&head, le32toh(head.header.offset)};
-    *on_disk = iov[0].iov_len + stored;
-    r = write_temporary(directory, temporary, sizeof(temporary), flags, iov, 2);
+    if (image.whole)
+        fill_room(&image);
+    *on_disk = image.size;
+    r = write_temporary(directory, temporary, sizeof(temporary), &image, payload->writeback);
     if (r < 0)
         goto out;
     if (renameat(directory, temporary, directory, path) < 0) {
@@ -258,7 +320,8 @@ static int read_header(int fd, uint64_t file_size, enum object_kind kind, struct
         return -EBADMSG;
     if (header->offset < sizeof(*header) || header->offset > (size_t)count ||
         header->offset + header->stored != file_size ||
-        (header->codec == CODEC_RAW && header->size != header->stored))
+        (header->codec == CODEC_RAW &&
+         (header->stored < header->size || header->stored - header->size >= PAGE)))
         return -EBADMSG;
     for (size_t i = sizeof(*header); i < header->offset; i++)
         if (head.bytes[i] != 0)
@@ -417,6 +480,7 @@ int object_open(struct key *key, int directory, const char *path, enum object_ki
     *object = (struct object){.name = *name,
                               .kind = (enum object_kind)header.kind,
                               .size = header.size,
+                              .stored = header.stored,
                               .fd = data ? -1 : fd,
                               .offset = header.offset,
                               .data = data,
@@ -471,7 +535,7 @@ void object_will_need(const struct object *object)
 
 static bool has_size(const struct object *object, struct stat *st)
 {
-    return fstat(object->fd, st) == 0 && (uint64_t)st->st_size == object->offset + object->size;
+    return fstat(object->fd, st) == 0 && (uint64_t)st->st_size == object->offset + object->stored;
 }
 
 int object_read_now(const struct object *object, uint64_t offset, void *data, size_t size)
@@ -499,7 +563,8 @@ bool object_whole(struct key *key, struct object *object)
     if (modified(&st) == atomic_load(&object->modified))
         return true;
     if (verify(key, object->fd, object->kind, &object->name, &header, NULL) < 0 ||
-        header.offset != object->offset || header.size != object->size)
+        header.offset != object->offset || header.size != object->size ||
+        header.stored != object->stored)
         return false;
     atomic_store(&object->modified, modified(&st));
     return true;

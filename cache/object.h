@@ -21,18 +21,24 @@ enum object_kind {
 
 #define OBJECT_SIZE_MAX ((size_t)256 << 20) /* bytes of payload */
 
-/* Flags of object_write(). */
-#define OBJECT_WRITEBACK 1u /* begin to write it to the disk now, without waiting for it */
+/* What is to be written. */
+struct object_payload {
+    const void *data;
+    size_t size;
+    uint64_t position; /* of the first byte in the file that it is part of, whose pages it shall
+                          have */
+    uint8_t *room;     /* as of struct cache_bytes: then it is written past the page cache, where
+                          the filesystem can */
+    bool writeback;    /* else: begin to write it to the disk now, without waiting for it */
+};
 
 /*
- * Writes an object under a temporary name and renames it over whatever `path` is. `position`:
- * of the payload's first byte in the file that it is part of, whose pages it shall have.
- * *on_disk: the size of the file. -EFBIG: more than OBJECT_SIZE_MAX. After an error nothing is
- * left.
+ * Writes an object under a temporary name and renames it over whatever `path` is. *on_disk: the
+ * size of the file. -EFBIG: more than OBJECT_SIZE_MAX. After an error nothing is left.
  */
 MUST_USE int object_write(struct key *key, int directory, const char *path, enum object_kind kind,
-                          const struct name *name, const void *data, size_t size, uint64_t position,
-                          unsigned flags, uint64_t *on_disk);
+                          const struct name *name, const struct object_payload *payload,
+                          uint64_t *on_disk);
 
 /*
  * An object whose seal held when it was opened; for many threads at once. A raw one is a
@@ -43,6 +49,7 @@ struct object {
     struct name name;
     enum object_kind kind;
     uint64_t size;            /* bytes of payload, decompressed */
+    uint64_t stored;          /* bytes of it in fd, with the zeros behind it */
     int fd;                   /* -1: in memory */
     uint64_t offset;          /* where the payload begins in fd */
     void *data;               /* NULL: in fd */

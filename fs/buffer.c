@@ -7,7 +7,7 @@
 
 /* Capacities are multiples of this, so that chunks of nearly one size can follow each other in a
  * buffer. */
-#define GRAIN ((size_t)64 * 1024)
+#define GRAIN ((size_t)16 * 1024)
 /* Buffers that are kept: so many, and one for each piece of this size that may be. */
 #define KEPT_MIN ((size_t)32)
 #define KEPT_SIZE ((size_t)2 << 20)

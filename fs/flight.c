@@ -116,7 +116,8 @@ static void put_done(struct store_put *put)
 /* A chunk that is new is written to the cache: it stays at hand until then. */
 static void put_result(struct flight *flight)
 {
-    flight->put.data = flight->result.data;
+    flight->put.room = flight->result.data;
+    flight->put.data = flight->bytes;
     flight->put.size = flight->chunk.size;
     flight->put.done = put_done;
     if (!store_put(flight->flights->store, &flight->put))
@@ -526,7 +527,7 @@ static void flight_lose(struct flight *flight)
 
 const uint8_t *flight_data(const struct flight *flight, size_t skip)
 {
-    const uint8_t *data = flight->object ? cache_object_data(flight->object) : flight->result.data;
+    const uint8_t *data = flight->object ? cache_object_data(flight->object) : flight->bytes;
 
     return data ? data + skip : NULL;
 }
@@ -539,7 +540,7 @@ bool flight_copy_now(const struct flight *flight, size_t skip, size_t size, void
 bool flight_copy(struct flight *flight, size_t skip, size_t size, void *data)
 {
     if (!flight->object) {
-        memcpy(data, flight->result.data + skip, size);
+        memcpy(data, flight->bytes + skip, size);
     } else if (cache_read(flight->flights->engine->cache, flight->object, skip, data, size) < 0) {
         flight_lose(flight);
         return false;

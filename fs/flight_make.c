@@ -2,6 +2,10 @@
 
 #include "fs/flight_state.h"
 
+/* A chunk lies in its buffer as it does in the view's pages: a reply then takes one page for each,
+ * and an object can be written as struct cache_bytes says. */
+#define ROOM ((size_t)3 * CACHE_PAGE)
+
 struct store_chunk flight_store_chunk(const struct flight *flight)
 {
     return (struct store_chunk){
@@ -36,13 +40,15 @@ static void count_conversion(struct flights *flights, const struct flight *fligh
 static int convert(struct flight *flight, const uint8_t *weights, struct defect *defect)
 {
     struct flights *flights = flight->flights;
-    int r = buffer_get(flights->buffers, flight->chunk.size, &flight->result);
+    uint64_t position = view_chunk_offset(flight->view, flight->tensor, flight->index);
+    int r = buffer_get(flights->buffers, flight->chunk.size + ROOM, &flight->result);
 
     if (r < 0)
         return r;
+    flight->bytes = flight->result.data + CACHE_PAGE + position % CACHE_PAGE;
     count_conversion(flights, flight);
     r = convert_run(&flights->engine->kernels, flight->view, flight->tensor, &flight->chunk,
-                    weights, flight->result.data, defect);
+                    weights, flight->bytes, defect);
     flight->charge = flight->result.capacity;
     if (r < 0)
         buffer_put(flights->buffers, &flight->result);

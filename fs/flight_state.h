@@ -53,6 +53,7 @@ struct flight {
     uint64_t stream;
     /* written by the worker, constant once READY: one of both */
     struct buffer result;
+    uint8_t *bytes; /* the chunk in it */
     struct cache_object *object;
     size_t charge; /* bytes of memory */
     struct store_put put;
@@ -139,8 +140,8 @@ void hand_free_chain(struct flights *flights, struct flight *flight);
 struct store_chunk flight_store_chunk(const struct flight *flight);
 
 /*
- * Finds the chunk by its source's bytes, or converts it: flight->object, or result and charge.
- * *put: it is new to the cache, flight->put says where it belongs.
+ * Finds the chunk by its source's bytes, or converts it: flight->object, or result, bytes and
+ * charge. *put: it is new to the cache, flight->put says where it belongs.
  */
 MUST_USE int flight_make(struct flight *flight, bool *put, struct defect *defect);
 

@@ -264,12 +264,19 @@ static struct store_put *take(struct store *store)
     return put;
 }
 
-static void write_put(struct store *store, struct store_put *put)
+/* `hurry`: the disk does not keep up, so the page cache shall take the bytes if it has room. */
+static void write_put(struct store *store, struct store_put *put, bool hurry)
 {
+    const struct cache_bytes bytes = {
+        .data = put->data,
+        .size = put->size,
+        .position = put->position,
+        .room = hurry ? NULL : put->room,
+        .cold = put->cold,
+    };
     size_t size = put->size;
 
-    if (cache_put(store->config.cache, &put->name, put->data, put->size, put->position,
-                  put->cold) == 0)
+    if (cache_put(store->config.cache, &put->name, &bytes) == 0)
         note(store, put);
     put->done(put);
     pthread_mutex_lock(&store->lock);
@@ -325,12 +332,13 @@ static void *writer(void *argument)
         bool work = wait_for_work(store);
         struct store_put *put = take(store);
         bool flush = !work && !put && store->news;
+        bool hurry = store->waiting > store->config.waiting_max / 2;
 
         if (flush)
             store->news = false;
         pthread_mutex_unlock(&store->lock);
         if (put) {
-            write_put(store, put);
+            write_put(store, put, hurry);
             trim(store);
         } else if (flush) {
             cache_flush(store->config.cache);

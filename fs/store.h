@@ -42,9 +42,10 @@ struct store_put {
     struct name manifest;
     uint32_t index, count; /* of the manifest's slots; 0: there is none */
     uint64_t position;     /* of the chunk in its view, bytes */
-    /* set by the owner: `cold` as of cache_put(); the bytes stay until done() is called: once, with
-     * no lock held */
+    /* set by the owner: `cold` and `room` as of struct cache_bytes; the bytes stay until done() is
+     * called: once, with no lock held */
     bool cold;
+    uint8_t *room;
     const void *data;
     size_t size;
     void (*done)(struct store_put *put);

@@ -101,7 +101,7 @@ static inline int put(struct cache *cache, uint64_t number)
     uint8_t data[CHUNK];
 
     make_data(number, data);
-    return cache_put(cache, &name, data, CHUNK, 0, false);
+    return cache_put(cache, &name, &(struct cache_bytes){.data = data, .size = CHUNK});
 }
 
 static inline void check_bytes(struct cache *cache, struct cache_object *object, uint64_t number)

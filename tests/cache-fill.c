@@ -35,7 +35,8 @@ int main(int argc, char **argv)
             data[at] = (unsigned char)(random >> 56);
         }
         if (cache_open(cache, &name, &object) < 0) {
-            CHECK_EQ(cache_put(cache, &name, data, CHUNK, 0, false), 0);
+            CHECK_EQ(cache_put(cache, &name, &(struct cache_bytes){.data = data, .size = CHUNK}),
+                     0);
             CHECK_EQ(cache_open(cache, &name, &object), 0);
         }
         cache_close(cache, object);

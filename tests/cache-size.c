@@ -149,21 +149,40 @@ static int resident_pages(const char *path)
     return filesystem.f_type == TMPFS_MAGIC ? -1 : count;
 }
 
+/* The first eight of them are cold. */
+static void put_ten(struct cache *cache)
+{
+    uint8_t data[CHUNK];
+
+    for (uint64_t i = 0; i < 10; i++) {
+        struct name name = make_name(cache, "object", i);
+        const struct cache_bytes bytes = {.data = data, .size = CHUNK, .cold = i < 8};
+
+        make_data(i, data);
+        CHECK_EQ(cache_put(cache, &name, &bytes), 0);
+    }
+    shell("sync -f '%s'", in_work("cold"));
+}
+
+static bool ten_are_resident(struct cache *cache)
+{
+    for (uint64_t i = 0; i < 10; i++)
+        if (resident_pages(file_of(cache, "cold", "object", i)) == 0)
+            return false;
+    return true;
+}
+
 /* What was written cold is in memory no more once it is on the disk; all else is. */
 static void test_cold(void)
 {
     struct cache *cache = open_cache("cold");
-    uint8_t data[CHUNK];
-    struct name name;
+    int tries = 0;
 
-    for (uint64_t i = 0; i < 10; i++) {
-        name = make_name(cache, "object", i);
-        make_data(i, data);
-        CHECK_EQ(cache_put(cache, &name, data, CHUNK, 0, i < 8), 0);
-    }
-    shell("sync -f '%s'", in_work("cold"));
-    for (uint64_t i = 0; i < 10; i++)
-        CHECK(resident_pages(file_of(cache, "cold", "object", i)) != 0);
+    /* Where memory is short the kernel may take pages before we do. */
+    do {
+        CHECK(tries++ < 10);
+        put_ten(cache);
+    } while (!ten_are_resident(cache));
     cache_flush(cache);
     for (uint64_t i = 0; i < 10; i++) {
         int pages = resident_pages(file_of(cache, "cold", "object", i));

@@ -123,7 +123,7 @@ static int convert(struct worth *worth, struct cache *cache, size_t i)
     if (r == 0)
         r = name_chunk(cache, worth, i, weights, chunk.source_size, &name);
     if (r == 0)
-        r = cache_put(cache, &name, result, chunk.size, 0, false);
+        r = cache_put(cache, &name, &(struct cache_bytes){.data = result, .size = chunk.size});
     worth->put[i] = now() - begin;
     free(weights);
     free(result);

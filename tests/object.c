@@ -5,9 +5,12 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tests/check.h"
@@ -48,6 +51,14 @@ static struct name make_name(uint8_t byte)
     return name;
 }
 
+/* Of a file on a filesystem that is memory: its pages always are. */
+static bool is_memory(int fd)
+{
+    struct statfs st;
+
+    return fstatfs(fd, &st) == 0 && st.f_type == TMPFS_MAGIC;
+}
+
 static void check_no_temporaries(void)
 {
     CHECK(unlinkat(directory, "tmp", AT_REMOVEDIR) == 0);
@@ -83,12 +94,11 @@ static void spill(const char *path, const void *data, size_t size)
 static void write_object_at(struct key *key, const char *path, const struct name *name,
                             const void *data, size_t size, uint64_t position)
 {
+    const struct object_payload payload = {.data = data, .size = size, .position = position};
     uint64_t on_disk;
     struct stat st;
 
-    CHECK_EQ(
-        object_write(key, directory, path, OBJECT_CHUNK, name, data, size, position, 0, &on_disk),
-        0);
+    CHECK_EQ(object_write(key, directory, path, OBJECT_CHUNK, name, &payload, &on_disk), 0);
     CHECK(fstatat(directory, path, &st, 0) == 0);
     CHECK_EQ(st.st_size, on_disk);
     CHECK_EQ(st.st_mode & 07777, 0600);
@@ -185,7 +195,7 @@ static void test_format(struct key *key)
         write_object_at(key, "format", &name, data, sizeof(data), position);
         file = slurp("format", &size);
         CHECK(memcmp(file, "qfscache", 8) == 0);
-        CHECK_EQ(number(file + 8, 4), 2);
+        CHECK_EQ(number(file + 8, 4), 3);
         CHECK_EQ(number(file + 12, 4), OBJECT_CHUNK);
         CHECK_EQ(number(file + 16, 4), compressed);
         offset = number(file + 20, 4);
@@ -196,13 +206,59 @@ static void test_format(struct key *key)
         CHECK_EQ(number(file + 24, 8), sizeof(data));
         stored = number(file + 32, 8);
         CHECK_EQ(offset + stored, size);
-        if (!compressed)
+        if (!compressed) {
+            CHECK(size % PAGE == 0 && stored - sizeof(data) < PAGE);
             CHECK(memcmp(file + offset, data, sizeof(data)) == 0);
+            for (uint64_t at = offset + sizeof(data); at < size; at++)
+                CHECK_EQ(file[at], 0);
+        }
         CHECK_EQ(fingerprint_make(key, file + offset, stored, &fingerprint), 0);
         CHECK_EQ(seal_make(key, &name, file, 40, &fingerprint, &seal), 0);
         CHECK(memcmp(file + 40, seal.bytes, 32) == 0);
         free(file);
     }
+}
+
+/* With room around it a payload is written as it lies: the same file, and where the filesystem can,
+ * no page of it is in memory. */
+static void test_past_the_page_cache(struct key *key)
+{
+    static const uint64_t positions[] = {0, 32, 71, 72, 4095, 4096 * 7 + 64};
+    static const size_t sizes[] = {4095, 4096, 4097, 70000, 589824};
+    struct name name = make_name(11);
+    uint8_t *room = aligned_alloc(PAGE, 1 << 20), *file, *same, byte;
+    int fd, can;
+
+    CHECK(room);
+    for (size_t i = 0; i < 6 * 5; i++) {
+        uint64_t position = positions[i % 6], on_disk;
+        uint8_t *data = room + PAGE + position % PAGE;
+        const struct object_payload payload = {
+            .data = data, .size = sizes[i / 6], .position = position, .room = room};
+        struct iovec iov = {&byte, 1};
+        size_t size, same_size;
+
+        memset(room, 0x55, 1 << 20);
+        fill(data, payload.size);
+        CHECK_EQ(object_write(key, directory, "direct", OBJECT_CHUNK, &name, &payload, &on_disk),
+                 0);
+        write_object_at(key, "buffered", &name, data, payload.size, position);
+        fd = openat(directory, "direct", O_RDONLY | O_CLOEXEC);
+        CHECK(fd >= 0);
+        can = fcntl(fd, F_SETFL, O_DIRECT);
+        CHECK(fcntl(fd, F_SETFL, 0) == 0);
+        if (can == 0 && payload.size >= PAGE && preadv2(fd, &iov, 1, 0, RWF_NOWAIT) != -1)
+            CHECK(is_memory(fd));
+        (void)close(fd);
+        CHECK_EQ(try_open(key, "direct", &name), 0);
+        file = slurp("direct", &size);
+        same = slurp("buffered", &same_size);
+        CHECK(size == on_disk && size == same_size && memcmp(file, same, size) == 0);
+        free(file);
+        free(same);
+    }
+    check_no_temporaries();
+    free(room);
 }
 
 /* No bit of a file can change unnoticed. */
@@ -448,6 +504,7 @@ static void test_failed_writes(struct key *key)
     struct name name = make_name(10);
     uint8_t *data = calloc(1, 1 << 20);
     struct rlimit limit, small;
+    struct object_payload payload = {.data = data, .size = 1 << 20};
     uint64_t on_disk;
 
     CHECK(data);
@@ -456,23 +513,21 @@ static void test_failed_writes(struct key *key)
     CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && getrlimit(RLIMIT_FSIZE, &limit) == 0);
     small = (struct rlimit){100000, limit.rlim_max};
     CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
-    CHECK_EQ(
-        object_write(key, directory, "kept", OBJECT_CHUNK, &name, data, 1 << 20, 0, 0, &on_disk),
-        -EFBIG);
+    CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, &payload, &on_disk), -EFBIG);
     CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     check_no_temporaries();
-    CHECK_EQ(object_write(key, directory, "folder", OBJECT_CHUNK, &name, data, 10, 0, 0, &on_disk),
+    payload.size = 10;
+    CHECK_EQ(object_write(key, directory, "folder", OBJECT_CHUNK, &name, &payload, &on_disk),
              -EISDIR);
-    CHECK_EQ(
-        object_write(key, directory, "absent/x", OBJECT_CHUNK, &name, data, 10, 0, 0, &on_disk),
-        -ENOENT);
+    CHECK_EQ(object_write(key, directory, "absent/x", OBJECT_CHUNK, &name, &payload, &on_disk),
+             -ENOENT);
     check_no_temporaries();
     CHECK_EQ(try_open(key, "kept", &name), 0);
-    CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, data, OBJECT_SIZE_MAX + 1, 0,
-                          0, &on_disk),
-             -EFBIG);
+    payload.size = OBJECT_SIZE_MAX + 1;
+    CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, &payload, &on_disk), -EFBIG);
     CHECK(unlinkat(directory, "tmp", AT_REMOVEDIR) == 0);
-    CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, data, 10, 0, 0, &on_disk),
+    payload.size = 10;
+    CHECK_EQ(object_write(key, directory, "kept", OBJECT_CHUNK, &name, &payload, &on_disk),
              -ENOENT);
     free(data);
 }
@@ -491,6 +546,7 @@ int main(int argc, char **argv)
     CHECK(directory >= 0 && mkdirat(directory, "tmp", 0700) == 0);
     test_round_trip(key);
     test_format(key);
+    test_past_the_page_cache(key);
     test_bits(key, false);
     test_bits(key, true);
     test_lengths(key, 300);
