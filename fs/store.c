@@ -10,8 +10,8 @@
 #include "fs/ctime.h"
 #include "quant/kernel/kernel.h"
 
-/* What is new is written to the manifests after so much idleness, in ms. */
-#define IDLE_MS 1000
+/* What is new in the manifests and the counters is written after so much idleness, in seconds. */
+#define IDLE_SECONDS 1
 
 struct store {
     struct store_config config;
@@ -19,9 +19,10 @@ struct store {
     pthread_cond_t work;
     /* protected by lock */
     struct store_put *first, **end;
-    size_t waiting; /* bytes */
-    bool news;      /* something was put or noted since the last flush */
-    bool trimming;  /* one thread at a time */
+    size_t waiting;           /* bytes */
+    uint64_t news;            /* times that something was found or put since the last flush */
+    struct timespec flush_at; /* if there are no more of them; CLOCK_MONOTONIC */
+    bool trimming;            /* one thread at a time */
     bool stop;
     /* constant */
     unsigned thread_count;
@@ -129,6 +130,17 @@ static int name_object(const struct store *store, const struct store_chunk *chun
 /* --- finding ------------------------------------------------------------------------------------
  */
 
+/* The cache has something that is not on the disk yet: what it has counted, at least. */
+static void note_news(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    clock_gettime(CLOCK_MONOTONIC, &store->flush_at);
+    store->flush_at.tv_sec += IDLE_SECONDS;
+    if (store->news++ == 0)
+        pthread_cond_signal(&store->work);
+    pthread_mutex_unlock(&store->lock);
+}
+
 /* An object of another size than the chunk's is none of it, whatever its name says. */
 static int open_object(const struct store *store, const struct name *name, size_t size,
                        struct cache_object **object)
@@ -157,6 +169,8 @@ struct cache_object *store_recall(struct store *store, const struct store_chunk 
         r = cache_recall(store->config.cache, &manifest, chunk->index, &name);
     if (r == 0)
         r = open_object(store, &name, chunk->numbers->size, &object);
+    if (r == 0)
+        note_news(store);
     return r == 0 ? object : NULL;
 }
 
@@ -200,12 +214,8 @@ bool store_may_note(const struct store *store, const struct store_chunk *chunk)
 
 static void note(struct store *store, const struct store_put *put)
 {
-    if (put->count == 0)
-        return;
-    cache_note(store->config.cache, &put->manifest, put->count, put->index, &put->name);
-    pthread_mutex_lock(&store->lock);
-    store->news = true;
-    pthread_mutex_unlock(&store->lock);
+    if (put->count > 0)
+        cache_note(store->config.cache, &put->manifest, put->count, put->index, &put->name);
 }
 
 int store_find(struct store *store, const struct store_chunk *chunk, const void *weights,
@@ -226,6 +236,7 @@ int store_find(struct store *store, const struct store_chunk *chunk, const void 
     r = open_object(store, &put->name, chunk->numbers->size, object);
     if (r == 0)
         note(store, put);
+    note_news(store);
     return r;
 }
 
@@ -278,6 +289,7 @@ static void write_put(struct store *store, struct store_put *put, bool hurry)
 
     if (cache_put(store->config.cache, &put->name, &bytes) == 0)
         note(store, put);
+    note_news(store);
     put->done(put);
     pthread_mutex_lock(&store->lock);
     store->waiting -= size;
@@ -308,14 +320,14 @@ static void trim(struct store *store)
 /* Waits for work; false when there was none for a while. Called with the lock. */
 static bool wait_for_work(struct store *store)
 {
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_MS / 1000;
     while (!store->stop && !store->first) {
-        if (!store->news)
+        struct timespec until = store->flush_at;
+        uint64_t news = store->news;
+
+        if (news == 0)
             (void)pthread_cond_wait(&store->work, &store->lock);
-        else if (pthread_cond_timedwait(&store->work, &store->lock, &until) == ETIMEDOUT)
+        else if (pthread_cond_timedwait(&store->work, &store->lock, &until) == ETIMEDOUT &&
+                 store->news == news)
             return false;
     }
     return true;
@@ -331,11 +343,11 @@ static void *writer(void *argument)
     while (!store->stop || store->first) {
         bool work = wait_for_work(store);
         struct store_put *put = take(store);
-        bool flush = !work && !put && store->news;
+        bool flush = !work && !put && store->news > 0;
         bool hurry = store->waiting > store->config.waiting_max / 2;
 
         if (flush)
-            store->news = false;
+            store->news = 0;
         pthread_mutex_unlock(&store->lock);
         if (put) {
             write_put(store, put, hurry);
