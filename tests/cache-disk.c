@@ -147,6 +147,39 @@ static void test_read_only(void)
     cache_free(cache);
 }
 
+static void fill(const char *path, off_t size)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    CHECK(fd >= 0 && posix_fallocate(fd, 0, size) == 0 && close(fd) == 0);
+}
+
+/* Nothing said: a tenth of the filesystem, at most 64 GiB, and a twentieth of it is left to others.
+ */
+static void test_defaults(void)
+{
+    struct cache_config config = {.path = in_work("other/cache")};
+    struct cache *cache;
+
+    CHECK(mkdir(in_work("other"), 0700) == 0);
+    CHECK_EQ(mount("quantfs-test", in_work("other"), "tmpfs", 0, "size=2048g,mode=0700"), 0);
+    CHECK_EQ(open_config(&config, &cache), 0);
+    CHECK_EQ(cache_size_bytes(cache), (uint64_t)64 << 30);
+    cache_free(cache);
+    CHECK(umount(in_work("other")) == 0);
+
+    CHECK_EQ(mount("quantfs-test", in_work("other"), "tmpfs", 0, "size=20m,mode=0700"), 0);
+    CHECK_EQ(open_config(&config, &cache), 0);
+    CHECK_EQ(cache_size_bytes(cache), (uint64_t)20 * 1048576 / 100 * 10);
+    fill(in_work("other/filler"), 19 * 1048576 - 200000);
+    CHECK_EQ(put(cache, 1), 0);
+    fill(in_work("other/filler"), 19 * 1048576 + 4096);
+    CHECK_EQ(put(cache, 2), -ENOSPC);
+    CHECK(found(cache, 1) && cache_wants_trim(cache));
+    cache_free(cache);
+    CHECK(umount(in_work("other")) == 0);
+}
+
 int main(void)
 {
     begin("cache-disk");
@@ -158,6 +191,7 @@ int main(void)
     test_full_when_made();
     test_min_free();
     test_read_only();
+    test_defaults();
     CHECK(umount(in_work("disk")) == 0);
     end();
     return 0;

@@ -1,9 +1,26 @@
 /* If this failed, what was converted would be converted again, or come from the cache for what it
  * is not. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "quant/kernel/kernel.h"
 #include "tests/engine-case.h"
+
+/* Puts wait here while it is locked. */
+static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
+static unsigned cold_puts; /* of them; under the lock */
+
+int __real_cache_put(struct cache *cache, const struct name *name, const struct cache_bytes *bytes);
+int __wrap_cache_put(struct cache *cache, const struct name *name, const struct cache_bytes *bytes);
+
+int __wrap_cache_put(struct cache *cache, const struct name *name, const struct cache_bytes *bytes)
+{
+    pthread_mutex_lock(&disk);
+    cold_puts += bytes->cold;
+    pthread_mutex_unlock(&disk);
+    return __real_cache_put(cache, name, bytes);
+}
 
 static void wait_for_puts(uint64_t puts)
 {
@@ -82,6 +99,84 @@ static void what_was_converted_is_not_converted_again(void)
     close_cache();
 }
 
+static void add_numbers(struct digest *digest, const uint64_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        name_add_number(digest, numbers[i]);
+}
+
+/* Kernel version, types and transform of both tensors, and no importance matrix. */
+static void add_conversion(struct digest *digest)
+{
+    const uint64_t numbers[] = {KERNEL_VERSION, TYPE_Q4_0, TYPE_F16};
+
+    add_numbers(digest, numbers, 3);
+    name_add(digest, NULL, 0);
+}
+
+static bool is_there(struct digest *digest)
+{
+    char text[NAME_TEXT_SIZE], path[256];
+    struct name name;
+
+    CHECK(name_end(digest, &name) == 0);
+    name_format(&name, text);
+    snprintf(path, sizeof(path), "%s/%c/%s", directory, text[0], text);
+    return access(path, F_OK) == 0;
+}
+
+/* Made here without the store's code, so that nothing that decides the bytes of a chunk is lost
+ * from its name, and caches that share a secret agree. */
+static void names_have_all_that_decides(void)
+{
+    const struct version *version = &source.version;
+    const struct chunk chunk = view_chunk(&view, 0, 3);
+    uint8_t *weights = malloc(chunk.source_size);
+    struct fingerprint fingerprint;
+    struct digest digest;
+    struct bench bench;
+
+    open_cache();
+    source.version.device = 77; /* is in no name: its number changes at reboot */
+    source.version.size = 123;
+    source.version.mtime = (struct timespec){1000, 5};
+    source.version.ctime = (struct timespec){2000, 6};
+    source.content = 11;
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    end(&bench);
+
+    CHECK(weights);
+    memset(weights, 3, chunk.source_size);
+    weights[0] = source.content;
+    CHECK(fingerprint_make(cache_key(source.cache), weights, chunk.source_size, &fingerprint) == 0);
+    name_begin(&digest, cache_key(source.cache), "object");
+    add_conversion(&digest);
+    name_add(&digest, NULL, 0);
+    name_add_number(&digest, chunk.columns);
+    name_add_number(&digest, chunk.source_size);
+    name_add(&digest, fingerprint.bytes, sizeof(fingerprint.bytes));
+    CHECK(is_there(&digest));
+
+    for (uint64_t i = 0; i < 2; i++) {
+        const struct source_tensor *tensor = extents[i].tensor;
+        const uint64_t numbers[] = {version->inode, version->size,
+                                    1000,           5,
+                                    2000,           6,
+                                    tensor->offset, tensor->size,
+                                    tensor->ne[0],  tensor->ne[1],
+                                    tensor->ne[2],  tensor->ne[3]};
+
+        name_begin(&digest, cache_key(source.cache), "manifest");
+        add_numbers(&digest, numbers, sizeof(numbers) / sizeof(numbers[0]));
+        add_conversion(&digest);
+        name_add(&digest, NULL, 0);
+        CHECK(is_there(&digest));
+    }
+    free(weights);
+    close_cache();
+}
+
 static void a_young_version_is_not_noted(void)
 {
     struct bench bench;
@@ -99,6 +194,50 @@ static void a_young_version_is_not_noted(void)
     CHECK(conversions() == 0 && atomic_load(&source.loads) == 2 * CHUNKS);
     end(&bench);
     source.version.inode = OLD;
+    close_cache();
+}
+
+/* A disk that is too slow makes no reader wait, and takes no more memory than it may. */
+static void what_cannot_be_written_is_dropped(void)
+{
+    struct cache_stats stats;
+    struct bench bench;
+
+    open_cache();
+    source.version.mtime.tv_sec++;
+    source.content = 13;
+    begin(&bench, 1); /* the least memory: 8 MiB of chunks at hand, of which a half may wait */
+    pthread_mutex_lock(&disk);
+    read_all_of_it(&bench);
+    pthread_mutex_unlock(&disk);
+    end(&bench);
+    cache_stats(source.cache, &stats);
+    CHECK(stats.puts > 10 && stats.puts * CHUNK < (uint64_t)5 << 20);
+    CHECK(stats.puts + stats.dropped == 2 * CHUNKS);
+
+    /* What was dropped is made again. */
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    CHECK((uint64_t)conversions() == stats.dropped);
+    end(&bench);
+    close_cache();
+}
+
+/* What comes of a big source shall not stay in memory; all else may. */
+static void what_comes_of_a_big_source_is_cold(void)
+{
+    struct bench bench;
+
+    open_cache();
+    CHECK(cold_puts == 0);
+    source.version.size = UINT64_MAX;
+    source.content = 15;
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    wait_for_puts(2 * CHUNKS);
+    end(&bench);
+    CHECK(cold_puts == 2 * CHUNKS);
+    source.version.size = 1;
     close_cache();
 }
 
@@ -126,7 +265,10 @@ int main(void)
     case_begin();
     make_directory();
     what_was_converted_is_not_converted_again();
+    names_have_all_that_decides();
     a_young_version_is_not_noted();
+    what_cannot_be_written_is_dropped();
+    what_comes_of_a_big_source_is_cold();
     a_cache_that_goes_harms_nobody();
     remove_directory();
     return 0;

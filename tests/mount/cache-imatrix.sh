@@ -70,6 +70,20 @@ again
 reads "the first matrix again"
 equal "conversions of the first matrix again" "$(stats conversions)" 0
 
+# Young, it is believed as little as a young model is: what is found is not written down.
+touch -d 'now + 1 hour' models/a.imatrix
+! mounted mnt || stop
+known=$(kept 2 3)
+for round in 1 2; do
+    again
+    reads "a young matrix ($round)"
+    equal "conversions of a young matrix ($round)" "$(stats conversions)" 0
+done
+stop
+equal "manifests and records of a young matrix" "$(kept 2 3)" "$known"
+cp before models/a.imatrix
+wait_old models/a.imatrix
+
 # It goes.
 rm models/a.imatrix
 until_true 5 absent "$view" || fail "the variant of a matrix that has gone"

@@ -51,6 +51,11 @@ for tensor in blk.0.ffn_up.weight blk.2.attn_q.weight; do
     patch models/tuned.gguf "$at" 00300031
 done
 view "a fine-tune" tuned models/tuned.gguf q4_k_m 2
+# The same bytes, which are other numbers: F16 that is called BF16.
+cp models/a.gguf models/other.gguf
+patch models/other.gguf $(($("$reader" info models/other.gguf blk.1.ffn_up.weight) + 4 + 2 * 8)) 1e000000
+[ "$("$QUANTFS" recipe models/other.gguf q4_k_m 2>/dev/null | awk -F'\t' '$1 == "blk.1.ffn_up.weight" { print $3 }')" = BF16 ] || fail "not BF16"
+view "the same bytes of another type" other models/other.gguf q4_k_m 1
 # And one whose tensors are in another file type: the same numbers, but other bytes.
 "$tests/make-big-model" --width 512 --ff 1024 --heads 8 --kv 4 --layers 3 --vocab 1500 --type f32 models/wide.gguf
 view "another source type" wide models/wide.gguf q4_k_m "$(types models/wide.gguf q4_k_m | wc -l)"

@@ -8,32 +8,19 @@ view=mnt/a@q4_k_m.gguf
 expected models/a.gguf q4_k_m
 counted() { "$QUANTFS" cache stats --json "$cache" | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 counts() { [ "$(counted "$1")" -ge "$2" ]; }
-# Manifests that are on disk.
-manifests() {
-    python3 - "$cache" <<'PYTHON'
-import os, struct, sys
-found = 0
-for folder, _, names in os.walk(sys.argv[1]):
-    for name in names:
-        if len(name) == 64 and len(os.path.basename(folder)) == 1:
-            with open(os.path.join(folder, name), "rb") as file:
-                found += struct.unpack("<12xI", file.read(16))[0] == 2
-print(found)
-PYTHON
-}
-has_manifests() { [ "$(manifests)" -ge "$1" ]; }
+has_manifests() { [ "$(kept 2)" -ge "$1" ]; }
 wait_old models/a.gguf
 
 # While it runs, as soon as it is idle: what was put, of an old version and of a young one.
 start -o "cache=$cache"
 same $view expected
 until_true 20 eval '[ "$(counted puts)" -gt 10 ]' || fail "nothing is counted while the mount runs"
-puts=$(counted puts) known=$(manifests)
+puts=$(counted puts) known=$(kept 2)
 [ "$known" -gt 10 ] || fail "only $known manifests are written"
 touch -d 'now + 1 hour' models/a.gguf
 until_true 5 cmp -s $view expected || fail "no view of the young version"
 until_true 20 counts hits "$puts" || fail "what was found for a young version is not counted"
-equal "manifests after a young version" "$(manifests)" "$known"
+equal "manifests after a young version" "$(kept 2)" "$known"
 stop
 
 # What was found by its bytes is known by its version from then on, also if the mount is killed.
@@ -42,7 +29,7 @@ wait_old models/a.gguf
 start -o "cache=$cache"
 same $view expected
 equal "conversions" "$(stats conversions)" 0
-until_true 20 has_manifests $((2 * known)) || fail "$(manifests) manifests where $((2 * known)) are known"
+until_true 20 has_manifests $((2 * known)) || fail "$(kept 2) manifests where $((2 * known)) are known"
 kill -KILL "$daemon"
 wait "$daemon" || true
 daemon=

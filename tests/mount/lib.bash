@@ -166,6 +166,20 @@ stats() {
     grep 'stats: ' log | tail -n 1 | grep -o "\b$1=[0-9]*" | cut -d= -f2
 }
 
+# kept KIND...: how many files of these kinds (1 chunks, 2 manifests, 3 records of sources) are in the cache that $cache names
+kept() {
+    python3 - "$cache" "$@" <<'PYTHON'
+import os, struct, sys
+found = 0
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        if len(name) == 64 and len(os.path.basename(folder)) == 1:
+            with open(os.path.join(folder, name), "rb") as file:
+                found += str(struct.unpack("<12xI", file.read(16))[0]) in sys.argv[2:]
+print(found)
+PYTHON
+}
+
 inode() { stat -c %i "$1"; }
 size() { stat -c %s "$1"; }
 # expected SOURCE TYPE [OPTION...]: the bytes that a variant must have, as the file expected
