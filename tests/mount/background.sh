@@ -31,6 +31,10 @@ fusermount3 -u mnt
 # The exit status is that of the mount, not of the first process.
 refuses timeout 20 "$QUANTFS" none mnt
 grep -q none err || fail "no message: $(cat err)"
+# So it is where the second process finds that it cannot be.
+refuses timeout 20 "$QUANTFS" models mnt -o log="$work/log",context=nonsense
+grep -q 'cannot mount on' err || fail "no message: $(cat err)"
+not_mounted mnt || fail "mounted all the same"
 # Without any stream it does not take a file of its own for one.
 "$QUANTFS" models mnt -o log="$work/log" <&- >&- 2>&-
 same mnt/a@q4_k_m.gguf expected

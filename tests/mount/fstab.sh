@@ -21,9 +21,10 @@ grep -q " $work/mnt [^ ]*nosuid" /proc/self/mountinfo && grep -q " $work/mnt [^ 
 grep "$work/mnt" /proc/self/mountinfo | grep -q default_permissions || fail "allow_other without default_permissions"
 umount mnt
 not_mounted mnt || fail "still mounted"
-# Our own options travel the same way; an unknown word is named.
-mount -t fuse.quantfs -o ro,noauto,variants=q6_k "$work/models" "$work/mnt"
+# Our own options travel the same way, from where there is no home directory, too; an unknown word is named.
+env -i PATH="$PATH" mount -t fuse.quantfs -o "ro,noauto,variants=q6_k,cache=$work/cache" "$work/models" "$work/mnt"
 equal "variants" "$(variants mnt)" a@q6_k.gguf
+[ -f cache/secret ] || fail "no cache"
 umount mnt
 mount -t fuse.quantfs -o ro,nonsense "$work/models" "$work/mnt" 2>err && fail "an unknown word is taken"
 grep -q nonsense err || fail "the unknown word is not named: $(cat err)"

@@ -4,6 +4,7 @@
 cp source.gguf models/wide.gguf
 touch -d '2024-05-06 07:08:09.123456789' models/a.gguf
 chmod 640 models/a.gguf
+[ "$(id -u)" -ne 0 ] || chown 1234:2345 models/a.gguf
 start
 for type in q8_0 q4_0 q4_k_s q4_k_m q5_k_s q5_k_m q6_k f16 bf16 f32 copy; do
     expected source.gguf "$type"

@@ -24,7 +24,7 @@ same mnt/away@q4_k_m.gguf expected
 same mnt/a-link@q4_k_m.gguf expected
 for name in broken loop inside; do absent "mnt/$name@q4_k_m.gguf" || fail "a variant through $name.gguf"; done
 stat mnt/inside@q4_k_m.gguf 2>err && fail "a variant of what is in the mount"
-grep -qE 'Too many levels|No such file' err || fail "through the mount: $(cat err)"
+grep -q 'Too many levels' err || fail "through the mount: $(cat err)"
 equal "variants" "$(variants mnt)" "a-link@q4_k_m.gguf a-link@q4_k_s.gguf a-link@q8_0.gguf a@q4_k_m.gguf a@q4_k_s.gguf a@q8_0.gguf away@q4_k_m.gguf away@q4_k_s.gguf away@q8_0.gguf"
 # Still alive after the links that lead into itself.
 timeout 10 ls -lL mnt >/dev/null 2>&1 || true
