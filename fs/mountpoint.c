@@ -250,8 +250,9 @@ int mountpoint_open(const char *models, const char *path, struct log *terminal,
 /* ---- a cache against both ---- */
 
 /* The directory at `path`, or the nearest above it that is there, as an O_PATH descriptor. What is
- * to be made yet lies in it. */
-static int open_nearest(const char *path, char **resolved)
+ * to be made yet lies in it. *exact: it is the one at `path`; another process may make that at any
+ * time. */
+static int open_nearest(const char *path, char **resolved, bool *exact)
 {
     char *at = strdup(path), *slash;
     int fd = -1;
@@ -261,6 +262,7 @@ static int open_nearest(const char *path, char **resolved)
     while ((fd = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0 && errno == ENOENT &&
            (slash = strrchr(at, '/')) != NULL && strcmp(at, "/") != 0)
         slash[slash == at ? 1 : 0] = '\0';
+    *exact = strlen(at) == strlen(path);
     if (fd < 0) {
         fd = -errno;
     } else {
@@ -294,10 +296,10 @@ int mountpoint_check_cache(const struct mountpoint *mountpoint, const char *path
     int cache, place = open(mountpoint->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct stat models, target, st;
     char *resolved = NULL;
-    struct stat exact;
+    bool exact;
     int r = 0;
 
-    cache = open_nearest(path, &resolved);
+    cache = open_nearest(path, &resolved, &exact);
     reason[0] = '\0';
     /* What cannot be looked at is nothing that a cache can be made in. */
     if (cache < 0 || place < 0 || fstat(place, &target) != 0 || fstat(cache, &st) != 0 ||
@@ -310,7 +312,7 @@ int mountpoint_check_cache(const struct mountpoint *mountpoint, const char *path
     else if (lies_in(cache, resolved, &models, mountpoint->models_path))
         (void)snprintf(reason, MOUNTPOINT_REASON_SIZE,
                        "the cache '%.200s' is inside MODELS, where nothing is ever written", path);
-    else if (stat(path, &exact) == 0 && lies_in(place, mountpoint->path, &st, resolved))
+    else if (exact && lies_in(place, mountpoint->path, &st, resolved))
         (void)snprintf(reason, MOUNTPOINT_REASON_SIZE, "MOUNTPOINT is inside the cache '%.200s'",
                        path);
     else
