@@ -120,7 +120,7 @@ readers_end() {
     readers=()
 }
 # How many descriptors the daemon has open.
-descriptors() { find "/proc/$daemon/fd" -mindepth 1 | wc -l; }
+descriptors() { ls -U "/proc/$daemon/fd" | wc -l; }
 # A daemon that had IDLE open before it was asked for anything, and may have LIMIT, has no more than it may keep: a quarter for
 # objects at hand, and a few that come and go while read-ahead still runs.
 few_descriptors() { [ "$(descriptors)" -le $(($1 + $2 / 4 + 8)) ]; } # IDLE LIMIT
