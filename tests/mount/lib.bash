@@ -149,6 +149,7 @@ at_exit() {
     if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
         [ ! -s log ] || { echo "--- log of the mount:" && tail -n 20 log; } >&2
         [ ! -s daemon.err ] || { echo "--- standard error of the mount:" && tail -n 40 daemon.err; } >&2
+        for one in "${also[@]}"; do { echo "--- of the mount on ${one#*:}:" && tail -n 20 "${one#*:}.log" "${one#*:}.err"; } >&2; done
     fi
     cd /
     while mounted "$work/mnt"; do fusermount3 -uz "$work/mnt" 2>/dev/null || umount -l "$work/mnt" 2>/dev/null || break; done
