@@ -26,6 +26,7 @@
 #include "fs/quick.h"
 #include "fs/store.h"
 #include "fs/stream.h"
+#include "fs/warm.h"
 
 #define MIB ((uint64_t)1024 * 1024)
 
@@ -498,6 +499,20 @@ void engine_stream_close(struct engine *engine, uint64_t stream)
     flights_drop(engine->flights, stream);
 }
 
+/* A disk is kept busy while chunks are made. */
+static void fetch_source(void *context, const struct view *view, uint64_t stream, uint64_t end)
+{
+    struct engine *engine = context;
+    uint64_t from, to;
+
+    if (!streams_fetch(engine->streams, stream, end, &from, &to))
+        return;
+    if (to > view->size)
+        to = view->size;
+    if (from < to)
+        (void)warm_source(view, from, (size_t)(to - from));
+}
+
 /* --- life ---------------------------------------------------------------------------------------
  */
 
@@ -536,6 +551,8 @@ static int make_flights(struct engine *engine, size_t at_hand)
         .at_hand = config->once ? 0 : at_hand,
         .objects = objects_max(),
         .big = memory_size() / 4,
+        .reading = fetch_source,
+        .context = engine,
     };
     int r = config->cache ? store_new(&store, &engine->store) : 0;
 
@@ -562,6 +579,8 @@ int engine_new(const struct engine_config *config, struct engine **out)
     fixed = config->cores * ARENA_PER_CORE + gathering + COPIES_SIZE;
     r = buffers_new((size_t)(config->cores * ARENA_PER_CORE), &engine->buffers);
     if (r == 0)
+        r = streams_new(&engine->streams);
+    if (r == 0)
         r = make_flights(engine, (size_t)(memory - fixed));
     if (r == 0)
         r = gathers_new(config->pool, engine->buffers, engine->flights, gathering,
@@ -569,8 +588,6 @@ int engine_new(const struct engine_config *config, struct engine **out)
     engine->quicks.flights = engine->flights;
     engine->quicks.buffers = engine->buffers;
     engine->quicks.waiting_max = config->waiting;
-    if (r == 0)
-        r = streams_new(&engine->streams);
     if (r < 0) {
         engine_free(engine);
         return r;

@@ -461,6 +461,8 @@ int flights_new(const struct flights_config *config, struct flights **out)
     flights->at_hand_max = config->at_hand;
     flights->objects_max = config->objects;
     flights->big = config->big;
+    flights->reading = config->reading;
+    flights->context = config->context;
     pthread_mutex_init(&flights->lock, NULL);
     pthread_cond_init(&flights->idle, NULL);
     link_init(&flights->queued);

@@ -34,6 +34,10 @@ struct flights_config {
     size_t objects;                     /* chunks that are kept as open files of the cache */
     uint64_t
         big; /* bytes: the rows of a source beyond this leave the page cache when they were read */
+    /* A chunk that was asked for ahead is about to be read from its source: `end` is where it ends
+     * in the view. From a worker, with no lock held. */
+    void (*reading)(void *context, const struct view *view, uint64_t stream, uint64_t end);
+    void *context;
 };
 
 MUST_USE int flights_new(const struct flights_config *config, struct flights **flights);

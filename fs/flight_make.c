@@ -16,6 +16,16 @@ struct store_chunk flight_store_chunk(const struct flight *flight)
     };
 }
 
+static void tell_reading(const struct flight *flight)
+{
+    const struct flights *flights = flight->flights;
+    uint64_t begin = view_chunk_offset(flight->view, flight->tensor, flight->index);
+
+    if (flight->stream != 0)
+        flights->reading(flights->context, flight->view, flight->stream,
+                         begin + flight->chunk.size);
+}
+
 /* The chunk's source bytes. -ESTALE: they may be those of another version. */
 static int load(const struct flight *flight, uint8_t *weights)
 {
@@ -86,8 +96,10 @@ int flight_make(struct flight *flight, bool *put, struct defect *defect)
     *put = false;
     r = buffer_get(flights->buffers, flight->chunk.source_size, &weights);
     may_note = keep && store_may_note(flights->store, &chunk);
-    if (r == 0)
+    if (r == 0) {
+        tell_reading(flight);
         r = load(flight, weights.data);
+    }
     if (r < 0)
         goto out;
     r = keep ? store_find(flights->store, &chunk, weights.data, may_note, &flight->put,

@@ -65,6 +65,8 @@ struct flights {
     struct store *store;
     size_t at_hand_max, objects_max;
     uint64_t big;
+    void (*reading)(void *context, const struct view *view, uint64_t stream, uint64_t end);
+    void *context;
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* protected by lock */

@@ -12,11 +12,16 @@
  * single pages would else have whole chunks read ahead time and again. */
 #define SLACK_REQUESTS 8
 #define SLACK_MAX ((uint64_t)1024 * 1024)
+/* So far ahead of its conversions a stream's source is fetched, in steps: some 60 MiB of F16 for a
+ * view of four bits a weight. */
+#define FETCH_DISTANCE ((uint64_t)16 * 1024 * 1024)
+#define FETCH_STEP ((uint64_t)4 * 1024 * 1024)
 
 struct stream {
     uint64_t id;
     uint64_t next;       /* offset that a sequential request has */
     uint64_t largest;    /* bytes of a request of them */
+    uint64_t fetched;    /* offset up to which its source was asked for; 0: not yet */
     uint64_t used;       /* streams->clock */
     unsigned sequential; /* requests in order; 0: the entry is free */
 };
@@ -47,20 +52,29 @@ void streams_free(struct streams *streams)
     free(streams);
 }
 
-/* The stream's entry, or the one it takes over; *forgotten is the stream that loses it, or 0.
- * Called with the lock. */
+/* The stream's entry, or NULL. Called with the lock. */
+static struct stream *known_stream(struct streams *streams, uint64_t id)
+{
+    struct stream *set = streams->table[id % SETS];
+
+    for (unsigned i = 0; i < WAYS; i++)
+        if (set[i].sequential > 0 && set[i].id == id)
+            return &set[i];
+    return NULL;
+}
+
+/* The same, or the one it takes over; *forgotten is the stream that loses it, or 0. */
 static struct stream *find_stream(struct streams *streams, uint64_t id, uint64_t *forgotten)
 {
     struct stream *set = streams->table[id % SETS];
-    struct stream *oldest = &set[0];
+    struct stream *oldest = &set[0], *known = known_stream(streams, id);
 
     *forgotten = 0;
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].sequential > 0 && set[i].id == id)
-            return &set[i];
+    if (known)
+        return known;
+    for (unsigned i = 1; i < WAYS; i++)
         if (set[i].used < oldest->used)
             oldest = &set[i];
-    }
     if (oldest->sequential > 0)
         *forgotten = oldest->id;
     *oldest = (struct stream){.id = id};
@@ -95,6 +109,7 @@ unsigned streams_note(struct streams *streams, uint64_t id, uint64_t offset, siz
             *dropped = id;
         stream->sequential = 1;
         stream->largest = 0;
+        stream->fetched = 0;
     }
     if (size > stream->largest)
         stream->largest = size;
@@ -115,4 +130,22 @@ void streams_forget(struct streams *streams, uint64_t id)
             set[i] = (struct stream){0};
     }
     pthread_mutex_unlock(&streams->lock);
+}
+
+bool streams_fetch(struct streams *streams, uint64_t id, uint64_t offset, uint64_t *from,
+                   uint64_t *to)
+{
+    struct stream *stream;
+    bool due;
+
+    *to = offset + FETCH_DISTANCE;
+    pthread_mutex_lock(&streams->lock);
+    stream = known_stream(streams, id);
+    due = stream && stream->fetched + FETCH_STEP <= *to;
+    if (due) {
+        *from = stream->fetched > offset ? stream->fetched : offset;
+        stream->fetched = *to;
+    }
+    pthread_mutex_unlock(&streams->lock);
+    return due;
 }

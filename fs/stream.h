@@ -1,6 +1,7 @@
 #ifndef FS_STREAM_H
 #define FS_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,5 +25,13 @@ void streams_free(struct streams *streams);
 unsigned streams_note(struct streams *streams, uint64_t id, uint64_t offset, size_t size,
                       uint64_t *dropped);
 void streams_forget(struct streams *streams, uint64_t id);
+
+/*
+ * What of a view shall be fetched from its source's disk now that a chunk of the stream which ends
+ * at `offset` is being made: from *from to *to, which may lie beyond the view. False: it has been
+ * told before, or too little is new.
+ */
+bool streams_fetch(struct streams *streams, uint64_t id, uint64_t offset, uint64_t *from,
+                   uint64_t *to);
 
 #endif

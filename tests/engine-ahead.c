@@ -89,6 +89,29 @@ static void requests_that_overtake_each_other_are_a_stream(void)
     end(&bench);
 }
 
+/* Else a reader would wait for the disk, and the disk for conversions. */
+static void the_source_of_a_stream_is_fetched_ahead(void)
+{
+    struct bench bench;
+    int fetched;
+
+    begin(&bench, 0);
+    atomic_store(&source.fetched, 0);
+    CHECK(read_now(&bench, chunk_place(0, 20), 10) == 0); /* no stream */
+    CHECK(atomic_load(&source.fetched) == 0);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0), 4096);
+    engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0) + 4096, 4096);
+    wait_for_stats(&bench, 2 * CORES + 2);
+    /* All of this little view behind the first chunk, or one of the next. */
+    fetched = atomic_load(&source.fetched);
+    CHECK(fetched >= (int)((2 * CHUNKS - 2 * CORES - 2) * 2 * CHUNK + COPIED));
+    CHECK(fetched <= (int)((2 * CHUNKS - 1) * 2 * CHUNK + COPIED));
+    /* Once. */
+    read_sequentially(&bench, 7, 1, CHUNKS);
+    CHECK(atomic_load(&source.fetched) == fetched);
+    end(&bench);
+}
+
 static void a_closed_stream_converts_no_more(void)
 {
     struct bench bench;
@@ -182,6 +205,7 @@ static void a_stream_is_read_ahead_from_the_cache(void)
     read_all_of_it(&bench);
     end(&bench);
     begin(&bench, 0);
+    atomic_store(&source.fetched, 0);
     engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0), 4096);
     engine_readahead(bench.engine, 7, &view, &source, chunk_place(0, 0) + 4096, 4096);
     do {
@@ -189,6 +213,7 @@ static void a_stream_is_read_ahead_from_the_cache(void)
         engine_stats(bench.engine, &stats);
     } while (stats.recalled < 2 * CORES);
     CHECK(stats.conversions == 0);
+    CHECK(atomic_load(&source.fetched) == 0);
     end(&bench);
     close_cache();
 }
@@ -283,6 +308,7 @@ int main(void)
     reading_in_order_converts_ahead();
     pages_here_and_there_are_no_stream();
     requests_that_overtake_each_other_are_a_stream();
+    the_source_of_a_stream_is_fetched_ahead();
     a_closed_stream_converts_no_more();
     a_seek_drops_what_was_ahead();
     demand_comes_before_read_ahead();

@@ -70,6 +70,14 @@ void source_forget(const struct source *s, unsigned shard, uint64_t offset, uint
     (void)posix_fadvise(source.fd, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
 }
 
+void source_will_need(const struct source *s, unsigned shard, uint64_t offset, uint64_t size)
+{
+    (void)s;
+    (void)shard;
+    (void)offset;
+    atomic_fetch_add(&source.fetched, (int)size);
+}
+
 bool version_young(const struct version *version, struct timespec now)
 {
     (void)now;

@@ -41,8 +41,9 @@ struct source {
     bool closed; /* conversions wait at this gate */
     int waiting; /* at the gate */
     atomic_int held;
-    atomic_bool young; /* all versions are */
-    atomic_int loads;  /* of source rows */
+    atomic_bool young;  /* all versions are */
+    atomic_int loads;   /* of source rows */
+    atomic_int fetched; /* bytes that the kernel was asked to have in memory soon */
     struct cache *cache;
     bool once; /* nobody asks for a chunk again, as the engine is told */
     atomic_int failures;
