@@ -70,12 +70,13 @@ static int spawn_helper(char *const argv[], int socket, pid_t *pid)
     posix_spawnattr_t attributes;
     char variable[64];
     char **variables = NULL;
-    sigset_t none, pipe_signal;
+    sigset_t none, ignored;
     int r;
 
     (void)sigemptyset(&none);
-    (void)sigemptyset(&pipe_signal);
-    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)sigemptyset(&ignored);
+    (void)sigaddset(&ignored, SIGPIPE);
+    (void)sigaddset(&ignored, SIGXFSZ);
     (void)snprintf(variable, sizeof(variable), "_FUSE_COMMFD=%d", socket);
     r = posix_spawn_file_actions_init(&actions);
     if (r != 0)
@@ -86,7 +87,7 @@ static int spawn_helper(char *const argv[], int socket, pid_t *pid)
         return -r;
     }
     (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
+    (void)posix_spawnattr_setsigdefault(&attributes, &ignored);
     r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (r == 0 && socket >= 0) /* onto itself: no longer closed on exec */
         r = posix_spawn_file_actions_adddup2(&actions, socket, socket);

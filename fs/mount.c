@@ -80,7 +80,8 @@ static void block_signals(struct mount *mount)
         (void)sigaddset(&mount->signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &mount->signals, NULL);
     (void)sigaction(SIGPIPE, &action, NULL);
-    action.sa_handler = do_nothing; /* without SA_RESTART: a wait comes back */
+    (void)sigaction(SIGXFSZ, &action, NULL); /* a log at the limit of files is one that is cut */
+    action.sa_handler = do_nothing;          /* without SA_RESTART: a wait comes back */
     (void)sigaction(SIGUSR2, &action, NULL);
 }
 
