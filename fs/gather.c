@@ -27,14 +27,18 @@ struct gathers {
     struct gather *first, **end;
 };
 
-/* Lets those that wait begin while there is room; one always may. Called with the lock. */
+/* One always may. Called with the lock. */
+static bool has_room(const struct gathers *gathers, const struct gather *gather)
+{
+    return gathers->used == 0 || gathers->used + gather->size <= gathers->budget;
+}
+
+/* Lets those that wait begin while there is room. Called with the lock. */
 static void admit(struct gathers *gathers)
 {
-    while (gathers->first) {
+    while (gathers->first && has_room(gathers, gathers->first)) {
         struct gather *gather = gathers->first;
 
-        if (gathers->used > 0 && gathers->used + gather->size > gathers->budget)
-            return;
         gathers->first = gather->next;
         if (!gathers->first)
             gathers->end = &gathers->first;
@@ -178,55 +182,87 @@ static void gather_run(struct pool_job *job)
     count_down(gather);
 }
 
-/* Must the range wait for a conversion, as far as can be told now? */
-static bool lacks_chunk(const struct gathers *gathers, const struct gather *gather)
+/* What a range has to wait for, as far as can be told now. */
+struct wants {
+    bool chunk; /* a conversion */
+    bool file;  /* a read */
+};
+
+static void add_wants(const struct gathers *gathers, const struct gather *gather,
+                      const struct piece *piece, struct wants *wants)
+{
+    struct flight *flight;
+
+    if (piece->kind == PIECE_COPY)
+        wants->file = true;
+    if (piece->kind != PIECE_CHUNK)
+        return;
+    flight = flights_find(gathers->flights, gather->view, piece->chunk.tensor, piece->chunk.index);
+    if (!flight) {
+        wants->chunk = true;
+        return;
+    }
+    if (!flight_data(flight, 0))
+        wants->file = true;
+    flight_put(gathers->flights, flight);
+}
+
+static struct wants find_wants(const struct gathers *gathers, const struct gather *gather)
 {
     struct piece pieces[PIECES_MAX];
+    struct wants wants = {0};
     uint64_t offset = gather->offset;
-    size_t size = gather->size;
+    size_t size = gather->size, count = 1;
 
-    while (size > 0) {
-        size_t count = view_map(gather->view, offset, size, pieces, PIECES_MAX);
-
-        if (count == 0)
-            break;
+    while (size > 0 && count > 0) {
+        count = view_map(gather->view, offset, size, pieces, PIECES_MAX);
         for (size_t i = 0; i < count; i++) {
-            const struct piece *piece = &pieces[i];
-            struct flight *flight = NULL;
-
-            offset += piece->size;
-            size -= piece->size;
-            if (piece->kind != PIECE_CHUNK)
-                continue;
-            flight = flights_find(gathers->flights, gather->view, piece->chunk.tensor,
-                                  piece->chunk.index);
-            if (!flight)
-                return true;
-            flight_put(gathers->flights, flight);
+            offset += pieces[i].size;
+            size -= pieces[i].size;
+            add_wants(gathers, gather, &pieces[i], &wants);
         }
     }
-    return false;
+    return wants;
+}
+
+/* True: it may begin, else it does when there is room. */
+static bool enter(struct gathers *gathers, struct gather *gather)
+{
+    bool room;
+
+    pthread_mutex_lock(&gathers->lock);
+    room = !gathers->first && has_room(gathers, gather);
+    if (room) {
+        gathers->used += gather->size;
+    } else {
+        *gathers->end = gather;
+        gathers->end = &gather->next;
+    }
+    pthread_mutex_unlock(&gathers->lock);
+    return room;
 }
 
 void gather_begin(struct gathers *gathers, struct gather *gather)
 {
+    struct wants wants;
+
     gather->gathers = gathers;
     gather->job.run = gather_run;
     gather->next = NULL;
     gather->buffer = (struct buffer){0};
     atomic_init(&gather->outstanding, 1);
     atomic_init(&gather->r, 0);
+    wants = find_wants(gathers, gather);
     /* What waits for nothing but reads does not stand behind what does. */
-    gather->admitted = lacks_chunk(gathers, gather);
-    if (!gather->admitted) {
-        pool_add(gathers->pool, &gather->job, POOL_READY);
+    gather->admitted = wants.chunk;
+    if (gather->admitted && !enter(gathers, gather))
         return;
-    }
-    pthread_mutex_lock(&gathers->lock);
-    *gathers->end = gather;
-    gathers->end = &gather->next;
-    admit(gathers);
-    pthread_mutex_unlock(&gathers->lock);
+    /* What is in memory is copied here, which takes less than to wake a worker. A chunk that has
+     * become a file since we looked has just been read. */
+    if (wants.file)
+        pool_add(gathers->pool, &gather->job, POOL_READY);
+    else
+        gather_run(&gather->job);
 }
 
 void gather_end(struct gather *gather)

@@ -239,6 +239,50 @@ static void what_is_at_hand_does_not_queue(void)
     end(&bench);
 }
 
+struct slow_read {
+    struct pool_job job;
+    atomic_bool *end;
+    atomic_int *running;
+};
+
+static void run_slow_read(struct pool_job *job)
+{
+    struct slow_read *read = (struct slow_read *)((char *)job - offsetof(struct slow_read, job));
+
+    atomic_fetch_add(read->running, 1);
+    while (!atomic_load(read->end))
+        (void)usleep(1000);
+    atomic_fetch_sub(read->running, 1);
+}
+
+/* Nor does one that waits for conversions alone stand behind reads of a slow disk. */
+static void what_needs_no_file_does_not_wait_for_one(void)
+{
+    enum { MANY = 20 };
+    struct slow_read reads[MANY];
+    atomic_bool over = false;
+    atomic_int running = 0;
+    struct asked asked;
+    struct bench bench;
+
+    begin(&bench, 0);
+    for (int i = 0; i < MANY; i++) {
+        reads[i] =
+            (struct slow_read){.job = {.run = run_slow_read}, .end = &over, .running = &running};
+        pool_add(bench.pool, &reads[i].job, POOL_READY);
+    }
+    ask(&bench, &asked, chunk_place(0, 3) + 10, 2 * CHUNK);
+    CHECK(wait_answer(&asked) == 0);
+    ask(&bench, &asked, chunk_place(0, 4) + 10, 2 * CHUNK); /* two at hand, one not */
+    CHECK(wait_answer(&asked) == 0);
+    CHECK(conversions() == 4 && atomic_load(&running) > 0);
+    atomic_store(&over, true);
+    do {
+        (void)usleep(1000);
+    } while (atomic_load(&running) > 0);
+    end(&bench);
+}
+
 static void a_mirrored_file_ends_where_it_ends(void)
 {
     struct bench bench;
@@ -318,6 +362,7 @@ int main(void)
     what_is_asked_for_once_is_not_kept();
     what_was_made_young_is_not_found_later();
     what_is_at_hand_does_not_queue();
+    what_needs_no_file_does_not_wait_for_one();
 
     make_directory();
     for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
