@@ -23,8 +23,8 @@
 /*
  * Block sizes are ggml's (0.27), fallbacks those of llama-quantize (recipe.md §4). A chunk is at
  * most about 1 MiB of output, and of the slow IQ types about 0.1 s of the scalar kernel. Kept is
- * what an object pays for at its first use: writing and reading it take less than a conversion does
- * (tests/bench "cache worth", with vector kernels).
+ * what is read from an object in half the time, at most, that a conversion from a source in memory
+ * takes (tests/bench "cache worth", with vector kernels).
  */
 /* clang-format off */
 static const struct type_info table[TYPE_COUNT] = {
