@@ -70,8 +70,9 @@ refuses tree/fs/quickstart 'other models' mnt
 grep -qF "mnt shows $work/models already" err || fail "another tree on the mountpoint: $(cat out err)"
 fusermount3 -u mnt
 mkdir 'my mnt'
-tree/fs/quickstart models 'my mnt' >own.out 2>&1 || fail "a blank in MOUNTPOINT: $(cat own.out)"
-equal "the last line" "$(tail -n 1 own.out)" 'Unmount:  fusermount3 -u my\ mnt'
+ln -s 'my mnt' link
+tree/fs/quickstart models link >own.out 2>&1 || fail "a blank in MOUNTPOINT: $(cat own.out)"
+equal "the last line" "$(tail -n 1 own.out)" "Unmount:  fusermount3 -u $work/my\ mnt"
 eval "$(tail -n 1 own.out | cut -d: -f2)"
 tree/fs/quickstart 'other models' mnt >own.out 2>&1 || fail "an empty tree: $(cat own.out)"
 tree/fs/quickstart 'other models' mnt >again.out 2>&1 || fail "an empty tree, the second time: $(cat again.out)"
