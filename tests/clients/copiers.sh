@@ -53,6 +53,18 @@ while sent < len(good):
     assert n > 0, "sendfile ends at %d" % sent
     sent += n
 assert os.pread(got, len(good) + 1, 0) == good, "sendfile"
+# splice, where this Python has it
+if hasattr(os, "splice"):
+    end, begin = os.pipe()
+    spliced = bytearray()
+    while len(spliced) < len(good):
+        n = os.splice(source, begin, 65536, offset_src=len(spliced))
+        assert n > 0, "splice ends at %d" % len(spliced)
+        while n > 0:
+            part = os.read(end, n)
+            spliced += part
+            n -= len(part)
+    assert spliced == good, "splice"
 assert os.lseek(source, 0, os.SEEK_DATA) == 0 and os.lseek(source, 0, os.SEEK_HOLE) == len(good), "holes"
 PYTHON
 stop

@@ -39,6 +39,8 @@ import fcntl
 with open("mnt/a@q4_k_m.gguf", "rb") as file:
     fcntl.flock(file, fcntl.LOCK_SH)
     fcntl.lockf(file, fcntl.LOCK_SH)
+    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 for name in ("user.quantfs.type", "security.selinux", "system.posix_acl_access"):
     try:
         os.getxattr("mnt/a@q4_k_m.gguf", name)
