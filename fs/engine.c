@@ -20,13 +20,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "fs/ahead.h"
 #include "fs/flight.h"
 #include "fs/gather.h"
 #include "fs/memory.h"
 #include "fs/quick.h"
 #include "fs/store.h"
-#include "fs/stream.h"
-#include "fs/warm.h"
 
 #define MIB ((uint64_t)1024 * 1024)
 
@@ -57,7 +56,7 @@ struct engine {
     struct store *store; /* NULL: no cache */
     struct flights *flights;
     struct gathers *gathers;
-    struct streams *streams;
+    struct ahead ahead;
     struct quicks quicks;
     pthread_mutex_t lock;
     pthread_cond_t idle;
@@ -450,67 +449,15 @@ void engine_submit_file(struct engine *engine, int fd, uint64_t offset, size_t s
 /* --- read-ahead ---------------------------------------------------------------------------------
  */
 
-/* Queues the next chunks from `offset` on. */
-static void convert_ahead(struct engine *engine, uint64_t id, const struct view *view, void *owner,
-                          uint64_t offset)
-{
-    unsigned left = 2 * engine->config.cores;
-    struct piece pieces[QUICK_PIECES];
-
-    while (left > 0 && offset < view->size) {
-        size_t size = view->size - offset < SIZE_MAX ? (size_t)(view->size - offset) : SIZE_MAX;
-        size_t count = view_map(view, offset, size, pieces, QUICK_PIECES);
-
-        if (count == 0)
-            return;
-        for (size_t i = 0; i < count && left > 0; i++) {
-            const struct piece *piece = &pieces[i];
-
-            offset += piece->size;
-            if (piece->kind != PIECE_CHUNK)
-                continue;
-            if (!flights_ahead(engine->flights, view, owner, piece->chunk.tensor,
-                               piece->chunk.index, id))
-                return;
-            /* One that the request ends in is read already. */
-            left -= piece->chunk.skip == 0;
-        }
-    }
-}
-
 void engine_readahead(struct engine *engine, uint64_t stream, const struct view *view, void *owner,
                       uint64_t offset, size_t size)
 {
-    uint64_t dropped;
-    unsigned sequential;
-
-    if (offset < view->header_size || offset >= view->size || size > view->size - offset)
-        return;
-    sequential = streams_note(engine->streams, stream, offset, size, &dropped);
-    if (dropped)
-        flights_drop(engine->flights, dropped);
-    if (sequential >= 2)
-        convert_ahead(engine, stream, view, owner, offset + size);
+    ahead_note(&engine->ahead, stream, view, owner, offset, size);
 }
 
 void engine_stream_close(struct engine *engine, uint64_t stream)
 {
-    streams_forget(engine->streams, stream);
-    flights_drop(engine->flights, stream);
-}
-
-/* A disk is kept busy while chunks are made. */
-static void fetch_source(void *context, const struct view *view, uint64_t stream, uint64_t end)
-{
-    struct engine *engine = context;
-    uint64_t from, to;
-
-    if (!streams_fetch(engine->streams, stream, end, &from, &to))
-        return;
-    if (to > view->size)
-        to = view->size;
-    if (from < to)
-        (void)warm_source(view, from, (size_t)(to - from));
+    ahead_close(&engine->ahead, stream);
 }
 
 /* --- life ---------------------------------------------------------------------------------------
@@ -551,8 +498,8 @@ static int make_flights(struct engine *engine, size_t at_hand)
         .at_hand = config->once ? 0 : at_hand,
         .objects = objects_max(),
         .big = memory_size() / 4,
-        .reading = fetch_source,
-        .context = engine,
+        .reading = ahead_fetch,
+        .context = &engine->ahead,
     };
     int r = config->cache ? store_new(&store, &engine->store) : 0;
 
@@ -579,12 +526,14 @@ int engine_new(const struct engine_config *config, struct engine **out)
     fixed = config->cores * ARENA_PER_CORE + gathering + COPIES_SIZE;
     r = buffers_new((size_t)(config->cores * ARENA_PER_CORE), &engine->buffers);
     if (r == 0)
-        r = streams_new(&engine->streams);
+        r = streams_new(&engine->ahead.streams);
     if (r == 0)
         r = make_flights(engine, (size_t)(memory - fixed));
     if (r == 0)
         r = gathers_new(config->pool, engine->buffers, engine->flights, gathering,
                         &engine->gathers);
+    engine->ahead.flights = engine->flights;
+    engine->ahead.cores = config->cores;
     engine->quicks.flights = engine->flights;
     engine->quicks.buffers = engine->buffers;
     engine->quicks.waiting_max = config->waiting;
@@ -617,7 +566,7 @@ void engine_free(struct engine *engine)
     gathers_free(engine->gathers);
     flights_free(engine->flights);
     store_free(engine->store);
-    streams_free(engine->streams);
+    streams_free(engine->ahead.streams);
     buffers_free(engine->buffers);
     pthread_cond_destroy(&engine->idle);
     pthread_mutex_destroy(&engine->lock);
