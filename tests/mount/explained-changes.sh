@@ -20,6 +20,7 @@ goes_on() { # NAME COMMAND...: the change is explained, so an open view reads on
 }
 start
 goes_on chmod chmod 600 models/x.gguf
+[ "$(id -u)" -ne 0 ] || goes_on chown chown 1234:2345 models/x.gguf
 goes_on ln ln models/x.gguf models/y.gguf
 goes_on mv mv models/x.gguf models/y.gguf
 goes_on "mv into a directory" eval 'mkdir models/sub && mv models/x.gguf models/sub'

@@ -61,12 +61,13 @@ same mnt/x.imatrix.gguf models/x.imatrix.gguf
 [ ! -e mnt/x.imatrix@q4_k_m.gguf ] || fail "the matrix is taken for a model"
 
 # --- the mode and time of a view are those of all its files
-chmod 600 models/x.imatrix.gguf
+chmod 640 models/x.gguf
+chmod 604 models/x.imatrix.gguf
 touch -d '2030-01-01' models/x.imatrix.gguf
 until_true 5 eval '[ "$(stat -c %a "$view")" = 400 ]' || fail "mode $(stat -c %a "$view")"
 equal "time" "$(stat -c %Y "$view")" "$(date -d '2030-01-01' +%s)"
-equal "mode of the variant without" "$(stat -c %a mnt/x@q4_k_m.gguf)" 444
-chmod 644 models/x.imatrix.gguf
+equal "mode of the variant without" "$(stat -c %a mnt/x@q4_k_m.gguf)" 440
+chmod 644 models/x.gguf models/x.imatrix.gguf
 touch -d '2024-01-01' models/x.imatrix.gguf
 
 # --- changed, or gone, under a reader

@@ -12,4 +12,12 @@ cat mnt/a@q4_k_m.gguf >second
 same first second
 equal "conversions of the second reading" "$(stats conversions)" "$conversions"
 equal "bytes sent at the second reading" "$(stats bytes)" "$bytes"
+# Of a young version nothing is kept, variant or mirrored: it may be written to without a trace in its times.
+touch -d 'now + 1 hour' models/a.gguf
+for name in a@q4_k_m.gguf a.gguf; do
+    cat mnt/$name >/dev/null
+    sent=$(stats bytes)
+    cat mnt/$name >young
+    [ "$(stats bytes)" -ge $((sent + $(size young))) ] || fail "$name: pages of a young version are kept"
+done
 stop
