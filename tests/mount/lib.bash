@@ -21,7 +21,8 @@ until_true() {
     local limit=$((${EPOCHREALTIME/./} + $1 * 1000000))
     shift
     until "$@"; do
-        [ "${EPOCHREALTIME/./}" -lt "$limit" ] || return 1
+        # It may have become true between the look at it and this one at the time.
+        [ "${EPOCHREALTIME/./}" -lt "$limit" ] || { "$@" && return; return 1; }
         sleep 0.02
     done
 }
