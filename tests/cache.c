@@ -265,7 +265,15 @@ static void test_records(void)
     CHECK_EQ(cache_get_record(cache, &name, &data, &size), -ENOENT);
     CHECK(stats_of(cache).record_hits == 2 && stats_of(cache).record_misses == 3);
     CHECK_EQ(stats_of(cache).damaged, 3);
+    CHECK(cache_known(cache, &object_name) == 0 && cache_recall(cache, &object_name, 0, &name) < 0);
     cache_free(cache);
+}
+
+static uint32_t known(struct cache *cache, uint64_t manifest)
+{
+    struct name name = make_name(cache, "manifest", manifest);
+
+    return cache_known(cache, &name);
 }
 
 static void test_manifest_writes(void)
@@ -281,6 +289,7 @@ static void test_manifest_writes(void)
     note(cache, 1, 200, 63, 63);
     CHECK(access(file_of(cache, "manifest", "manifest", 1), F_OK) == 0);
     other = open_clocked("manifest", 0);
+    CHECK(known(cache, 1) == 64 && known(other, 1) == 64 && known(other, 2) == 0);
     for (uint32_t i = 0; i < 64; i++)
         CHECK(recalls(other, 1, i, i));
     CHECK(!recalls(other, 1, 64, 64));
