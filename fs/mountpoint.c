@@ -28,6 +28,7 @@ static int open_models(const char *path, struct log *terminal, struct mountpoint
         log_line(terminal, LOG_LEVEL_ERROR, "%s: %s%s", path, strerror(-r),
                  r == -ENOENT && !strchr(path, '/')
                      ? " (it is taken for MODELS; the verbs are " CMD_VERBS ")"
+                 : r == -ENOTDIR  ? " (MODELS is the directory that a model is in)"
                  : r == -ENOTCONN ? " (a dead mount; fusermount3 -uz takes it away)"
                                   : "");
         return r;

@@ -14,6 +14,7 @@ for way in "" -f; do
     refused none "$QUANTFS" none mnt $way
     refused nowhere "$QUANTFS" models nowhere $way
     refused source.gguf "$QUANTFS" source.gguf mnt $way
+    grep -q 'MODELS is the directory' err || fail "a model in place of MODELS: $(cat err)"
     refused source.gguf "$QUANTFS" models source.gguf $way
     # Over the source, under it, and the source under the mountpoint; also through a link.
     refused models "$QUANTFS" models models $way
