@@ -65,3 +65,13 @@ until_true 12 ended "$daemon" || fail "SIGHUP does not end it"
 wait "$daemon" || true
 daemon=
 not_mounted mnt || fail "still mounted after SIGHUP"
+# Unless that is ignored for it, as by nohup, in the foreground; whoever ends it still can.
+(trap '' HUP && exec "$QUANTFS" models mnt -f -o nocache,log="$work/log" >daemon.out 2>daemon.err) &
+daemon=$!
+until_true 20 started || fail "no mount within 20 s"
+kill -HUP "$daemon"
+equal "conversions after SIGHUP under nohup" "$(stats conversions)" 0
+same mnt/a@q4_k_m.gguf expected
+kill -TERM "$daemon"
+reap
+not_mounted mnt || fail "still mounted after SIGTERM under nohup"
