@@ -261,6 +261,52 @@ static void test_past_the_page_cache(struct key *key)
     free(room);
 }
 
+/* What a filesystem says that writes no file past the page cache: at once, or after a page. */
+static enum { CAN, REFUSES, STOPS } past_cache;
+
+ssize_t __real_writev(int fd, const struct iovec *iov, int count);
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int count);
+
+ssize_t __wrap_writev(int fd, const struct iovec *iov, int count)
+{
+    const struct iovec page = {iov->iov_base, PAGE};
+
+    if (past_cache == CAN || (fcntl(fd, F_GETFL) & O_DIRECT) == 0)
+        return __real_writev(fd, iov, count);
+    if (past_cache == STOPS && lseek(fd, 0, SEEK_CUR) == 0)
+        return __real_writev(fd, &page, 1);
+    errno = EINVAL;
+    return -1;
+}
+
+static void test_through_the_page_cache(struct key *key)
+{
+    struct name name = make_name(12);
+    uint8_t *room = aligned_alloc(PAGE, 1 << 20);
+    const struct object_payload payload = {.data = room + PAGE, .size = 70000, .room = room};
+    uint64_t on_disk;
+
+    CHECK(room);
+    fill(room + PAGE, payload.size);
+    for (past_cache = REFUSES; past_cache <= STOPS; past_cache++) {
+        uint8_t *file, *same;
+        size_t size, same_size;
+
+        CHECK_EQ(object_write(key, directory, "refused", OBJECT_CHUNK, &name, &payload, &on_disk),
+                 0);
+        write_object_at(key, "buffered", &name, room + PAGE, payload.size, 0);
+        file = slurp("refused", &size);
+        same = slurp("buffered", &same_size);
+        CHECK(size == on_disk && size == same_size && memcmp(file, same, size) == 0);
+        CHECK_EQ(try_open(key, "refused", &name), 0);
+        free(file);
+        free(same);
+    }
+    past_cache = CAN;
+    check_no_temporaries();
+    free(room);
+}
+
 /* No bit of a file can change unnoticed. */
 static void test_bits(struct key *key, bool compressed)
 {
@@ -547,6 +593,7 @@ int main(int argc, char **argv)
     test_round_trip(key);
     test_format(key);
     test_past_the_page_cache(key);
+    test_through_the_page_cache(key);
     test_bits(key, false);
     test_bits(key, true);
     test_lengths(key, 300);
