@@ -33,3 +33,13 @@ not_mounted mnt || fail "mounted all the same"
 quantfs "$work/models" "$work/mnt" -o rw,nosuid,nodev,noatime,_netdev,nofail,x-systemd.automount,allow_other
 same mnt/a@q4_k_m.gguf expected
 umount mnt
+# The line that the README gives, at boot, when nobody has a home.
+grep -E '^ +/srv/models ' "$tests/../README.md" | sed -e "s|/srv/models|$work/models|;s|/srv/variants|$work/mnt|;s|/var/cache/quantfs|$work/kept|" >fstab
+equal "lines for fstab in the README" "$(wc -l <fstab)" 1
+for round in 1 2; do # what is mounted is left alone
+    env -i "$(command -v mount)" -T "$work/fstab" -a 2>err || fail "mount -a, round $round: $(cat err)"
+    equal "mounts" "$(grep -c " $work/mnt " /proc/self/mountinfo)" 1
+done
+same mnt/a@q4_k_m.gguf expected
+[ -f kept/CACHEDIR.TAG ] || fail "no cache: $(ls -A)"
+umount mnt

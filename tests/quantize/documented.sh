@@ -57,3 +57,12 @@ for verb in quantize recipe types cache; do
     tell "$plain" "^\.SS $verb" "$verb"
     tell "$readme" "quantfs $verb" "$verb"
 done
+
+# The session that the README begins with: what ls says there.
+grep -oE '^ +-r[-rwx]+ .* [0-9]+ .* demo(@[a-z0-9_]+)?\.gguf$' "$readme" | awk '{ print $5, $NF }' >listing
+equal "files in the README's session" "$(wc -l <listing)" 4
+while read -r bytes name; do
+    type=$(sed -n 's/^demo@\(.*\)\.gguf$/\1/p' <<<"$name")
+    if [ -n "$type" ]; then "$QUANTFS" quantize source.gguf view "$type" >/dev/null 2>&1; else cp source.gguf view; fi
+    equal "size of $name in the README" "$bytes" "$(stat -c %s view)"
+done <listing
