@@ -20,15 +20,14 @@ static void print_usage(FILE *stream, const char *program)
 static void print_help(const char *program)
 {
     print_usage(stdout, program);
-    (void)printf(
-        "\n"
-        "Looks after a cache: DIR, or $XDG_CACHE_HOME/quantfs, or ~/.cache/quantfs. Mounts\n"
-        "that use it go on undisturbed.\n\n"
-        "  stats    what is in it, and what all mounts have counted\n"
-        "  verify   checks the seal of every object; removes what fails\n"
-        "  trim     removes the oldest objects until the rest takes at most SIZE, such\n"
-        "           as 20G, or 10%% of the filesystem\n"
-        "  clear    removes all objects\n");
+    (void)printf("\n"
+                 "Looks after a cache: DIR, or $XDG_CACHE_HOME/quantfs, or ~/.cache/quantfs.\n"
+                 "Mounts that use it go on undisturbed.\n\n"
+                 "  stats    what is in it, and what all mounts have counted\n"
+                 "  verify   checks the seal of every object; removes what fails\n"
+                 "  trim     removes the oldest objects until the rest takes at most SIZE, such\n"
+                 "           as 20G, or 10%% of the filesystem\n"
+                 "  clear    removes all objects\n");
 }
 
 static int fail(const char *program, const char *text)

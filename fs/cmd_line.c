@@ -17,56 +17,52 @@
 
 static void print_ftypes(void)
 {
-    char text[64];
+    char name[32];
     int column = 0;
 
-    for (const struct ftype *ftype = ftype_table(); ftype->name; ftype++) {
-        if (ftype->type == TYPE_NONE)
-            (void)snprintf(text, sizeof(text), "%s", ftype->name);
-        else if (ftype->alias)
-            (void)snprintf(text, sizeof(text), "%" PRIu32 " %s=%s", ftype->number, ftype->name,
-                           ftype->alias);
-        else
-            (void)snprintf(text, sizeof(text), "%" PRIu32 " %s", ftype->number, ftype->name);
-        (void)printf("%s%-16s", column % 4 == 0 ? "\n   " : " ", text);
-        column++;
+    for (const struct ftype *ftype = ftype_table(); ftype->name; ftype++, column++) {
+        (void)printf("%s   ", column % 4 == 0 ? "\n" : "");
+        if (ftype->type == TYPE_NONE) {
+            (void)printf("   %s", ftype->name);
+            continue; /* the last one */
+        }
+        (void)snprintf(name, sizeof(name), "%s%s%s", ftype->name, ftype->alias ? "=" : "",
+                       ftype->alias ? ftype->alias : "");
+        (void)printf("%2" PRIu32 " %-*s", ftype->number, column % 4 == 3 ? 0 : 11, name);
     }
     (void)puts("");
 }
 
 int cmd_line_usage(const char *program)
 {
-    (void)printf(
-        "usage: %s [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n\n"
-        "Writes a quantized model, byte for byte as llama-quantize %s does. SOURCE: a GGUF file, "
-        "the\n"
-        "first file of a split set, or a Hugging Face directory, of which f16, bf16 and f32 are\n"
-        "what convert_hf_to_gguf.py writes, and mmproj-f16, mmproj-bf16, mmproj-f32 and "
-        "mmproj-q8_0\n"
-        "its projector.\n"
-        "Without OUT: ggml-model-TYPE.gguf beside SOURCE.\n\n"
-        "  --allow-requantize         convert tensors that are quantized already, too\n"
-        "  --leave-output-tensor      leave output.weight as it is\n"
-        "  --pure                     one type for all tensors, no mixture\n"
-        "  --output-tensor-type T     type of output.weight (q8_0, f16, ...)\n"
-        "  --token-embedding-type T   type of the token embeddings\n"
-        "  --imatrix FILE             importance matrix: which columns matter most\n"
-        "  --include-weights PART     of it only entries whose name contains one of these parts\n"
-        "  --exclude-weights PART     or no entries whose name contains one of these\n"
-        "  --tensor-type NAME=T       type of all tensors in whose name the expression NAME is\n"
-        "                             found; the first that is found counts\n"
-        "  --tensor-type-file FILE    the same, from words of a file\n"
-        "  --prune-layers N,N...      leave these layers out\n"
-        "  --override-kv KEY=T:VALUE  metadata of the output: T is int, float, bool or str\n"
-        "  --keep-split               as many files as SOURCE has: OUT-00001-of-0000N.gguf\n"
-        "  --from T                   make it of the directory's file of type f16, bf16 or f32\n"
-        "  --dry-run                  say what would be done and how big it would be\n"
-        "  --max-buffer-size MIB      taken; memory is bounded anyway\n"
-        "  --sync                     return when the file is on the disk\n"
-        "  --cache[=DIR]              keep converted chunks, and take those that are there\n"
-        "  --help                     this text\n\n"
-        "TYPE, a name or its number:",
-        program, REFERENCE_VERSION);
+    (void)printf("usage: %s [options] SOURCE [OUT.gguf] TYPE [NTHREADS]\n\n"
+                 "Writes a quantized model, byte for byte as llama-quantize %s does. SOURCE: a\n"
+                 "GGUF file, the first file of a split set, or a Hugging Face directory, of which\n"
+                 "f16, bf16 and f32 are what convert_hf_to_gguf.py writes, and mmproj-f16,\n"
+                 "mmproj-bf16, mmproj-f32 and mmproj-q8_0 its projector.\n"
+                 "Without OUT: ggml-model-TYPE.gguf beside SOURCE.\n\n"
+                 "  --allow-requantize         convert tensors that are quantized already, too\n"
+                 "  --leave-output-tensor      leave output.weight as it is\n"
+                 "  --pure                     one type for all tensors, no mixture\n"
+                 "  --output-tensor-type T     type of output.weight (q8_0, f16, ...)\n"
+                 "  --token-embedding-type T   type of the token embeddings\n"
+                 "  --imatrix FILE             importance matrix: which columns matter most\n"
+                 "  --include-weights PART     of it only entries with one of these in the name\n"
+                 "  --exclude-weights PART     or no entries with one of these in the name\n"
+                 "  --tensor-type NAME=T       type of all tensors in whose name the expression\n"
+                 "                             NAME is found; the first that is found counts\n"
+                 "  --tensor-type-file FILE    the same, from words of a file\n"
+                 "  --prune-layers N,N...      leave these layers out\n"
+                 "  --override-kv KEY=T:VALUE  metadata of the output; T: int, float, bool, str\n"
+                 "  --keep-split               as many files as SOURCE: OUT-00001-of-0000N.gguf\n"
+                 "  --from T                   of a directory: make it of its f16, bf16 or f32\n"
+                 "  --dry-run                  say what would be done and how big it would be\n"
+                 "  --max-buffer-size MIB      taken; memory is bounded anyway\n"
+                 "  --sync                     return when the file is on the disk\n"
+                 "  --cache[=DIR]              keep converted chunks in a cache, and use it\n"
+                 "  --help                     this text\n\n"
+                 "TYPE, a name or its number:",
+                 program, REFERENCE_VERSION);
     print_ftypes();
     return 1;
 }

@@ -99,11 +99,9 @@ static void print_help(const char *program)
         "Prints what the view SOURCE@VARIANT will be, from metadata alone: tensor by\n"
         "tensor in file order its name, shape, source type, type, offset and size.\n"
         "SOURCE: a GGUF file, the first file of a split set, or a Hugging Face directory.\n"
-        "VARIANT: as in the mount, for example q4_k_m, q4_k_m+pure or mmproj-f16, or the NAME of "
-        "a\n"
-        "file NAME.mix beside SOURCE. With +imatrix the importance matrix beside SOURCE counts; "
-        "where\n"
-        "one is missing, that is only a warning here.\n\n"
+        "VARIANT: as in the mount, for example q4_k_m, q4_k_m+pure or mmproj-f16, or the\n"
+        "NAME of a file NAME.mix beside SOURCE. With +imatrix the importance matrix\n"
+        "beside SOURCE counts; where one is missing, that is only a warning here.\n\n"
         "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n",
         program);
 }

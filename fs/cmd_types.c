@@ -296,18 +296,17 @@ static void print_usage(FILE *stream, const char *program)
 static void print_help(const char *program)
 {
     print_usage(stdout, program);
-    (void)puts(
-        "\n"
-        "Prints all file types: name and alias, bits per weight, whether an importance matrix is\n"
-        "needed, and when to take them. With MODEL (a GGUF file, the first file of a split set,\n"
-        "or a Hugging Face directory) also what the file of each will be, from metadata alone: "
-        "bits per weight of the\n"
-        "whole mix, bytes; or - and why there is none. Bytes with ~ are without what the\n"
-        "importance matrix adds to the header: what is not known without one. A directory with a\n"
-        "vision part has rows for its projector, too: mmproj-f16 and so on.\n\n"
-        "  --json              the same as an array of objects\n"
-        "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n"
-        "  --imatrix FILE      what quantize --imatrix FILE would write");
+    (void)puts("\n"
+               "Prints all file types: name and alias, bits per weight, whether an importance\n"
+               "matrix is needed, and when to take them. With MODEL (a GGUF file, the first file\n"
+               "of a split set, or a Hugging Face directory) also what the file of each will be,\n"
+               "from metadata alone: bits per weight of the whole mix, bytes; or - and why there\n"
+               "is none. Bytes with ~ are without what the importance matrix adds to the header:\n"
+               "what is not known without one. A directory with a vision part has rows for its\n"
+               "projector, too: mmproj-f16 and so on.\n\n"
+               "  --json              the same as an array of objects\n"
+               "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n"
+               "  --imatrix FILE      what quantize --imatrix FILE would write");
 }
 
 /* Reads the importance matrix that was asked for; it becomes the source's. */

@@ -8,6 +8,12 @@ equal "standard error of --help" "$(cat err)" ""
 for word in quantize recipe MOUNTPOINT variants= ttl= memory= log= allow_other -f -v -d --version; do
     grep -qF -- "$word" out || fail "--help does not name $word"
 done
+for verb in quantize recipe types cache; do
+    "$QUANTFS" $verb --help >out 2>err || [ $verb = quantize ] || fail "exit status of $verb --help" # the tool's is 1
+    grep -q "^usage: quantfs $verb" out || fail "$verb --help: $(cat out err)"
+    [ "$(awk '{ if (length > longest) longest = length } END { print longest }' out)" -le 80 ] || fail "$verb --help has lines beyond 80 columns"
+    ! grep -q ' $' out || fail "$verb --help has blanks at ends of lines"
+done
 "$QUANTFS" --version >out
 [ "$(wc -l <out)" -eq 1 ] && grep -qE '^quantfs [0-9.]+ \(.*llama-quantize [0-9.]+\)$' out || fail "--version: $(cat out)"
 refuses "$QUANTFS"
