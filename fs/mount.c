@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +11,11 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fs/attach.h"
 #include "fs/cores.h"
+#include "fs/mount_ending.h"
 #include "fs/mountinfo.h"
 #include "fs/mountpoint.h"
 #include "fs/ops.h"
@@ -27,10 +25,7 @@
  * a single reader is served by threads that have long left the caches. */
 #define LOOP_THREADS_MIN 2
 #define LOOP_THREADS_MAX 10
-#define WAITING_MAX 4     /* of them, for a disk */
-#define WAIT_SECONDS 10.0 /* for what is open, after the first signal */
-#define IDLE_SECONDS 1.0
-#define WAIT_STEP 0.1 /* seconds between two looks at whether a second one has come */
+#define WAITING_MAX 4 /* of them, for a disk */
 
 /* One mount from the first word to the last byte. */
 struct mount {
@@ -48,154 +43,8 @@ struct mount {
     struct ops *ops;
     struct fuse_session *session;
     bool attached;
-    dev_t device; /* of the mount, once it is attached */
-    int id;       /* its number in the table of mounts */
-    sigset_t signals;
-    pthread_t loop;    /* the thread that waits for the loop's threads */
-    atomic_bool ended; /* the loop has */
+    struct ending ending;
 };
-
-/* ---- signals ---- */
-
-static void do_nothing(int signal)
-{
-    (void)signal;
-}
-
-/*
- * Before any thread starts: what would end the process is blocked, for sigwait() of one thread. An
- * ignored SIGHUP stays so in the foreground (nohup); an ignored SIGINT does not, since a shell
- * script gives that to whatever it starts with '&'. SIGUSR2 stays open: it wakes the loop's thread.
- */
-static void block_signals(struct mount *mount)
-{
-    struct sigaction action = {.sa_handler = SIG_IGN}, hangup = {.sa_handler = SIG_DFL};
-
-    (void)sigaction(SIGHUP, NULL, &hangup);
-    (void)sigemptyset(&mount->signals);
-    (void)sigaddset(&mount->signals, SIGUSR1);
-    (void)sigaddset(&mount->signals, SIGINT);
-    (void)sigaddset(&mount->signals, SIGTERM);
-    if (!mount->options.foreground || hangup.sa_handler != SIG_IGN)
-        (void)sigaddset(&mount->signals, SIGHUP);
-    (void)pthread_sigmask(SIG_BLOCK, &mount->signals, NULL);
-    (void)sigaction(SIGPIPE, &action, NULL);
-    (void)sigaction(SIGXFSZ, &action, NULL); /* a log at the limit of files is one that is cut */
-    action.sa_handler = do_nothing;          /* without SA_RESTART: a wait comes back */
-    (void)sigaction(SIGUSR2, &action, NULL);
-}
-
-/* Finds this mount, wherever it and the directories above it were moved to. False: it is gone, or
- * something else lies on it. */
-static bool find_attached(const struct mount *mount, struct mountinfo *found)
-{
-    struct mountinfo top = {0};
-    bool same = mountinfo_find_id(MOUNTINFO_TABLE, mount->id, found) == 1 &&
-                found->device == mount->device &&
-                mountinfo_find(MOUNTINFO_TABLE, found->path, &top) == 1 && top.id == mount->id;
-
-    mountinfo_clear(&top);
-    return same;
-}
-
-/* False: there was nothing of ours. */
-static bool detach(struct mount *mount)
-{
-    struct mountinfo found;
-    bool there = find_attached(mount, &found);
-    int r = there ? attach_detach(found.path) : 0;
-
-    if (r < 0)
-        log_line(mount->log, LOG_LEVEL_ERROR, "%s: cannot be detached: %s", found.path,
-                 strerror(-r));
-    mountinfo_clear(&found);
-    return there;
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* A second signal that asks to end has come, or the loop has ended. Never waits. */
-static bool is_hurried(struct mount *mount)
-{
-    const struct timespec at_once = {0};
-    int signal;
-
-    while (!atomic_load(&mount->ended)) {
-        signal = sigtimedwait(&mount->signals, NULL, &at_once);
-        if (signal < 0)
-            return false;
-        if (signal != SIGUSR1) {
-            log_line(mount->log, LOG_LEVEL_INFO, "%s: a second signal: ending at once",
-                     mount->place.path);
-            ops_log_open(mount->ops, mount->place.path, "still open: it is cut off");
-            return true;
-        }
-        ops_log_stats(mount->ops);
-    }
-    return true;
-}
-
-/*
- * The first signal: nobody new comes in; whoever is in may finish, for a while. Once the last file
- * is closed the kernel ends the connection, and so the loop. It does not while somebody has the
- * tree as working directory; then it has to be idle for a second, since a reader who is about to
- * open a file is not seen here.
- */
-static void wind_down(struct mount *mount, int signal)
-{
-    const struct timespec pause = {.tv_nsec = 20000000};
-    double now = seconds_now(), end = now + WAIT_SECONDS, busy = now;
-
-    log_line(mount->log, LOG_LEVEL_INFO, "%s: signal %d: unmounting", mount->place.path, signal);
-    if (!detach(mount))
-        log_line(mount->log, LOG_LEVEL_DEBUG, "%s: nothing of ours to detach", mount->place.path);
-    ops_log_open(mount->ops, mount->place.path, "still open: it is served until it is closed");
-    while (!is_hurried(mount)) {
-        bool idle = ops_wait_idle(mount->ops, WAIT_STEP);
-
-        now = seconds_now();
-        if (!idle)
-            busy = now;
-        if (now - busy >= IDLE_SECONDS)
-            break;
-        if (now >= end) {
-            log_line(mount->log, LOG_LEVEL_INFO, "%s: still in use after %.0f s: ending",
-                     mount->place.path, WAIT_SECONDS);
-            ops_log_open(mount->ops, mount->place.path, "still open: it is cut off");
-            break;
-        }
-        if (idle)
-            (void)nanosleep(&pause, NULL);
-    }
-    fuse_session_exit(mount->session);
-    /* The loop's thread sleeps until something wakes it, and may have looked just before. */
-    while (!atomic_load(&mount->ended)) {
-        (void)pthread_kill(mount->loop, SIGUSR2);
-        (void)nanosleep(&pause, NULL);
-    }
-}
-
-static void *watch(void *context)
-{
-    struct mount *mount = context;
-    int signal;
-
-    while (!atomic_load(&mount->ended)) {
-        if (sigwait(&mount->signals, &signal) != 0 || atomic_load(&mount->ended))
-            continue;
-        if (signal == SIGUSR1)
-            ops_log_stats(mount->ops);
-        else
-            wind_down(mount, signal);
-    }
-    return NULL;
-}
 
 /* ---- the process ---- */
 
@@ -337,10 +186,10 @@ static int attach(struct mount *mount)
     /* Its number is read from the table: stat() would ask ourselves. */
     r = mountinfo_find(MOUNTINFO_TABLE, mount->place.path, &found);
     if (r == 1 && mountinfo_is_ours(&found)) {
-        mount->device = found.device;
-        mount->id = found.id;
+        mount->ending.device = found.device;
+        mount->ending.id = found.id;
         mount->attached = true;
-        ops_set_device(mount->ops, mount->device);
+        ops_set_device(mount->ops, found.device);
         r = make_session(mount, device);
         if (r < 0)
             log_line(mount->terminal, LOG_LEVEL_ERROR, "cannot make a session of libfuse");
@@ -359,13 +208,13 @@ static int attach(struct mount *mount)
 static int run_loop(struct mount *mount, unsigned cores)
 {
     struct fuse_loop_config *config = fuse_loop_cfg_create();
-    pthread_t watcher;
     int r;
 
     if (!config)
         return -ENOMEM;
-    mount->loop = pthread_self();
-    r = -pthread_create(&watcher, NULL, watch, mount);
+    mount->ending.ops = mount->ops;
+    mount->ending.session = mount->session;
+    r = ending_watch(&mount->ending);
     if (r < 0)
         goto out;
     /* No clone_fd: a fresh process could not take such descriptors over. */
@@ -380,9 +229,7 @@ static int run_loop(struct mount *mount, unsigned cores)
                  mount->place.path);
         r = 0;
     }
-    atomic_store(&mount->ended, true);
-    (void)pthread_kill(watcher, SIGUSR1);
-    (void)pthread_join(watcher, NULL);
+    ending_over(&mount->ending);
 out:
     fuse_loop_cfg_destroy(config);
     return r;
@@ -397,7 +244,7 @@ static void take_down(struct mount *mount)
     if (mount->session)
         fuse_session_destroy(mount->session);
     if (mount->attached)
-        (void)detach(mount);
+        (void)ending_detach(&mount->ending);
     ops_free(mount->ops);
     pool_free(mount->pool);
     cache_free(mount->cache);
@@ -409,7 +256,9 @@ static int run(struct mount *mount, int ready)
     unsigned cores = cores_count(0);
     int r;
 
-    block_signals(mount);
+    mount->ending.log = mount->log;
+    mount->ending.path = mount->place.path;
+    ending_block_signals(&mount->ending, mount->options.foreground);
     raise_limits();
     make_cache(mount); /* starts no thread */
     (void)umask(0);
