@@ -12,6 +12,8 @@
 
 /* What is new in the manifests and the counters is written after so much idleness, in seconds. */
 #define IDLE_SECONDS 1
+/* If more than this part of what may wait is waiting, the disk does not keep up. */
+#define HURRY_PART 8
 
 struct store {
     struct store_config config;
@@ -344,7 +346,7 @@ static void *writer(void *argument)
         bool work = wait_for_work(store);
         struct store_put *put = take(store);
         bool flush = !work && !put && store->news > 0;
-        bool hurry = store->waiting > store->config.waiting_max / 2;
+        bool hurry = store->waiting > store->config.waiting_max / HURRY_PART;
 
         if (flush)
             store->news = 0;
