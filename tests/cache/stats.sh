@@ -13,6 +13,10 @@ equal objects "$(field objects)" 12
 equal hits "$(field hits)" 22
 equal misses "$(field misses)" 12
 equal damaged "$(field damaged)" 0
+fields="objects bytes hits misses damaged puts dropped evicted record_hits record_misses"
+equal "rows" "$("$QUANTFS" cache stats | awk '{ print $1 }' | paste -sd' ')" "$fields"
+equal "members" "$("$QUANTFS" cache stats --json | python3 -c 'import json, sys; print(*json.load(sys.stdin))')" "$fields"
+for name in dropped evicted record_hits; do equal "$name" "$(field $name)" 0; done
 "$QUANTFS" cache stats | grep -qx 'bytes  *288.0 KiB' || fail "no size that people read"
 # Where it is: DIR before XDG_CACHE_HOME before HOME.
 equal "objects in DIR" "$(field objects "$HOME/.cache/quantfs")" 12

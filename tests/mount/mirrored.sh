@@ -14,7 +14,7 @@ ln -s sub/config.json models/link
 mkfifo models/fifo
 start -o variants=q8_0
 diff -r --no-dereference models/sub mnt/sub || fail "the trees differ"
-list() { (cd "$1" && find . ! -name '*@*' -printf '%p %y %m %s %T@ %U %G %i %l\n' | grep -v '^\. \|^\./a.gguf' | sort); }
+list() { (cd "$1" && find . ! -name '*@*' -printf '%p %y %m %s %T@ %U %G %i %l\n' | grep -av '^\. \|^\./a.gguf' | sort); }
 list models >source.list
 list mnt >mount.list
 # Directories count links and sizes as they like; files must not, and nothing is writable.
@@ -31,4 +31,10 @@ echo '{"a": 22}' >models/sub/config.json
 until_true 5 cmp -s models/sub/config.json mnt/sub/config.json || fail "a changed file shows old content"
 echo more >>models/sub/config.json
 until_true 5 cmp -s models/sub/config.json mnt/sub/config.json || fail "a grown file shows old content"
+# However often a file is open, it is one descriptor, also under two names.
+ln models/sub/config.json models/linked.json
+exec 5<mnt/sub/config.json 6<mnt/sub/config.json 7<mnt/linked.json
+same /dev/fd/6 models/sub/config.json
+equal "descriptors of a file that is open three times" "$(find -L "/proc/$daemon/fd" -maxdepth 1 -samefile models/linked.json 2>/dev/null | wc -l)" 1
+exec 5<&- 6<&- 7<&-
 stop
