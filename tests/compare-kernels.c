@@ -1,13 +1,13 @@
 /*
  * If this fails, our kernels do not make the bytes that the reference library makes.
  *
- *   compare-kernels LIBRARY [--type NAME] [--seed N] [--seeds COUNT] [--golden]
+ *   compare-kernels LIBRARY [--type NAME] [--seed N] [--weights MILLIONS] [--golden]
  *   compare-kernels LIBRARY --bench [--type NAME] [--seed N] [--rounds N]
  *
  * LIBRARY: libggml-base.so.0, to be loaded (tests/kernels-reference starts this program so that it
- * can). --type: only this one. --seeds: so many runs, each with the next seed (one takes more than
- * a million weights of each type that knows importance). --golden: tests/kernels-golden.h instead,
- * of what the library makes. --bench: speed of the library and of each set up to QUANTFS_CPU, one
+ * can). --type: only this one. --weights: of each type at least so many millions, 1 unless told,
+ * from one seed after the other. --golden: tests/kernels-golden.h instead, of what the library
+ * makes. --bench: speed of the library and of each set up to QUANTFS_CPU, one
  * thread, instead; of the widest set also what it writes, and the share of the memory's bandwidth
  * that all cores would take with it, if they read F16 and wrote blocks.
  */
@@ -220,14 +220,16 @@ static bool wanted(unsigned type, const char *name)
     return !name || strcmp(type_info((uint32_t)case_type(type))->name, name) == 0;
 }
 
-static void compare_all(const struct library *library, const struct kernel_set *set,
-                        const char *name, uint64_t seed, struct buffers *b, int *passed,
-                        int *failed)
+/* All cases of a type, with one seed after the other until it has had so many weights, or fails. */
+static void compare_type(const struct library *library, const struct kernel_set *set, unsigned type,
+                         uint64_t seed, unsigned long long weights, struct buffers *b, int *passed,
+                         int *failed)
 {
-    int result;
+    unsigned long long enough = b->compared + weights;
+    int result, before = *failed;
 
-    for (unsigned type = 0; type < CASE_TYPES; type++)
-        for (unsigned kind = 0; kind < CASE_KINDS && wanted(type, name); kind++) {
+    for (; b->compared < enough && *failed == before; seed++)
+        for (unsigned kind = 0; kind < CASE_KINDS; kind++) {
             result = compare(library, set, type, kind, seed, b);
             *passed += result == 1;
             *failed += result == 0;
@@ -465,7 +467,7 @@ int main(int argc, char **argv)
 {
     static struct buffers buffers;
     const char *mode = "", *type = NULL;
-    uint64_t seed = CASE_SEED, seeds = 1, rounds = BENCH_ROUNDS;
+    uint64_t seed = CASE_SEED, millions = 1, rounds = BENCH_ROUNDS;
     struct library library;
     struct kernel_set set;
     int passed = 0, failed = 0, result;
@@ -475,8 +477,8 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
             seed = strtoull(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
-            seeds = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--weights") == 0 && i + 1 < argc)
+            millions = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
             rounds = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--type") == 0 && i + 1 < argc)
@@ -492,8 +494,9 @@ int main(int argc, char **argv)
     if (strcmp(mode, "--bench") == 0)
         return bench(&library, &set, type, seed, (size_t)rounds), 0;
     printf("%s kernels, seed %llu\n", set.name, (unsigned long long)seed);
-    for (uint64_t i = 0; i < seeds; i++)
-        compare_all(&library, &set, type, seed + i, &buffers, &passed, &failed);
+    for (unsigned i = 0; i < CASE_TYPES; i++)
+        if (wanted(i, type))
+            compare_type(&library, &set, i, seed, millions * 1000000, &buffers, &passed, &failed);
     for (int i = 0; i < 2 && !type; i++) {
         result = compare_widen(&library, &set, i ? TYPE_BF16 : TYPE_F16);
         passed += result;
@@ -502,5 +505,5 @@ int main(int argc, char **argv)
     printf("%.1f million weights; the library stopped at %llu blocks\n",
            (double)buffers.compared * 1e-6, buffers.stops);
     printf("%d passed, %d failed\n", passed, failed);
-    return failed > 0;
+    return failed > 0 || passed == 0;
 }
