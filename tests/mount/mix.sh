@@ -6,7 +6,7 @@ config=$XDG_CONFIG_HOME/quantfs/mixes
 mkdir -p "$config"
 rm models/a.gguf
 cp source.gguf models/x.gguf
-if [ "$QUANTFS_TREE" = plain ]; then reference_root=$("$tests/reference-root" 2>/dev/null) || reference_root=; fi
+if [ "$QUANTFS_TREE" = plain ]; then reference_root=$(find_reference 2>/dev/null) || reference_root=; fi
 # expect TYPE OPTION...: the bytes that quantize writes in the directory of the model, and the reference tool if it is here
 expect() {
     local type=$1

@@ -15,7 +15,7 @@ same_as() {
     reference llama-quantize "$@" models/a.gguf tool.gguf "$type" >/dev/null 2>err || fail "llama-quantize $*: $(cat err)"
     same "mnt/$name" tool.gguf
 }
-if [ "$QUANTFS_TREE" = plain ]; then reference_root=$("$tests/reference-root" 2>/dev/null) || reference_root=; fi
+if [ "$QUANTFS_TREE" = plain ]; then reference_root=$(find_reference 2>/dev/null) || reference_root=; fi
 
 type=Q4_K_M
 same_as a@q4_k_m+attn_v=q8_0.gguf --tensor-type attn_v=q8_0

@@ -10,6 +10,7 @@ QUANTFS=$(readlink -f "$QUANTFS")
 work=$(mktemp -d "${TMPDIR:-/tmp}/quantfs-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+users_cache=${XDG_CACHE_HOME:-} # where the reference tool was brought to
 export XDG_CACHE_HOME=$work/.cache XDG_CONFIG_HOME=$work/.config # nothing comes from, or goes to, the user's own
 
 skip() { echo "skipped: $*"; exit 77; }
@@ -26,9 +27,10 @@ refuses() {
 }
 
 # The reference tool, or the test is skipped. Its lines about backends say nothing here.
+find_reference() { XDG_CACHE_HOME=$users_cache "$tests/reference-root"; }
 need_reference() {
     local status=0
-    reference_root=$("$tests/reference-root" 2>reference.err) || status=$?
+    reference_root=$(find_reference 2>reference.err) || status=$?
     if [ "$status" -ne 0 ]; then skip "$(tail -n 1 reference.err)"; fi
     rm -f reference.err
 }
