@@ -176,7 +176,8 @@ static enum cmd_line_parsed parse_valued(struct cmd_line *line, int argc, char *
     if (strcmp(option, "--exclude-weights") == 0)
         return add_part(&line->exclude, &line->exclude_count, argc, argv[*at]);
     if (strcmp(option, "--imatrix") == 0) {
-        line->imatrix_path = argv[*at];
+        /* a script's empty variable: none */
+        line->imatrix_path = argv[*at][0] != '\0' ? argv[*at] : NULL;
         return CMD_LINE_GOOD;
     }
     if (strcmp(option, "--from") == 0)

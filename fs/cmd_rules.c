@@ -44,12 +44,29 @@ static int parse_tensor_type(struct rules *rules, const char *text)
     return rules_add_pattern(rules, text, (size_t)(equals - text), type);
 }
 
-/* Words between white space. */
-static int parse_tensor_type_file(struct rules *rules, const char *path)
+/* Words between white space; of one with a zero byte in it the tool sees what stands before. */
+static int parse_words(struct rules *rules, char *line, size_t size)
 {
     static const char space[] = " \t\n\v\f\r";
+    char *word = line;
+    int r = 0;
+
+    for (char *c = line; c < line + size && r == 0; c++) {
+        if (!memchr(space, *c, sizeof(space) - 1))
+            continue;
+        *c = '\0';
+        if (c > word)
+            r = parse_tensor_type(rules, word);
+        word = c + 1;
+    }
+    return r == 0 && word < line + size ? parse_tensor_type(rules, word) : r;
+}
+
+static int parse_tensor_type_file(struct rules *rules, const char *path)
+{
     FILE *file = fopen(path, "re");
-    char *line = NULL, *rest, *word, shown[2048], reason[2300];
+    char *line = NULL, shown[2048], reason[2300];
+    ssize_t size;
     size_t room = 0;
     int r = 0;
 
@@ -59,11 +76,8 @@ static int parse_tensor_type_file(struct rules *rules, const char *path)
         (void)printf("\nparse_tensor_type_file: failed to open file '%s\n\n", reason);
         return -EINVAL;
     }
-    while (r == 0 && getline(&line, &room, file) >= 0) {
-        for (word = strtok_r(line, space, &rest); word && r == 0;
-             word = strtok_r(NULL, space, &rest))
-            r = parse_tensor_type(rules, word);
-    }
+    while (r == 0 && (size = getline(&line, &room, file)) >= 0)
+        r = parse_words(rules, line, (size_t)size);
     free(line);
     (void)fclose(file);
     return r;

@@ -93,3 +93,11 @@ done
 quantize --imatrix missing --imatrix a.dat source.gguf ours.gguf Q4_K_S
 reference llama-quantize --imatrix missing --imatrix a.dat source.gguf theirs.gguf Q4_K_S >reference.out 2>&1
 same ours.gguf theirs.gguf
+# An empty name, as of a script's variable that is not set, is none.
+for words in '' '--imatrix a.gguf'; do
+    # shellcheck disable=SC2086
+    quantize $words --imatrix '' source.gguf ours.gguf Q4_K_S
+    # shellcheck disable=SC2086
+    reference llama-quantize $words --imatrix '' source.gguf theirs.gguf Q4_K_S >reference.out 2>&1 || fail "the tool: $(tail -n 2 reference.out)"
+    same ours.gguf theirs.gguf
+done

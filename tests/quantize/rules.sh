@@ -34,6 +34,11 @@ compare --prune-layers 0 --tensor-type 'blk\.0\.attn=q8_0' --override-kv x=float
 for pattern in '(a' 'a)' '*a' 'a{' 'a{2' 'a{2,1}' '[a' '[z-a]' '[[:x:]]' '\' '\1' '(?<a)' 'a{99999999999}'; do
     compare --tensor-type "$pattern=q8_0"
 done
+# Words of a file: whatever is white space stands between them, and a zero byte ends what is seen of one.
+printf 'attn_v=q8_0\0rubbish ffn_up=q5_0\r\n\0hidden=\tffn_gate=q6_K\vattn_k=q4_1\f\n\nattn_q=f16' >words.txt
+compare --tensor-type-file words.txt
+printf 'attn_v=q8_0\0 ffn_up=q5_0\r\nffn_gate=q6_K\vattn_k=q4_1\f\n\nattn_q=f16' >words.txt
+compare --tensor-type-file words.txt
 for type in F16 COPY; do
     compare --tensor-type '(a=q8_0'
     compare --tensor-type attn=q8_0
