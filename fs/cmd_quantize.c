@@ -15,6 +15,7 @@
 #include "fs/output.h"
 #include "fs/plan.h"
 #include "fs/progress.h"
+#include "fs/remarks.h"
 #include "fs/transfer.h"
 #include "quant/convert.h"
 
@@ -95,6 +96,8 @@ static int failed_recipe(const struct cmd_line *line, const struct cmd_source *m
 
     if (length == 0)
         return failed(line, strerror(-r));
+    if (strcmp(defect->text, RECIPE_NEEDS_IMATRIX) == 0)
+        remarks_print_lacking(model->source, &model->facts, &line->variant);
     if (defect->text[length] != '\0') {
         cmd_source_describe(line->input, model, defect, text, sizeof(text));
         (void)fprintf(stderr, "%s\n", text);
@@ -238,18 +241,19 @@ static int write_plan(const struct cmd_line *line, const struct cmd_source *mode
 static void dry_run(const struct cmd_line *line, const struct plan *plan)
 {
     uint64_t started = now_us();
+    const char *lacking = plan_lacking(plan);
     char name[512];
 
     for (size_t file = 0; file < plan->count; file++)
         for (size_t i = 0; i < plan->views[file]->extent_count; i++)
             progress_print(plan, file, i, PROGRESS_PLANNED);
     progress_print_sizes(plan);
-    log_escape(plan->lacking ? plan->lacking : "", name, sizeof(name));
-    if (plan->lacking && !line->imatrix_path)
+    log_escape(lacking ? lacking : "", name, sizeof(name));
+    if (lacking && !line->imatrix_path)
         (void)fprintf(stderr,
                       "llama_model_quantize_impl: WARNING: dry run completed successfully, "
                       "but actually completing this quantization will require an imatrix!\n");
-    else if (plan->lacking)
+    else if (lacking)
         (void)fprintf(stderr,
                       "llama_model_quantize_impl: WARNING: the imatrix has nothing for "
                       "tensor %s, which cannot do without\n",
@@ -334,6 +338,7 @@ static int run(struct cmd_line *line)
         r = failed_recipe(line, &model, &defect, r);
         goto out;
     }
+    remarks_print(&plan, model.source, &line->variant);
     if (line->dry_run)
         dry_run(line, &plan);
     else

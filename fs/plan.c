@@ -61,19 +61,13 @@ int plan_make(const struct source *source, const struct arch_facts *facts,
               const struct variant *variant, const char *output, struct plan *plan,
               struct defect *defect)
 {
-    struct recipe *recipe = NULL;
     int r;
 
     *plan = (struct plan){0};
     if (view_is_verbatim(source, variant))
         return add_verbatim(source, output, plan);
-    r = recipe_make(source, facts, variant, &recipe, defect);
-    if (r == 0)
-        r = add_files(source, recipe, variant, output, plan, defect);
-    if (r == 0)
-        plan->lacking = recipe->lacking;
-    recipe_free(recipe);
-    return r;
+    r = recipe_make(source, facts, variant, &plan->recipe, defect);
+    return r < 0 ? r : add_files(source, plan->recipe, variant, output, plan, defect);
 }
 
 void plan_free(struct plan *plan)
@@ -84,6 +78,7 @@ void plan_free(struct plan *plan)
     }
     free(plan->views);
     free(plan->paths);
+    recipe_free(plan->recipe);
     *plan = (struct plan){0};
 }
 
@@ -94,4 +89,9 @@ size_t plan_first_tensor(const struct plan *plan, size_t file)
     for (size_t i = 0; i < file; i++)
         first += plan->views[i]->extent_count;
     return first;
+}
+
+const char *plan_lacking(const struct plan *plan)
+{
+    return plan->recipe ? plan->recipe->lacking : NULL;
 }

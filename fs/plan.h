@@ -9,9 +9,9 @@ struct plan {
     size_t count; /* files, at least one */
     struct view **views;
     char **paths;
-    size_t tensor_count; /* of all files */
-    uint64_t size;       /* bytes of all files */
-    const char *lacking; /* as in struct recipe */
+    size_t tensor_count;   /* of all files */
+    uint64_t size;         /* bytes of all files */
+    struct recipe *recipe; /* of whose entries the files have one after the other; NULL: none */
 };
 
 /*
@@ -26,5 +26,8 @@ void plan_free(struct plan *plan);
 
 /* What the tensors of file `file` are counted from. */
 size_t plan_first_tensor(const struct plan *plan, size_t file);
+
+/* A tensor that needs importances and has none, in a dry run; or NULL. */
+const char *plan_lacking(const struct plan *plan);
 
 #endif

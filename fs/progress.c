@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fs/log.h"
+#include "quant/format/imatrix.h"
 
 #define MIB 1048576.0
 #define QUIET_MS 1000 /* a status line is worth its flicker after this */
@@ -37,26 +38,34 @@ void progress_next_file(struct progress *progress)
     progress->file++;
 }
 
-/* ggml's own spelling: "q4_K". */
-static void type_text(enum type type, char *text, size_t size)
+/* The tool breaks the line of a tensor for it. */
+static void print_missing(const struct plan *plan, size_t number, const char *name)
 {
-    size_t length;
+    static const char by[] = "\n====== llama_model_quantize_impl: ";
+    const struct recipe_entry *entry = plan->recipe ? &plan->recipe->entries[number] : NULL;
+    const struct imatrix_entry *found;
+    uint64_t wanted;
 
-    (void)snprintf(text, size, "%s", type_info(type)->name);
-    length = strlen(text);
-    if (length > 2 && strcmp(text + length - 2, "_k") == 0)
-        text[length - 1] = 'K';
+    if (!entry || !plan->recipe->imatrix)
+        return;
+    found = imatrix_find(plan->recipe->imatrix, entry->origin->name);
+    wanted = entry->tensor->ne[0] * entry->tensor->ne[2];
+    if (!found)
+        (void)fprintf(stderr, "%sdid not find weights for %s\n", by, name);
+    else if (found->count != wanted) /* one of the embeddings, as it has passed */
+        (void)fprintf(stderr, "%simatrix size %d is different from tensor size %d for %s\n", by,
+                      (int)found->count, (int)wanted, name);
 }
 
 void progress_print(const struct plan *plan, size_t file, size_t index, enum progress_state state)
 {
     const struct extent *extent = &plan->views[file]->extents[index];
     const struct source_tensor *tensor = extent->tensor;
-    char name[512], from[16], to[16];
+    char name[512], from[TYPE_SPELT_SIZE], to[TYPE_SPELT_SIZE];
 
     log_escape(tensor->name, name, sizeof(name));
-    type_text(tensor->type, from, sizeof(from));
-    type_text(extent->type, to, sizeof(to));
+    type_spell(tensor->type, from);
+    type_spell(extent->type, to);
     (void)fprintf(stderr,
                   "[%4zu/%4zu] %-36s - [%6" PRIu64 ", %6" PRIu64 ", %6" PRIu64 ", %6" PRIu64
                   "], type = %6s, ",
@@ -66,8 +75,10 @@ void progress_print(const struct plan *plan, size_t file, size_t index, enum pro
         (void)fprintf(stderr, "size = %8.3f MiB\n", (double)extent->size / MIB);
         return;
     }
-    if (state != PROGRESS_PLANNED)
+    if (state != PROGRESS_PLANNED) {
+        print_missing(plan, plan_first_tensor(plan, file) + index, name);
         (void)fprintf(stderr, "converting to %s .. ", to);
+    }
     if (state != PROGRESS_STOPPED)
         (void)fprintf(stderr, "size = %8.2f MiB -> %8.2f MiB", (double)tensor->size / MIB,
                       (double)extent->size / MIB);

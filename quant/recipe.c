@@ -181,27 +181,16 @@ static int mix(struct maker *maker, const struct source_tensor *tensor, enum cat
     return r < 0 ? r : 0;
 }
 
-/* Types as the tool spells them in its messages: ours, but for the K. */
-static void spell_type(enum type type, char text[16])
-{
-    size_t length;
-
-    (void)snprintf(text, 16, "%s", type_info((uint32_t)type)->name);
-    length = strlen(text);
-    if (length > 2 && strcmp(text + length - 2, "_k") == 0)
-        text[length - 1] = 'K';
-}
-
 /* Another type where the row is no multiple of the block (§4). */
 static int fall_back(const struct maker *maker, const struct source_tensor *tensor, enum type *type)
 {
     const struct type_info *info = type_info((uint32_t)*type);
-    char spelt[16];
+    char spelt[TYPE_SPELT_SIZE];
 
     if (tensor->ne[0] % info->block_weights == 0)
         return 0;
     if (info->fallback == TYPE_NONE) {
-        spell_type(*type, spelt);
+        type_spell(*type, spelt);
         return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
                           "no tensor type fallback is defined for type %s", spelt);
     }
@@ -215,21 +204,23 @@ static int fall_back(const struct maker *maker, const struct source_tensor *tens
 static int must_fit(const struct maker *maker, const struct source_tensor *tensor, enum type type)
 {
     const struct type_info *info = type_info((uint32_t)type);
-    char spelt[16];
+    char spelt[TYPE_SPELT_SIZE];
 
     if (tensor->ne[0] % info->block_weights == 0)
         return 0;
-    spell_type(type, spelt);
+    type_spell(type, spelt);
     return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
                       "tensor '%s' cannot be %s: its rows of %llu weights are no multiple of %u",
                       tensor->name, spelt, (unsigned long long)tensor->ne[0], info->block_weights);
 }
 
 /* The order in which the tool decides (§3.2). */
-static int decide(struct maker *maker, const struct source_tensor *tensor, enum type *type)
+static int decide(struct maker *maker, struct recipe_entry *entry)
 {
     const struct variant *variant = maker->variant;
+    const struct source_tensor *tensor = entry->tensor;
     enum category category = recipe_category(tensor->name);
+    enum type *type = &entry->type;
     int r = 0;
 
     *type = category == EMB   ? variant->token_embd_type
@@ -241,7 +232,8 @@ static int decide(struct maker *maker, const struct source_tensor *tensor, enum 
         *type = variant->ftype->type;
         return 0;
     }
-    r = recipe_patterns_find(&maker->patterns, tensor->name, type, maker->defect);
+    r = recipe_patterns_find(&maker->patterns, tensor->name, &entry->chosen, maker->defect);
+    *type = entry->chosen;
     if (r < 0 || *type != TYPE_NONE)
         return r < 0 ? r : fall_back(maker, tensor, type);
     *type = variant->ftype->type;
@@ -274,7 +266,7 @@ static int lacks_importance(const struct maker *maker, const struct recipe_entry
                             struct recipe *recipe)
 {
     const char *name = entry->tensor->name;
-    char spelt[16];
+    char spelt[TYPE_SPELT_SIZE];
 
     if (maker->variant->dry_run) {
         if (!recipe->lacking)
@@ -285,7 +277,7 @@ static int lacks_importance(const struct maker *maker, const struct recipe_entry
         return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
                           "Missing importance matrix for tensor %s in a very low-bit quantization",
                           name);
-    spell_type(entry->type, spelt);
+    type_spell(entry->type, spelt);
     return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
                       "tensor '%s' cannot be converted to %s without an imatrix", name, spelt);
 }
@@ -326,11 +318,11 @@ static int check_conversion(const struct maker *maker, const struct source_tenso
                             enum type type)
 {
     const struct type_info *from = type_info((uint32_t)tensor->type);
-    char spelt[16];
+    char spelt[TYPE_SPELT_SIZE];
 
     if (type == tensor->type)
         return 0;
-    spell_type(tensor->type, spelt);
+    type_spell(tensor->type, spelt);
     if (from->quantized && !maker->variant->requantize)
         return defect_set(maker->defect, ENOTSUP, DEFECT_NOWHERE,
                           "requantizing from type %s is disabled (tensor '%s'): take the F32, F16 "
@@ -350,7 +342,7 @@ static int check_conversion(const struct maker *maker, const struct source_tenso
                           "cannot dequantize/convert tensor type %s (tensor '%s'): take file type "
                           "COPY, or convert the model again with that tensor as F32",
                           spelt, tensor->name);
-    spell_type(type, spelt);
+    type_spell(type, spelt);
     if (type_info((uint32_t)type)->chunk_weights == 0)
         return defect_set(maker->defect, EINVAL, DEFECT_NOWHERE,
                           "tensor '%s' cannot be converted to %s", tensor->name, spelt);
@@ -419,7 +411,7 @@ static int fill(struct maker *maker, struct recipe *recipe)
         entry = &recipe->entries[i];
         if (is_kept(maker, entry->tensor))
             continue;
-        r = decide(maker, entry->tensor, &entry->type);
+        r = decide(maker, entry);
         if (r == 0)
             r = check_imatrix(maker, entry, recipe);
         if (r < 0)
@@ -518,8 +510,10 @@ static int new_recipe(const struct source *source, const struct variant *variant
         .count = count,
     };
     for (size_t i = 0; i < count; i++)
-        recipe->entries[i] = (struct recipe_entry){
-            .tensor = &tensors[i], .origin = &tensors[i], .type = tensors[i].type};
+        recipe->entries[i] = (struct recipe_entry){.tensor = &tensors[i],
+                                                   .origin = &tensors[i],
+                                                   .type = tensors[i].type,
+                                                   .chosen = TYPE_NONE};
     *result = recipe;
     return 0;
 }

@@ -12,6 +12,7 @@ struct recipe_entry {
     const struct source_tensor *tensor; /* the source's, which must outlive the recipe; under
                                            another name, the recipe's */
     enum type type;                     /* the tensor's own: copied byte for byte */
+    enum type chosen;                   /* by a pattern, whatever came of it; TYPE_NONE: by none */
     /* of its columns, matrix after matrix: the source's. NULL: without, or it changes nothing */
     const float *importance;
     const struct source_tensor *origin; /* the source's */

@@ -1,5 +1,8 @@
 #include "quant/type.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define KI 1024u
 #define MI (1024u * 1024u)
 
@@ -94,6 +97,16 @@ enum type type_find(const char *name, size_t length)
         if (table[i].name && same_name(table[i].name, name, length))
             return (enum type)i;
     return TYPE_NONE;
+}
+
+void type_spell(enum type type, char text[TYPE_SPELT_SIZE])
+{
+    size_t length;
+
+    (void)snprintf(text, TYPE_SPELT_SIZE, "%s", type_info((uint32_t)type)->name);
+    length = strlen(text);
+    if (length > 2 && strcmp(text + length - 2, "_k") == 0)
+        text[length - 1] = 'K';
 }
 
 bool type_heeds_importance(enum type type)

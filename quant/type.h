@@ -69,6 +69,10 @@ const struct type_info *type_info(uint32_t number);
 /* A ggml type name, any case; TYPE_NONE if unknown. */
 enum type type_find(const char *name, size_t length);
 
+/* The name of a type as the reference tool spells it in what it says: ours, but for the K. */
+#define TYPE_SPELT_SIZE 16
+void type_spell(enum type type, char text[TYPE_SPELT_SIZE]);
+
 /* Does the importance of columns change how weights become that type? */
 bool type_heeds_importance(enum type type);
 /* And if so, does a block depend on the whole row it stands in? */
