@@ -22,52 +22,53 @@ static const char *const needs[] = {[UNUSED] = "unused", [HELPS] = "helps", [NEE
 static const struct advice {
     const char *name;
     enum need imatrix;
+    double bits; /* a weight of Llama 3 8B, the model of the tool's own usage; below 0: it depends */
     const char *text;
 } advices[] = {
-    {"Q1_0",      UNUSED, "for models trained with one bit a weight; others become useless"},
-    {"Q2_0",      UNUSED, "for models trained with three or four values a weight; others become useless"},
-    {"Q4_0",      HELPS,  "simple and fast; Q4_K_S is better and no larger"},
-    {"Q4_1",      HELPS,  "simple; Q4_K_M is better and no larger"},
-    {"MXFP4_MOE", UNUSED, "experts in 4-bit floats, the rest Q8_0: for models trained so, such as gpt-oss"},
-    {"Q5_0",      HELPS,  "simple; Q5_K_S is better and no larger"},
-    {"Q5_1",      HELPS,  "simple; Q5_K_M is better and no larger"},
-    {"IQ2_XXS",   NEEDED, "for large models that fit no other way; much is lost"},
-    {"IQ2_XS",    NEEDED, "as IQ2_XXS, a little larger and better"},
-    {"IQ2_S",     NEEDED, "better than IQ2_XS; slow on CPUs"},
-    {"IQ2_M",     NEEDED, "the best below 3 bits; better than Q2_K_S"},
-    {"IQ1_S",     NEEDED, "the smallest of all: for the largest models, when nothing else fits"},
-    {"IQ1_M",     NEEDED, "as IQ1_S, a little larger and better"},
-    {"TQ1_0",     UNUSED, "for models trained with ternary weights, such as BitNet; others become useless"},
-    {"TQ2_0",     UNUSED, "as TQ1_0, larger and faster"},
-    {"Q2_K",      HELPS,  "the smallest that does without an importance matrix; much is lost"},
-    {"Q2_K_S",    NEEDED, "a little smaller than Q2_K; IQ2_M is better"},
-    {"IQ3_XXS",   NEEDED, "good for its size; slow on CPUs"},
-    {"IQ3_S",     HELPS,  "better than Q3_K_S at its size; slow on CPUs"},
-    {"IQ3_M",     HELPS,  "better than Q3_K_M and smaller; slow on CPUs"},
-    {"IQ3_XS",    NEEDED, "between IQ3_XXS and IQ3_S"},
-    {"Q3_K_S",    HELPS,  "when memory is short; IQ3_S is better"},
-    {"Q3_K_M",    HELPS,  "when memory is short; a visible loss"},
-    {"Q3_K_L",    HELPS,  "between Q3_K_M and Q4_K_S; IQ4_XS is better at about its size"},
-    {"IQ4_NL",    HELPS,  "as IQ4_XS where rows are no multiple of 256; else take IQ4_XS"},
-    {"IQ4_XS",    HELPS,  "smaller than Q4_K_S and about as good; slower on CPUs"},
-    {"Q4_K_S",    HELPS,  "a little smaller than Q4_K_M, a little worse"},
-    {"Q4_K_M",    HELPS,  "the usual choice: a small loss at less than a third of F16"},
-    {"Q5_K_S",    HELPS,  "a little smaller than Q5_K_M, hardly worse"},
-    {"Q5_K_M",    HELPS,  "very little is lost; where Q4_K_M is not good enough"},
-    {"Q6_K",      HELPS,  "next to nothing is lost; when there is memory for it"},
-    {"Q8_0",      UNUSED, "no loss that can be noticed, at half of F16"},
-    {"F16",       UNUSED, "half floats: exact for models made in F16, nearly so for others"},
-    {"BF16",      UNUSED, "exact for models trained in BF16, which most are"},
-    {"F32",       UNUSED, "exact for all models; for tools that read nothing else"},
-    {"COPY",      UNUSED, "all tensors as they are, in a file written anew"},
+    {"Q1_0",      UNUSED,  1.48, "for models trained with one bit a weight; others become useless"},
+    {"Q2_0",      UNUSED,  2.68, "for models trained with three or four values a weight; others become useless"},
+    {"Q4_0",      HELPS,   4.64, "simple and fast; Q4_K_S is better and hardly larger"},
+    {"Q4_1",      HELPS,   5.10, "simple; Q4_K_M is better and no larger"},
+    {"MXFP4_MOE", UNUSED,  8.50, "experts in 4-bit floats, the rest Q8_0: for models trained so, such as gpt-oss"},
+    {"Q5_0",      HELPS,   5.57, "simple; Q5_K_S is better and no larger"},
+    {"Q5_1",      HELPS,   6.04, "simple; Q5_K_M is better and no larger"},
+    {"IQ2_XXS",   NEEDED,  2.38, "for large models that fit no other way; much is lost"},
+    {"IQ2_XS",    NEEDED,  2.59, "as IQ2_XXS, a little larger and better"},
+    {"IQ2_S",     NEEDED,  2.74, "better than IQ2_XS; slow on CPUs"},
+    {"IQ2_M",     NEEDED,  2.93, "the best below 3 bits; better than Q2_K_S"},
+    {"IQ1_S",     NEEDED,  2.00, "the smallest of all: for the largest models, when nothing else fits"},
+    {"IQ1_M",     NEEDED,  2.15, "as IQ1_S, a little larger and better"},
+    {"TQ1_0",     UNUSED,  2.19, "for models trained with ternary weights, such as BitNet; others become useless"},
+    {"TQ2_0",     UNUSED,  2.52, "as TQ1_0, larger and faster"},
+    {"Q2_K",      HELPS,   3.16, "the smallest that does without an importance matrix; much is lost"},
+    {"Q2_K_S",    NEEDED,  2.97, "a little smaller than Q2_K; IQ2_M is better"},
+    {"IQ3_XXS",   NEEDED,  3.25, "good for its size; slow on CPUs"},
+    {"IQ3_S",     HELPS,   3.66, "better than Q3_K_S at its size; slow on CPUs"},
+    {"IQ3_M",     HELPS,   3.76, "better than Q3_K_M and smaller; slow on CPUs"},
+    {"IQ3_XS",    NEEDED,  3.50, "between IQ3_XXS and IQ3_S"},
+    {"Q3_K_S",    HELPS,   3.64, "when memory is short; IQ3_S is better"},
+    {"Q3_K_M",    HELPS,   4.00, "when memory is short; a visible loss"},
+    {"Q3_K_L",    HELPS,   4.30, "between Q3_K_M and Q4_K_S; IQ4_XS is better at about its size"},
+    {"IQ4_NL",    HELPS,   4.68, "as IQ4_XS where rows are no multiple of 256; else take IQ4_XS"},
+    {"IQ4_XS",    HELPS,   4.46, "smaller than Q4_K_S and about as good; slower on CPUs"},
+    {"Q4_K_S",    HELPS,   4.67, "a little smaller than Q4_K_M, a little worse"},
+    {"Q4_K_M",    HELPS,   4.89, "the usual choice: a small loss at less than a third of F16"},
+    {"Q5_K_S",    HELPS,   5.57, "a little smaller than Q5_K_M, hardly worse"},
+    {"Q5_K_M",    HELPS,   5.70, "very little is lost; where Q4_K_M is not good enough"},
+    {"Q6_K",      HELPS,   6.56, "next to nothing is lost; when there is memory for it"},
+    {"Q8_0",      UNUSED,  8.50, "no loss that can be noticed, at half of F16"},
+    {"F16",       UNUSED, 16.00, "half floats: exact for models made in F16, nearly so for others"},
+    {"BF16",      UNUSED, 16.00, "exact for models trained in BF16, which most are"},
+    {"F32",       UNUSED, 32.00, "exact for all models; for tools that read nothing else"},
+    {"COPY",      UNUSED,    -1, "all tensors as they are, in a file written anew"},
 };
 
 /* What a directory with a vision part has besides. */
 static const struct advice projectors[] = {
-    {"mmproj-f16",  UNUSED, "its projector, for llama-server --mmproj: the usual choice"},
-    {"mmproj-bf16", UNUSED, "the same, exact for vision parts trained in BF16, which most are"},
-    {"mmproj-f32",  UNUSED, "the same, exact for all vision parts"},
-    {"mmproj-q8_0", UNUSED, "the same, smaller, with no loss that can be noticed"},
+    {"mmproj-f16",  UNUSED, -1, "its projector, for llama-server --mmproj: the usual choice"},
+    {"mmproj-bf16", UNUSED, -1, "the same, exact for vision parts trained in BF16, which most are"},
+    {"mmproj-f32",  UNUSED, -1, "the same, exact for all vision parts"},
+    {"mmproj-q8_0", UNUSED, -1, "the same, smaller, with no loss that can be noticed"},
 };
 /* clang-format on */
 #define PROJECTORS (sizeof(projectors) / sizeof(projectors[0]))
@@ -77,7 +78,7 @@ struct row {
     const char *name, *alias; /* alias: or NULL */
     const struct ftype *ftype;
     const struct advice *advice;
-    double bpw;    /* bits per weight; below 0: depends on the model */
+    double bpw;    /* bits per weight; below 0: depends on the model, or there is no such file */
     bool sized;    /* there is such a variant of the model */
     bool about;    /* without what its importance matrix adds to the header */
     uint64_t size; /* of its file, bytes */
@@ -90,13 +91,6 @@ static const struct advice *advice_of(const struct ftype *ftype)
         if (strcmp(advices[i].name, ftype->name) == 0)
             return &advices[i];
     return NULL;
-}
-
-static double bits_of_type(enum type type)
-{
-    const struct type_info *info = type_info((uint32_t)type);
-
-    return info ? 8.0 * info->block_size / info->block_weights : -1;
 }
 
 static void measure(const struct view *view, struct row *row)
@@ -169,7 +163,7 @@ static int size_up(const struct cmd_source *model, bool requantize, struct row *
 
 static int fill(const struct cmd_source *model, bool requantize, struct row *row)
 {
-    row->bpw = bits_of_type(row->ftype->type);
+    row->bpw = model ? -1 : row->advice->bits;
     return model ? size_up(model, requantize, row) : 0;
 }
 
@@ -284,7 +278,7 @@ static bool parse(int argc, char **argv, struct request *request)
     }
     if (at < argc)
         request->path = argv[at++];
-    return at == argc;
+    return at == argc && (request->path || !request->imatrix || request->help);
 }
 
 static void print_usage(FILE *stream, const char *program)
@@ -297,13 +291,13 @@ static void print_help(const char *program)
 {
     print_usage(stdout, program);
     (void)puts("\n"
-               "Prints all file types: name and alias, bits per weight, whether an importance\n"
-               "matrix is needed, and when to take them. With MODEL (a GGUF file, the first file\n"
-               "of a split set, or a Hugging Face directory) also what the file of each will be,\n"
-               "from metadata alone: bits per weight of the whole mix, bytes; or - and why there\n"
-               "is none. Bytes with ~ are without what the importance matrix adds to the header:\n"
-               "what is not known without one. A directory with a vision part has rows for its\n"
-               "projector, too: mmproj-f16 and so on.\n\n"
+               "Prints all file types: name and alias, bits per weight (of Llama 3 8B), whether\n"
+               "an importance matrix is needed, and when to take them. With MODEL (a GGUF file,\n"
+               "the first of a split set, or a Hugging Face directory) also what the file of\n"
+               "each will be, from metadata alone: bits per weight of the whole mix, bytes; or -\n"
+               "and why there is none. Bytes with ~ are without what the importance matrix adds\n"
+               "to the header: what is not known without one. A directory with a vision part has\n"
+               "rows for its projector, too: mmproj-f16 and so on.\n\n"
                "  --json              the same as an array of objects\n"
                "  --allow-requantize  as with -o allow_requantize: from quantized types, too\n"
                "  --imatrix FILE      what quantize --imatrix FILE would write");
@@ -343,7 +337,7 @@ static int add_projectors(const struct cmd_source *model, struct row *rows, size
         *row = (struct row){.name = projectors[i].name,
                             .ftype = variant.ftype,
                             .advice = &projectors[i],
-                            .bpw = bits_of_type(variant.ftype->type)};
+                            .bpw = -1};
         r = size_up_plain(model, true, row);
         *count += r == 0;
     }

@@ -30,7 +30,7 @@ for path in "plain", "table", "given":
         assert row["size"] is None or (" " if row["exact"] else "~") + "%d " % row["size"] in line, line
         assert row["bits"] is None or ("%.2f" % row["bits"]) in line, line
 by_name = {row["name"]: row for row in json.load(open("plain.json"))}
-assert by_name["Q4_K_M"]["bits"] == 4.5 and by_name["IQ1_S"]["bits"] == 1.5625 and by_name["COPY"]["bits"] is None, by_name
+assert by_name["Q4_K_M"]["bits"] == 4.89 and by_name["IQ1_S"]["bits"] == 2.00 and by_name["COPY"]["bits"] is None, by_name
 assert by_name["Q4_K_M"]["alias"] == "Q4_K" and by_name["Q8_0"]["alias"] is None
 needed = {row["name"] for row in by_name.values() if row["imatrix"] == "needed"}
 assert needed == {"IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ1_S", "IQ1_M", "Q2_K_S", "IQ3_XXS", "IQ3_XS"}, needed
@@ -57,6 +57,18 @@ for row in json.load(open("table.json")):
 assert exact >= 27 and about >= 7, (exact, about)
 PYTHON
 
+# Without a model the bits are those of Llama 3 8B, to a hundredth.
+"$tests/make-big-model" --sparse --type bf16 --layers 32 --width 4096 --ff 14336 --heads 32 --kv 8 --vocab 128256 llama.gguf 2>/dev/null ||
+    skip "no room for the shape of a large file"
+"$QUANTFS" types --json llama.gguf >llama.json
+python3 - <<'PYTHON'
+import json
+bits = {row["name"]: row["bits"] for row in json.load(open("llama.json"))}
+for row in json.load(open("plain.json")):
+    assert row["name"] == "COPY" or abs(row["bits"] - bits[row["name"]]) <= 0.00501, (row, bits[row["name"]])
+PYTHON
+rm llama.gguf
+
 # Of a quantized model most are missing, and it is said why, unless they may be made.
 "$QUANTFS" quantize source.gguf small.gguf Q8_0 >/dev/null 2>&1
 "$QUANTFS" types small.gguf >table
@@ -70,6 +82,7 @@ refuses "$QUANTFS" types missing.gguf
 grep -q 'missing.gguf: No such file' err || fail "the message: $(cat err)"
 refuses "$QUANTFS" types --nonsense
 refuses "$QUANTFS" types source.gguf small.gguf
+refuses "$QUANTFS" types --imatrix im.gguf # of which model?
 [ "$("$QUANTFS" types --help | head -c 6)" = "usage:" ] || fail "no help"
 status=0
 "$QUANTFS" types >/dev/full 2>err || status=$?
