@@ -492,6 +492,12 @@ void cache_note(struct cache *cache, const struct name *manifest, uint32_t slots
     notes_add(cache->notes, manifest, slots, index, name, cache->clock());
 }
 
+void cache_forget(struct cache *cache, const struct name *manifest, uint32_t index,
+                  const struct name *name)
+{
+    notes_forget(cache->notes, manifest, index, name);
+}
+
 int cache_get_record(struct cache *cache, const struct name *name, void **data, size_t *size)
 {
     char path[PLACE_PATH_SIZE];

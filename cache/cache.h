@@ -118,6 +118,11 @@ uint32_t cache_known(struct cache *cache, const struct name *manifest);
 void cache_note(struct cache *cache, const struct name *manifest, uint32_t count, uint32_t index,
                 const struct name *name);
 
+/* The object that cache_recall() named is not there (evicted, or all is cleared): so it is news
+ * when it is noted again, and the manifest is written, of which nothing may be left either. */
+void cache_forget(struct cache *cache, const struct name *manifest, uint32_t index,
+                  const struct name *name);
+
 /* ---- records ---- */
 
 /* [disk] *data is malloc'ed, with a zero byte behind it. -ENOENT, or -ENOMEM. */

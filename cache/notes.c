@@ -308,6 +308,20 @@ void notes_add(struct notes *notes, const struct name *manifest_name, uint32_t c
     drop(notes, victims);
 }
 
+void notes_forget(struct notes *notes, const struct name *manifest_name, uint32_t index,
+                  const struct name *name)
+{
+    static const struct name none;
+    struct name known;
+    struct note *note;
+
+    (void)pthread_mutex_lock(&notes->lock);
+    note = (struct note *)lru_find(&notes->lru, manifest_name);
+    if (note && manifest_get(note->manifest, index, &known) && name_equal(&known, name))
+        (void)manifest_set(note->manifest, index, &none);
+    (void)pthread_mutex_unlock(&notes->lock);
+}
+
 void notes_flush(struct notes *notes)
 {
     struct manifest *copy;

@@ -33,6 +33,9 @@ MUST_USE int notes_known(struct notes *notes, const struct name *manifest, uint3
 /* Fills slot `index` of `count`; may write. `now` in ms. Lost where memory is. */
 void notes_add(struct notes *notes, const struct name *manifest, uint32_t count, uint32_t index,
                const struct name *name, uint64_t now);
+/* Slot `index` is empty again, if it holds `name`; on disk it is as it was. */
+void notes_forget(struct notes *notes, const struct name *manifest, uint32_t index,
+                  const struct name *name);
 void notes_flush(struct notes *notes);
 /* Forgets all of them, written or not. */
 void notes_clear(struct notes *notes);

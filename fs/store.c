@@ -163,17 +163,22 @@ bool store_keeps(enum type type)
 
 struct cache_object *store_recall(struct store *store, const struct store_chunk *chunk)
 {
-    struct cache_object *object = NULL;
+    struct cache *cache = store->config.cache;
+    struct cache_object *object;
     struct name manifest, name;
     int r = name_manifest(store, chunk->view, chunk->tensor, &manifest);
 
     if (r == 0)
-        r = cache_recall(store->config.cache, &manifest, chunk->index, &name);
-    if (r == 0)
-        r = open_object(store, &name, chunk->numbers->size, &object);
-    if (r == 0)
-        note_news(store);
-    return r == 0 ? object : NULL;
+        r = cache_recall(cache, &manifest, chunk->index, &name);
+    if (r < 0)
+        return NULL;
+    r = open_object(store, &name, chunk->numbers->size, &object);
+    if (r < 0) {
+        cache_forget(cache, &manifest, chunk->index, &name);
+        return NULL;
+    }
+    note_news(store);
+    return object;
 }
 
 uint32_t store_known(struct store *store, const struct view *view, uint32_t tensor)

@@ -319,6 +319,35 @@ static void test_manifest_writes(void)
     cache_free(cache);
 }
 
+/* What has gone is news when it comes again: else a cache that was cleared under a process would
+ * get no manifest from it any more. */
+static void test_manifest_forgets(void)
+{
+    struct cache *cache = open_clocked("forgets", 0), *other;
+    struct name manifest = make_name(cache, "manifest", 1), name = make_name(cache, "object", 3);
+    struct name another = make_name(cache, "object", 4);
+
+    note(cache, 1, 10, 3, 3);
+    note(cache, 1, 10, 4, 4);
+    cache_flush(cache);
+    shell("rm '%s'", file_of(cache, "forgets", "manifest", 1));
+    note(cache, 1, 10, 3, 3); /* nobody has missed it */
+    cache_flush(cache);
+    CHECK(access(file_of(cache, "forgets", "manifest", 1), F_OK) < 0);
+    cache_forget(cache, &manifest, 3, &another);
+    CHECK(recalls(cache, 1, 3, 3));
+    cache_forget(cache, &manifest, 3, &name);
+    cache_forget(cache, &manifest, 99, &name);
+    cache_forget(cache, &name, 3, &name);
+    CHECK(!recalls(cache, 1, 3, 3) && recalls(cache, 1, 4, 4));
+    note(cache, 1, 10, 3, 3);
+    cache_flush(cache);
+    other = open_clocked("forgets", 0);
+    CHECK(recalls(other, 1, 3, 3) && recalls(other, 1, 4, 4));
+    cache_free(other);
+    cache_free(cache);
+}
+
 static void test_manifest_trouble(void)
 {
     struct cache *cache = open_clocked("trouble", 0);
@@ -366,6 +395,7 @@ int main(void)
     test_budget();
     test_records();
     test_manifest_writes();
+    test_manifest_forgets();
     test_manifest_trouble();
     end();
     return 0;

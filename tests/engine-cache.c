@@ -2,6 +2,7 @@
  * is not. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "quant/kernel/kernel.h"
@@ -241,6 +242,36 @@ static void what_comes_of_a_big_source_is_cold(void)
     close_cache();
 }
 
+/* Cleared by another process, the cache gets all of it again: the lists, too, by which the next
+ * process finds it without a byte of the source. */
+static void what_was_cleared_is_written_again(void)
+{
+    struct rlimit limit, few;
+    struct bench bench;
+
+    /* Not many objects stay open, from which chunks could be had in spite of it. */
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    few = (struct rlimit){64, limit.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    open_cache();
+    source.content = 17;
+    for (int round = 0; round < 2; round++) {
+        begin(&bench, 0);
+        read_all_of_it(&bench);
+        end(&bench);
+        run_in_cache(round == 0 ? "find . -path './[0-9a-f]/*' -type f -delete" : "true");
+    }
+    close_cache();
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    open_cache();
+    begin(&bench, 0);
+    read_all_of_it(&bench);
+    /* But for the few that were open. */
+    CHECK(atomic_load(&source.loads) <= 64 / 4);
+    end(&bench);
+    close_cache();
+}
+
 /* Every answer is right whatever becomes of the cache's files, also of those that are open. */
 static void a_cache_that_goes_harms_nobody(void)
 {
@@ -269,6 +300,7 @@ int main(void)
     a_young_version_is_not_noted();
     what_cannot_be_written_is_dropped();
     what_comes_of_a_big_source_is_cold();
+    what_was_cleared_is_written_again();
     a_cache_that_goes_harms_nobody();
     remove_directory();
     return 0;
