@@ -12,10 +12,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases  # noqa: E402
 import cases2  # noqa: E402
 import cases3  # noqa: E402
+import cases4  # noqa: E402
 
 
 def all_cases():
-    return [make() for make in cases.ALL + cases2.ALL + cases3.ALL]
+    return [make() for make in cases.ALL + cases2.ALL + cases3.ALL + cases4.ALL]
 
 
 def main():

@@ -233,6 +233,9 @@ void hf_source_name(struct hf_source *source, const char *name);
 /* Does the name fit the pattern, as in struct hf_rule? */
 bool hf_tensor_name_fits(const char *name, const char *pattern);
 
+/* For rename(): what a model without a head stores, which names its parts without "model.". */
+bool hf_rename_bare(const struct hf_model *model, char name[HF_NAME_MAX]);
+
 /* Rules that many share. */
 int hf_rule_drop(struct hf_model *model, const struct hf_source *source);
 int hf_rule_permute_q(struct hf_model *model, const struct hf_source *source);

@@ -54,11 +54,16 @@ static int collect_labels(const struct hf_model *model, const json_t *map, struc
     return 0;
 }
 
-/* Are they the two without a meaning that every model has? */
-static bool are_default(const struct label *labels, size_t count)
+/* Two without a meaning are what every model has: none. */
+static bool has_labels(const struct hf_model *model)
 {
-    return count == 2 && labels[0].number == 0 && labels[0].text.size == 7 &&
-           memcmp(labels[0].text.text, "LABEL_0", 7) == 0;
+    const json_t *map = hf_config_get(model->config, "id2label");
+    size_t count = json_object_size(map), size;
+    const char *text;
+
+    if (count == 2 && json_as_text(json_member(map, "0"), &text, &size))
+        return size != 7 || memcmp(text, "LABEL_0", 7) != 0;
+    return count > 0;
 }
 
 static int write_labels(struct hf_model *model, const struct label *labels, size_t count)
@@ -84,16 +89,37 @@ static int labels(struct hf_model *model)
     struct label *labels;
     int r;
 
-    if (count == 0)
+    if (!has_labels(model))
         return 0;
     labels = reallocarray(NULL, count, sizeof(*labels));
     if (!labels)
         return -ENOMEM;
     r = collect_labels(model, map, labels);
-    if (r == 0 && !are_default(labels, count))
+    if (r == 0)
         r = write_labels(model, labels, count);
     free(labels);
     return r;
+}
+
+static const struct hf_tensor_name classifier_names[] = {
+    {"classifier", "cls"},
+    {"classifier.dense", "cls"},
+    {"pre_classifier", "cls"},
+    {"classifier.out_proj", "cls.output"},
+    {"head.dense", "cls"},
+    {"head.norm", "cls.norm"},
+    {NULL, NULL},
+};
+
+/* Where there are labels, the one matrix of a classifier is that which makes them. */
+static void classifier_rename(const struct hf_model *model, char name[HF_NAME_MAX])
+{
+    if (!has_labels(model))
+        return;
+    if (strcmp(name, "classifier.weight") == 0)
+        strcpy(name, "classifier.out_proj.weight");
+    else if (strcmp(name, "classifier.bias") == 0)
+        strcpy(name, "classifier.out_proj.bias");
 }
 
 /* --- BERT ---------------------------------------------------------------------------------------
@@ -145,12 +171,52 @@ static bool bert_rename(const struct hf_model *model, char name[HF_NAME_MAX])
 {
     static const char prefix[] = "bert.";
 
-    (void)model;
     if (strncmp(name, prefix, strlen(prefix)) == 0)
         memmove(name, name + strlen(prefix), strlen(name + strlen(prefix)) + 1);
     respell(name, ".gamma", ".weight");
     respell(name, ".beta", ".bias");
+    classifier_rename(model, name);
     return true;
+}
+
+/* --- DistilBERT ---------------------------------------------------------------------------------
+ */
+
+/* Of no member of its config. */
+static int distil_epsilon(struct hf_model *model)
+{
+    return hf_set_f32(model, "attention.layer_norm_epsilon", 1e-12);
+}
+
+static const struct hf_key distil_keys[] = {
+    {.kind = HF_CALL, .call = distil_epsilon}, {.kind = HF_BASE},
+    {.kind = HF_CALL, .call = not_causal},     {.kind = HF_CALL, .call = hf_key_pooling},
+    {.kind = HF_CALL, .call = labels},         {.kind = HF_END},
+};
+
+static const struct hf_tensor_name distil_names[] = {
+    {"embeddings.word_embeddings", "token_embd"},
+    {"embeddings.position_embeddings", "position_embd"},
+    {"embeddings.LayerNorm", "token_embd_norm"},
+    {"transformer.layer.#.attention.q_lin", "blk.#.attn_q"},
+    {"transformer.layer.#.attention.k_lin", "blk.#.attn_k"},
+    {"transformer.layer.#.attention.v_lin", "blk.#.attn_v"},
+    {"transformer.layer.#.attention.out_lin", "blk.#.attn_output"},
+    {"transformer.layer.#.sa_layer_norm", "blk.#.attn_output_norm"},
+    {"transformer.layer.#.ffn.lin1", "blk.#.ffn_up"},
+    {"transformer.layer.#.ffn.lin2", "blk.#.ffn_down"},
+    {"transformer.layer.#.output_layer_norm", "blk.#.layer_output_norm"},
+    {NULL, NULL},
+};
+
+/* What begins with vocab_ is the head that fills in words. */
+static bool distil_rename(const struct hf_model *model, char name[HF_NAME_MAX])
+{
+    static const char prefix[] = "distilbert.";
+
+    if (strncmp(name, prefix, strlen(prefix)) == 0)
+        memmove(name, name + strlen(prefix), strlen(name + strlen(prefix)) + 1);
+    return strncmp(name, "vocab_", strlen("vocab_")) != 0 && bert_rename(model, name);
 }
 
 /* --- RoBERTa ------------------------------------------------------------------------------------
@@ -185,12 +251,6 @@ static const struct hf_key roberta_keys[] = {
     {.kind = HF_CALL, .call = hf_key_pooling},
     {.kind = HF_CALL, .call = labels},
     {.kind = HF_END},
-};
-
-static const struct hf_tensor_name classifier_names[] = {
-    {"classifier.dense", "cls"},
-    {"classifier.out_proj", "cls.output"},
-    {NULL, NULL},
 };
 
 static int cut_positions(struct hf_model *model, const struct hf_source *source)
@@ -263,6 +323,7 @@ static const struct hf_key modern_keys[] = {
     {.kind = HF_CALL, .call = hf_key_pooling},
     {.kind = HF_CALL, .call = pooled_by},
     {.kind = HF_CALL, .call = activation},
+    {.kind = HF_CALL, .call = labels},
     {HF_U32, "attention.sliding_window", "local_attention", NULL},
     {HF_U32_IF, "attention.sliding_window_pattern", "global_attn_every_n_layers", NULL},
     {.kind = HF_CALL, .call = no_scaling},
@@ -288,9 +349,9 @@ static bool modern_rename(const struct hf_model *model, char name[HF_NAME_MAX])
 {
     static const char prefix[] = "model.";
 
-    (void)model;
     if (strncmp(name, prefix, strlen(prefix)) == 0)
         memmove(name, name + strlen(prefix), strlen(name + strlen(prefix)) + 1);
+    classifier_rename(model, name);
     return true;
 }
 
@@ -351,12 +412,20 @@ static const struct hf_tensor_name nomic_names[] = {
 const struct hf_arch hf_arch_bert[] = {
     {
         .name = "bert",
-        .classes = "BertModel",
+        .classes = "BertModel BertForMaskedLM BertForSequenceClassification",
         .tokenizer = HF_TOKENIZER_WORDPIECE,
         .keys = bert_keys,
-        .names = {bert_names},
+        .names = {bert_names, classifier_names},
         .rules = bert_rules,
         .rename = bert_rename,
+    },
+    {
+        .name = "bert",
+        .classes = "DistilBertModel DistilBertForMaskedLM DistilBertForSequenceClassification",
+        .tokenizer = HF_TOKENIZER_WORDPIECE,
+        .keys = distil_keys,
+        .names = {distil_names, classifier_names},
+        .rename = distil_rename,
     },
     {
         .name = "nomic-bert",
@@ -388,10 +457,10 @@ const struct hf_arch hf_arch_bert[] = {
     },
     {
         .name = "modern-bert",
-        .classes = "ModernBertModel",
+        .classes = "ModernBertModel ModernBertForMaskedLM ModernBertForSequenceClassification",
         .tokenizer = HF_TOKENIZER_MODERN_BERT,
         .keys = modern_keys,
-        .names = {modern_names},
+        .names = {modern_names, classifier_names},
         .rename = modern_rename,
     },
     {.name = NULL},

@@ -268,7 +268,7 @@ static const struct hf_rule h1_rules[] = {
 const struct hf_arch hf_arch_falcon[] = {
     {
         .name = "falcon",
-        .classes = "FalconForCausalLM",
+        .classes = "FalconForCausalLM RWForCausalLM",
         .tokenizer = HF_TOKENIZER_BPE,
         .keys = falcon_keys,
         .names = {falcon_names},

@@ -134,7 +134,7 @@ const struct hf_arch hf_arch_glm[] = {
     },
     {
         .name = "glm4moe",
-        .classes = "Glm4MoeForCausalLM",
+        .classes = "Glm4MoeForCausalLM Glm4vMoeForConditionalGeneration",
         .tokenizer = HF_TOKENIZER_GLM4MOE,
         .pre = "glm4",
         .keys = glm4moe_keys,

@@ -99,7 +99,7 @@ static const struct hf_rule lfm2_rules[] = {
 const struct hf_arch hf_arch_lfm[] = {
     {
         .name = "lfm2",
-        .classes = "Lfm2ForCausalLM",
+        .classes = "Lfm2ForCausalLM LFM2ForCausalLM",
         .tokenizer = HF_TOKENIZER_BPE,
         .keys = lfm2_keys,
         .names = {lfm2_names, hf_names_attention},

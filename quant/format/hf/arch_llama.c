@@ -17,6 +17,14 @@ static const struct hf_key llama_keys[] = {
     {.kind = HF_END},
 };
 
+static const struct hf_key arcee_keys[] = {
+    {.kind = HF_BASE},
+    {HF_U32, "vocab_size", "vocab_size", NULL},
+    {.kind = HF_CALL, .call = hf_key_rope_dimensions},
+    {.kind = HF_CALL, .call = hf_key_pooling},
+    {.kind = HF_END},
+};
+
 /* --- Llama, Mistral, Mixtral --------------------------------------------------------------------
  */
 
@@ -31,22 +39,14 @@ static const struct hf_tensor_name mixtral_names[] = {
 static const struct hf_stack mixtral_stack = {"model.layers.#.block_sparse_moe.experts.",
                                               {"w1", "w2", "w3"}};
 
-/* SmolVLM has a part more in its names; a LlamaModel has them without the prefix. */
+/* SmolVLM has a part more in its names. */
 static bool llama_rename(const struct hf_model *model, char name[HF_NAME_MAX])
 {
-    static const char prefix[] = "model.", part[] = "text_model.";
-    size_t length;
+    static const char part[] = "text_model.";
 
     for (char *at; (at = strstr(name, part)) != NULL;)
         memmove(at, at + strlen(part), strlen(at + strlen(part)) + 1);
-    length = strlen(name);
-    if (strcmp(hf_config_architecture(model->config), "LlamaModel") != 0)
-        return true;
-    if (length + sizeof(prefix) > HF_NAME_MAX)
-        return false;
-    memmove(name + strlen(prefix), name, length + 1);
-    memcpy(name, prefix, strlen(prefix));
-    return true;
+    return hf_rename_bare(model, name);
 }
 
 /* --- Mistral 3 ----------------------------------------------------------------------------------
@@ -156,6 +156,7 @@ const struct hf_arch hf_arch_llama[] = {
     {
         .name = "llama",
         .classes = "LlamaForCausalLM MistralForCausalLM MixtralForCausalLM LlamaModel "
+                   "LLaMAForCausalLM IQuestCoderForCausalLM "
                    "LlavaForConditionalGeneration VLlama3ForCausalLM",
         .tokenizer = HF_TOKENIZER_LLAMA,
         .keys = llama_keys,
@@ -164,6 +165,15 @@ const struct hf_arch hf_arch_llama[] = {
         .stack = &mixtral_stack,
         .extra = hf_rope_stretch,
         .rename = llama_rename,
+    },
+    {
+        .name = "arcee",
+        .classes = "ArceeForCausalLM",
+        .tokenizer = HF_TOKENIZER_LLAMA,
+        .keys = arcee_keys,
+        .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp},
+        .rules = permuted,
+        .extra = hf_rope_stretch,
     },
     {
         .name = "mistral3",
@@ -205,7 +215,7 @@ const struct hf_arch hf_arch_llama[] = {
     },
     {
         .name = "olmo",
-        .classes = "OlmoForCausalLM",
+        .classes = "OlmoForCausalLM OLMoForCausalLM",
         .tokenizer = HF_TOKENIZER_BPE,
         .pre = "olmo",
         .keys = olmo_keys,

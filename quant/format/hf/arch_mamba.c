@@ -128,19 +128,20 @@ static int shared_length(struct hf_model *model)
         .kind = HF_CALL, .call = shared_length                                                     \
     }
 
+#define HYBRID_KEYS                                                                                \
+    {HF_U32, "ssm.conv_kernel", "mamba_d_conv", NULL},                                             \
+        {HF_U32, "ssm.state_size", "mamba_d_state", NULL},                                         \
+        {HF_U32, "ssm.group_count", "mamba_n_groups", NULL},                                       \
+        {.kind = HF_CALL, .call = hybrid_inner},                                                   \
+    {                                                                                              \
+        HF_U32, "ssm.time_step_rank", "mamba_n_heads", NULL                                        \
+    }
+
 static const struct hf_key granitemoe_keys[] = {GRANITE_BASE, GRANITE_KEYS, {.kind = HF_END}};
 
 static const struct hf_key hybrid_keys[] = {
-    GRANITE_BASE,
-    {.kind = HF_CALL, .call = hybrid_heads},
-    GRANITE_KEYS,
-    {HF_U32, "ssm.conv_kernel", "mamba_d_conv", NULL},
-    {HF_U32, "ssm.state_size", "mamba_d_state", NULL},
-    {HF_U32, "ssm.group_count", "mamba_n_groups", NULL},
-    {.kind = HF_CALL, .call = hybrid_inner},
-    {HF_U32, "ssm.time_step_rank", "mamba_n_heads", NULL},
-    {.kind = HF_CALL, .call = hybrid_finetuned},
-    {.kind = HF_END},
+    GRANITE_BASE, {.kind = HF_CALL, .call = hybrid_heads},     GRANITE_KEYS,
+    HYBRID_KEYS,  {.kind = HF_CALL, .call = hybrid_finetuned}, {.kind = HF_END},
 };
 
 static const struct hf_tensor_name expert_names[] = {
@@ -197,6 +198,78 @@ static const struct hf_rule granite_rules[] = {
     {"*.input_linear.weight", split_linear},
     {"*.mamba.norm.weight", hf_rule_mamba_norm},
     MAMBA_RULES,
+    {NULL, NULL},
+};
+
+/* --- Bamba --------------------------------------------------------------------------------------
+ */
+
+static bool attends(const struct hf_model *model, uint64_t layer)
+{
+    const json_t *layers = hf_config_get(model->config, "attn_layer_indices");
+    uint64_t number;
+
+    for (size_t i = 0; i < json_array_size(layers); i++)
+        if (json_as_u64(json_array_get(layers, i), &number) && number == layer)
+            return true;
+    return false;
+}
+
+static int bamba_begin(struct hf_model *model)
+{
+    uint64_t count = 0;
+
+    for (uint64_t i = 0; i < model->layers; i++)
+        count += attends(model, i);
+    if (count == 0 || count == model->layers)
+        return hf_model_refuse_kind(model, "attn_layer_indices has none of its layers or all");
+    return 0;
+}
+
+static int bamba_heads(struct hf_model *model)
+{
+    int32_t *values = reallocarray(NULL, (size_t)model->layers + 1, sizeof(*values));
+    int r = values ? 0 : -ENOMEM;
+
+    if (r == 0 && model->kv_heads > INT32_MAX)
+        r = hf_model_refuse(model, "too many heads");
+    for (uint64_t i = 0; i < model->layers && r == 0; i++)
+        values[i] = attends(model, i) ? (int32_t)model->kv_heads : 0;
+    if (r == 0)
+        r = hf_kv_i32s(model->kv, "granitehybrid.attention.head_count_kv", values,
+                       (size_t)model->layers);
+    free(values);
+    return r;
+}
+
+static int bamba_rope(struct hf_model *model)
+{
+    uint64_t size = 0;
+
+    (void)hf_config_count(model->config, "attn_rotary_emb", &size);
+    return size > 0 ? hf_set_u32(model, "rope.dimension_count", size) : 0;
+}
+
+/* Unlike Granite's, its attention has a rope. */
+static int finetuned(struct hf_model *model)
+{
+    return hf_set_bool(model, "rope.scaling.finetuned", true);
+}
+
+static const struct hf_key bamba_keys[] = {
+    GRANITE_BASE,     {.kind = HF_CALL, .call = bamba_heads},
+    GRANITE_KEYS,     {.kind = HF_CALL, .call = bamba_rope},
+    HYBRID_KEYS,      {.kind = HF_CALL, .call = finetuned},
+    {.kind = HF_END},
+};
+
+static const struct hf_tensor_name bamba_names[] = {
+    {"model.final_layernorm", "output_norm"},
+    {".input_layernorm", ".attn_norm"},
+    {".pre_ff_layernorm", ".ffn_norm"},
+    {".feed_forward.gate_proj", ".ffn_gate"},
+    {".feed_forward.up_proj", ".ffn_up"},
+    {".feed_forward.down_proj", ".ffn_down"},
     {NULL, NULL},
 };
 
@@ -422,6 +495,16 @@ const struct hf_arch hf_arch_mamba[] = {
         .keys = hybrid_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_norms, expert_names},
         .rules = granite_rules,
+    },
+    {
+        .name = "granitehybrid",
+        .classes = "BambaForCausalLM",
+        .tokenizer = HF_TOKENIZER_SPM_OR_BPE,
+        .vocab_multiple = 8,
+        .keys = bamba_keys,
+        .names = {hf_names_ends, hf_names_attention, mamba_names, bamba_names},
+        .rules = granite_rules,
+        .begin = bamba_begin,
     },
     {
         .name = "nemotron_h_moe",

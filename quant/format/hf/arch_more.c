@@ -25,6 +25,42 @@ static const struct hf_key exaone4_keys[] = {
     {.kind = HF_END},
 };
 
+/* --- EXAONE 3 -----------------------------------------------------------------------------------
+ */
+
+static int exaone_rope(struct hf_model *model)
+{
+    uint64_t hidden;
+    int r = hf_need_count(model, "hidden_size", &hidden);
+
+    if (r == 0 && model->heads == 0)
+        r = hf_model_refuse(model, "no attention heads");
+    return r == 0 ? hf_set_partial_rope(model, "rope.dimension_count", hidden / model->heads, 1)
+                  : r;
+}
+
+static const struct hf_key exaone_keys[] = {
+    {.kind = HF_BASE},
+    {.kind = HF_CALL, .call = exaone_rope},
+    {.kind = HF_END},
+};
+
+static const struct hf_tensor_name exaone_names[] = {
+    {"transformer.wte", "token_embd"},
+    {"transformer.ln_f", "output_norm"},
+    {"lm_head", "output"},
+    {"transformer.h.#.ln_1", "blk.#.attn_norm"},
+    {"transformer.h.#.ln_2", "blk.#.ffn_norm"},
+    {"transformer.h.#.attn.attention.q_proj", "blk.#.attn_q"},
+    {"transformer.h.#.attn.attention.k_proj", "blk.#.attn_k"},
+    {"transformer.h.#.attn.attention.v_proj", "blk.#.attn_v"},
+    {"transformer.h.#.attn.attention.out_proj", "blk.#.attn_output"},
+    {"transformer.h.#.mlp.c_fc_0", "blk.#.ffn_gate"},
+    {"transformer.h.#.mlp.c_fc_1", "blk.#.ffn_up"},
+    {"transformer.h.#.mlp.c_proj", "blk.#.ffn_down"},
+    {NULL, NULL},
+};
+
 /* --- Hunyuan ------------------------------------------------------------------------------------
  */
 
@@ -448,6 +484,14 @@ const struct hf_arch hf_arch_more[] = {
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms_behind,
                   hf_names_mlp},
         .extra = hf_rope_stretch_16,
+    },
+    {
+        .name = "exaone",
+        .classes = "ExaoneForCausalLM",
+        .tokenizer = HF_TOKENIZER_BPE,
+        .keys = exaone_keys,
+        .names = {exaone_names},
+        .extra = hf_rope_stretch,
     },
     {
         .name = "hunyuan-dense",

@@ -136,6 +136,24 @@ static bool is_name(const char *name, size_t length, const char *from)
     return name == end;
 }
 
+bool hf_rename_bare(const struct hf_model *model, char name[HF_NAME_MAX])
+{
+    static const char prefix[] = "model.";
+    static const char *const parts[] = {"embed_tokens.", "layers.", "norm."};
+    size_t length = strlen(name);
+
+    (void)model;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (strncmp(name, parts[i], strlen(parts[i])) == 0) {
+            if (length + sizeof(prefix) > HF_NAME_MAX)
+                return false;
+            memmove(name + strlen(prefix), name, length + 1);
+            memcpy(name, prefix, strlen(prefix));
+            return true;
+        }
+    return true;
+}
+
 static const char *find_in(const struct hf_arch *arch, const char *name, size_t length)
 {
     for (size_t i = 0; i < HF_NAME_LISTS && arch->names[i]; i++)

@@ -189,7 +189,7 @@ const struct hf_arch hf_arch_others[] = {
     },
     {
         .name = "stablelm",
-        .classes = "StableLmForCausalLM",
+        .classes = "StableLmForCausalLM StableLMEpochForCausalLM",
         .tokenizer = HF_TOKENIZER_BPE,
         .keys = stablelm_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp},

@@ -17,6 +17,12 @@ static const struct hf_key dense_keys[] = {
     {.kind = HF_END},
 };
 
+static const struct hf_tensor_name kormo_names[] = {
+    {".pre_attention_layernorm", ".attn_norm"},
+    {".pre_mlp_layernorm", ".ffn_norm"},
+    {NULL, NULL},
+};
+
 /* --- rerankers (import-2.md 36) -----------------------------------------------------------------
  */
 
@@ -189,20 +195,22 @@ static const struct hf_rule turned_rules[] = {
 const struct hf_arch hf_arch_qwen[] = {
     {
         .name = "qwen2",
-        .classes = "Qwen2ForCausalLM",
+        .classes = "Qwen2ForCausalLM Qwen2Model KORMoForCausalLM",
         .tokenizer = HF_TOKENIZER_SPM_OR_BPE,
         .keys = dense_keys,
-        .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp},
+        .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp, kormo_names},
+        .rename = hf_rename_bare,
     },
     {
         .name = "qwen3",
-        .classes = "Qwen3ForCausalLM",
+        .classes = "Qwen3ForCausalLM Qwen3Model",
         .begin = look_for_reranker,
         .tokenizer = HF_TOKENIZER_SPM_OR_BPE,
         .keys = qwen3_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_norms,
                   hf_names_mlp},
         .rules = rerank_rules,
+        .rename = hf_rename_bare,
     },
     {
         .name = "qwen2moe",
@@ -226,7 +234,8 @@ const struct hf_arch hf_arch_qwen[] = {
     },
     {
         .name = "qwen2vl",
-        .classes = "Qwen2_5_VLForConditionalGeneration Qwen2VLForConditionalGeneration",
+        .classes = "Qwen2_5_VLForConditionalGeneration Qwen2VLForConditionalGeneration "
+                   "Qwen2VLModel",
         .tokenizer = HF_TOKENIZER_SPM_OR_BPE,
         .keys = base_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp},

@@ -117,6 +117,13 @@ static const struct hf_key qwen3next_keys[] = {LINEAR_KEYS, {.kind = HF_END}};
 static const struct hf_key qwen35_keys[] = {
     LINEAR_KEYS,
     {.kind = HF_CALL, .call = sections},
+    {.kind = HF_CALL, .call = hf_key_pooling},
+    {.kind = HF_END},
+};
+
+static const struct hf_key qwen35moe_keys[] = {
+    LINEAR_KEYS,
+    {.kind = HF_CALL, .call = sections},
     {.kind = HF_END},
 };
 
@@ -346,12 +353,23 @@ static const struct hf_rule qwen3next_rules[] = {
 /* --- Qwen 3.5 -----------------------------------------------------------------------------------
  */
 
+/* The model without a head has no layers that predict one token more. */
+static bool is_headless(const struct hf_model *model)
+{
+    return strcmp(hf_config_architecture(model->config), "Qwen3_5TextModel") == 0;
+}
+
+static bool qwen35_rename(const struct hf_model *model, char name[HF_NAME_MAX])
+{
+    return next_rename(model, name) && hf_rename_bare(model, name);
+}
+
 /* Without these tensors the converter fails (import-2.md 6). */
 static int qwen35_begin(struct hf_model *model)
 {
-    int r = next_layers(model);
+    int r = is_headless(model) ? 0 : next_layers(model);
 
-    if (r == 0 && model->layers == model->hidden_layers)
+    if (r == 0 && !is_headless(model) && model->layers == model->hidden_layers)
         r = hf_model_refuse_kind(model, "the converter needs mtp_num_hidden_layers");
     return r;
 }
@@ -376,7 +394,7 @@ const struct hf_arch hf_arch_qwen_linear[] = {
         .name = "qwen35moe",
         .classes = "Qwen3_5MoeForConditionalGeneration Qwen3_5MoeForCausalLM",
         .tokenizer = HF_TOKENIZER_BPE,
-        .keys = qwen35_keys,
+        .keys = qwen35moe_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_mlp, linear_names,
                   hf_names_next, hf_names_experts, hf_names_shared_expert},
         .rules = qwen35_rules,
@@ -386,14 +404,14 @@ const struct hf_arch hf_arch_qwen_linear[] = {
     },
     {
         .name = "qwen35",
-        .classes = "Qwen3_5ForConditionalGeneration Qwen3_5ForCausalLM",
+        .classes = "Qwen3_5ForConditionalGeneration Qwen3_5ForCausalLM Qwen3_5TextModel",
         .tokenizer = HF_TOKENIZER_BPE,
         .keys = qwen35_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_qk_norm, hf_names_mlp, linear_names,
                   hf_names_next},
         .rules = qwen35_rules,
         .begin = qwen35_begin,
-        .rename = next_rename,
+        .rename = qwen35_rename,
     },
     {.name = NULL},
 };

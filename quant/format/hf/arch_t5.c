@@ -125,7 +125,8 @@ const struct hf_arch hf_arch_t5[] = {
     },
     {
         .name = "t5",
-        .classes = "T5ForConditionalGeneration",
+        .classes = "T5ForConditionalGeneration T5WithLMHeadModel MT5ForConditionalGeneration "
+                   "UMT5ForConditionalGeneration",
         .tokenizer = HF_TOKENIZER_T5,
         .keys = t5_keys,
         .names = {encoder_names, decoder_names},

@@ -102,6 +102,8 @@ static const struct defaults table[] = {
      "'truncate':false,'original_max_position_embeddings':4096,'rope_theta':150000.0}"},
     {"bert", 512, 768, 3072, 12, 0, 12, 30522, 0, 0, "",
      "layer_norm_eps=1e-12 type_vocab_size=2"},
+    {"distilbert", 512, 0, 0, 0, 0, 0, 30522, 0, 0, "",
+     "dim=768 hidden_dim=3072 n_heads=12 n_layers=6"},
     {"nomic_bert", 2048, 768, 3072, 12, 0, 12, 30528, SHARED, 1000, "",
      "layer_norm_eps=1e-12 type_vocab_size=2"},
     {"roberta", 512, 768, 3072, 12, 0, 12, 50265, 0, 0, "",
@@ -134,6 +136,9 @@ static const struct defaults table[] = {
     {"granite", 2048, 4096, 11008, 32, SHARED, 32, 32000, 0, 10000, "",
      "rms_norm_eps=1e-06 attention_multiplier=1.0 embedding_multiplier=1.0 "
      "residual_multiplier=1.0 logits_scaling=1.0"},
+    {"bamba", 262144, 4096, 14336, 32, 8, 32, 128000, 0, 10000, "",
+     "partial_rotary_factor=0.5 rms_norm_eps=1e-05 mamba_n_heads=128 mamba_d_head=64 "
+     "mamba_n_groups=1 mamba_d_state=256 mamba_d_conv=4 mamba_expand=2"},
     {"granitemoe", 2048, 4096, 11008, 32, SHARED, 32, 32000, 0, 10000, "",
      "rms_norm_eps=1e-06 num_local_experts=8 num_experts_per_tok=2 "
      "attention_multiplier=1.0 embedding_multiplier=1.0 residual_multiplier=1.0 "
@@ -233,6 +238,17 @@ static const struct defaults table[] = {
     {"t5", 0, 0, 0, 0, 0, 0, 32128, 0, 0, "",
      "d_model=512 d_ff=2048 d_kv=64 num_layers=6 num_heads=8 num_decoder_layers=6 "
      "layer_norm_epsilon=1e-06 relative_attention_num_buckets=32"},
+    {"mt5", 0, 0, 0, 0, 0, 0, 250112, 0, 0, "",
+     "d_model=512 d_ff=1024 d_kv=64 num_layers=8 num_heads=6 num_decoder_layers=8 "
+     "layer_norm_epsilon=1e-06 relative_attention_num_buckets=32 decoder_start_token_id=0"},
+    {"umt5", 0, 0, 0, 0, 0, 0, 250112, 0, 0, "",
+     "d_model=512 d_ff=1024 d_kv=64 num_layers=8 num_heads=6 num_decoder_layers=8 "
+     "layer_norm_epsilon=1e-06 relative_attention_num_buckets=32 decoder_start_token_id=0"},
+    {"glm4v_moe_text", 65536, 4096, 10944, 96, 8, 46, 151424, 0, 10000, "",
+     "partial_rotary_factor=0.5 rms_norm_eps=1e-05 n_routed_experts=128 "
+     "num_experts_per_tok=8 n_group=1 topk_group=1 moe_intermediate_size=1408 "
+     "n_shared_experts=1 first_k_dense_replace=1 routed_scaling_factor=1.0 "
+     "norm_topk_prob=true"},
     {"glm4_moe_lite", 202752, 2048, 10240, 20, 20, 47, 154880, 0, 10000, "",
      "rms_norm_eps=1e-05 n_routed_experts=64 num_experts_per_tok=4 n_group=1 topk_group=1 "
      "moe_intermediate_size=1536 n_shared_experts=1 norm_topk_prob=true "
@@ -290,8 +306,8 @@ static const struct defaults table[] = {
 /* clang-format on */
 
 /* Composite models whose text part has a class of another name. */
-static const char *const composites[] = {"glm4v", "idefics3", "lfm2_vl",
-                                         "llava", "qwen2_vl", "smolvlm"};
+static const char *const composites[] = {"glm4v", "glm4v_moe", "idefics3", "lfm2_vl",
+                                         "llava", "qwen2_vl",  "smolvlm"};
 
 static const struct defaults *find(const char *model_type)
 {
