@@ -2,7 +2,7 @@
 import cases as hc
 import cases2 as h2
 import cases3 as h3
-from hfgen import Case
+from hfgen import Case, bpe_files
 
 E, FF, H, HD, KV, L = hc.E, hc.FF, hc.H, hc.HD, hc.KV, hc.L
 attn, base_cfg, dense, mlp = hc.attn, hc.base_cfg, hc.dense, hc.mlp
@@ -234,5 +234,58 @@ def exaone():
     return Case("exaone", "EXAONE-3.0-7.8B-Instruct", c, t, k.files, k.pre, note="other names of a Llama's parts")
 
 
+def dots_ocr():
+    f, ids, n = hc.qwen_tok()
+    c = base_cfg("DotsOCRForCausalLM", "dots_ocr", n, rope_theta=1000000, rope_scaling=None, sliding_window=None, use_sliding_window=False, max_window_layers=28, rms_norm_eps=1e-06, attention_bias=True, image_token_id=5, video_token_id=6,
+                 vision_config={"embed_dim": 32, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 14})
+    t = dense(n, bias="qkv") + [("vision_tower.blocks.0.attn.proj.weight", [32, 32], "w"), ("vision_tower.patch_embed.patchifier.proj.weight", [32, 3, 14, 14], "w")]
+    return Case("dots_ocr", "dots.ocr", c, t, f, "qwen2", shards=2, note="the text part of an image model, unknown to transformers")
+
+
+def qwen2_audio():
+    f, ids, n = hc.qwen_tok()
+    tc = {"model_type": "qwen2", "hidden_size": E, "intermediate_size": FF, "num_hidden_layers": L, "num_attention_heads": H, "num_key_value_heads": KV, "max_position_embeddings": 8192, "rms_norm_eps": 1e-05, "vocab_size": n, "rope_theta": 10000, "sliding_window": 32768, "use_mrope": False, "torch_dtype": "bfloat16"}
+    c = {"architectures": ["Qwen2AudioForConditionalGeneration"], "model_type": "qwen2_audio", "audio_config": {"model_type": "qwen2_audio_encoder", "d_model": 32, "encoder_layers": 1}, "audio_token_index": 5, "ignore_index": -100, "text_config": tc, "torch_dtype": "bfloat16", "vocab_size": n}
+    t = dense(n, bias="qkv", pre="language_model.model.", head="language_model.lm_head.weight") + [("audio_tower.conv1.weight", [32, 128, 3], "w"), ("multi_modal_projector.linear.weight", [E, 32], "w")]
+    return Case("qwen2_audio", "Qwen2-Audio-7B-Instruct", c, t, f, "qwen2", shards=2, note="the text part of a model that listens")
+
+
+def paddleocr():
+    f, n = h2.ernie_tok()
+    c = base_cfg("PaddleOCRVLForConditionalGeneration", "paddleocr_vl", n, head_dim=32, use_bias=False, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2, pad_token_id=0, rope_theta=500000, rope_scaling={"mrope_section": [4, 6, 6], "rope_type": "default", "type": "default"}, rope_is_neox_style=True, max_position_embeddings=131072,
+                 image_token_id=5, video_token_id=6, vision_start_token_id=7, auto_map={"AutoConfig": "configuration_paddleocr_vl.PaddleOCRVLConfig"}, vision_config={"model_type": "paddleocr_vl", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 14, "spatial_merge_size": 2})
+    t = dense(n, hd=32) + [("mlp_AR.linear_1.weight", [32, 32], "w"), ("mlp_AR.pre_norm.weight", [32], "norm"), ("visual.vision_model.embeddings.patch_embedding.weight", [32, 3, 14, 14], "w"), ("visual.vision_model.post_layernorm.weight", [32], "norm")]
+    return Case("paddleocr", "PaddleOCR-VL", c, t, f, None, shards=2, note="the text part of an image model, an Ernie")
+
+
+def glm_ocr():
+    k = h2.glm4v()
+    n = k.config["text_config"]["vocab_size"]
+    tc = dict(k.config["text_config"], model_type="glm_ocr_text", head_dim=32, num_nextn_predict_layers=1, tie_word_embeddings=False, attention_bias=False, dtype="bfloat16")
+    tc["rope_parameters"] = {"rope_type": "default", "mrope_section": [4, 6, 6], "partial_rotary_factor": 1.0, "rope_theta": 10000}
+    del tc["rope_scaling"], tc["rope_theta"], tc["partial_rotary_factor"]
+    c = {"architectures": ["GlmOcrForConditionalGeneration"], "model_type": "glm_ocr", "image_token_id": 3, "text_config": tc, "tie_word_embeddings": False, "vision_config": dict(k.config["vision_config"], model_type="glm_ocr_vision")}
+    m = "model.language_model."
+    t = [(m + "embed_tokens.weight", [n, E], "w"), (m + "norm.weight", [E], "norm"), ("lm_head.weight", [n, E], "w")]
+    for i in range(L + 1):
+        q = m + "layers.%d." % i
+        t += h3.norms(q, ("input_layernorm", "post_attention_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm")) + attn(q + "self_attn.", hd=32) + [(q + "mlp.gate_up_proj.weight", [2 * FF, E], "w"), (q + "mlp.down_proj.weight", [E, FF], "w")]
+    q = m + "layers.%d." % L
+    t += [(q + "eh_proj.weight", [E, 2 * E], "w"), (q + "enorm.weight", [E], "norm"), (q + "hnorm.weight", [E], "norm"), (q + "shared_head.norm.weight", [E], "norm"), (q + "shared_head.head.weight", [n, E], "w"), (q + "embed_tokens.weight", [n, E], "w")]
+    return Case("glm_ocr", "GLM-OCR", c, t + [x for x in k.tensors if "visual" in x[0]], k.files, k.pre, shards=2, note="the text part of an image model, with a layer that predicts the next token")
+
+
+def bigcode():
+    f, ids, n = bpe_files("gpt-2", [("<|endoftext|>", True, False), ("<fim_prefix>", True, False)], None, pair_merges=False, special_first=True, tok_class="GPT2Tokenizer", cfg={"add_prefix_space": False, "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"})
+    c = {"architectures": ["GPTBigCodeForCausalLM"], "model_type": "gpt_bigcode", "activation_function": "gelu_pytorch_tanh", "attn_pdrop": 0.1, "bos_token_id": 0, "eos_token_id": 0, "layer_norm_epsilon": 1e-05, "multi_query": True, "n_embd": E, "n_head": H, "n_inner": 4 * E, "n_layer": L, "n_positions": 128, "vocab_size": n, "torch_dtype": "float32"}
+    t = [("transformer.wte.weight", [n, E], "w"), ("transformer.wpe.weight", [128, E], "w"), ("lm_head.weight", [n, E], "w")] + h2.ln("transformer.ln_f")
+    for i in range(L):
+        q = "transformer.h.%d." % i
+        t += h2.ln(q + "ln_1") + h2.ln(q + "ln_2") + h2.linear_bias(q + "attn.c_attn", E + 2 * HD, E) + h2.linear_bias(q + "attn.c_proj", E, E) + h2.linear_bias(q + "mlp.c_fc", 4 * E, E) + h2.linear_bias(q + "mlp.c_proj", E, 4 * E)
+    return Case("bigcode", "starcoderbase-1b", c, t, f, "starcoder", "F32", note="one head of keys, projections stored the usual way round")
+
+
+
 ALL = [bert_masked, bert_rank, bert_labels, bert_two, distilbert, distilbert_masked, distilbert_labels, modern_masked, modern_labels, llama_first, iquest, lfm2_first, olmo_first,
-       stablelm_epoch, qwen2_model, qwen3_model, qwen3_model_whole, qwen3_bare, llama_bare, kormo, qwen2vl_model, qwen35_model, qwen35_pooling, t5_first, mt5, umt5, rw, glm4vmoe, bamba, arcee, exaone]
+       stablelm_epoch, qwen2_model, qwen3_model, qwen3_model_whole, qwen3_bare, llama_bare, kormo, qwen2vl_model, qwen35_model, qwen35_pooling, t5_first, mt5, umt5, rw, glm4vmoe, bamba, arcee, exaone,
+       dots_ocr, qwen2_audio, paddleocr, glm_ocr, bigcode]

@@ -131,6 +131,15 @@ const struct hf_arch hf_arch_ernie[] = {
         .rename = ernie_rename,
     },
     {
+        .name = "paddleocr",
+        .classes = "PaddleOCRVLForConditionalGeneration",
+        .tokenizer = HF_TOKENIZER_ERNIE,
+        .keys = ernie_keys,
+        .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp},
+        .rules = ernie_rules,
+        .rename = ernie_rename,
+    },
+    {
         .name = "ernie4_5-moe",
         .classes = "Ernie4_5_MoeForCausalLM",
         .tokenizer = HF_TOKENIZER_ERNIE,

@@ -17,6 +17,14 @@ static const struct hf_key glm4_keys[] = {
     {.kind = HF_END},
 };
 
+/* As GLM 4, with a layer that predicts one token more. */
+static const struct hf_key glm_ocr_keys[] = {
+    {.kind = HF_BASE},
+    {.kind = HF_CALL, .call = half_rope},
+    {HF_U32_IF, "nextn_predict_layers", "num_nextn_predict_layers", NULL},
+    {.kind = HF_END},
+};
+
 static const struct hf_tensor_name glm4_names[] = {
     {".input_layernorm", ".attn_norm"},
     {".post_self_attn_layernorm", ".post_attention_norm"},
@@ -131,6 +139,17 @@ const struct hf_arch hf_arch_glm[] = {
         .pre = "glm4",
         .keys = glm4_keys,
         .names = {hf_names_ends, hf_names_attention, glm4_names},
+    },
+    {
+        .name = "glm4",
+        .classes = "GlmOcrForConditionalGeneration",
+        .fits = has_sections,
+        .tokenizer = HF_TOKENIZER_GLM4,
+        .pre = "glm4",
+        .keys = glm_ocr_keys,
+        .names = {hf_names_ends, hf_names_attention, glm4_names, hf_names_next},
+        .rules = sections_rules,
+        .begin = hf_begin_next,
     },
     {
         .name = "glm4moe",

@@ -152,6 +152,27 @@ static bool gpt2_rename(const struct hf_model *model, char name[HF_NAME_MAX])
     return true;
 }
 
+/* --- StarCoder ----------------------------------------------------------------------------------
+ */
+
+/* All queries share one. */
+static int one_key(struct hf_model *model)
+{
+    return hf_set_u32(model, "attention.head_count_kv", 1);
+}
+
+static const struct hf_key bigcode_keys[] = {
+    {HF_U32, "context_length", "n_positions", NULL},
+    {HF_U32, "embedding_length", "n_embd", NULL},
+    {.kind = HF_CALL, .call = gpt2_ffn},
+    {.kind = HF_CALL, .call = hf_key_block_count},
+    {HF_U32, "attention.head_count", "n_head", NULL},
+    {.kind = HF_CALL, .call = one_key},
+    {HF_F32, "attention.layer_norm_epsilon", "layer_norm_epsilon", NULL},
+    {.kind = HF_FILE_TYPE},
+    {.kind = HF_END},
+};
+
 /* --- the page -----------------------------------------------------------------------------------
  */
 
@@ -201,6 +222,15 @@ const struct hf_arch hf_arch_others[] = {
         .keys = gpt2_keys,
         .names = {gpt2_names},
         .rules = gpt2_rules,
+        .rename = gpt2_rename,
+    },
+    {
+        .name = "starcoder",
+        .classes = "GPTBigCodeForCausalLM",
+        .tokenizer = HF_TOKENIZER_BPE,
+        .pre = "starcoder",
+        .keys = bigcode_keys,
+        .names = {gpt2_names},
         .rename = gpt2_rename,
     },
     {.name = NULL},

@@ -195,7 +195,8 @@ static const struct hf_rule turned_rules[] = {
 const struct hf_arch hf_arch_qwen[] = {
     {
         .name = "qwen2",
-        .classes = "Qwen2ForCausalLM Qwen2Model KORMoForCausalLM",
+        .classes = "Qwen2ForCausalLM Qwen2Model KORMoForCausalLM DotsOCRForCausalLM "
+                   "Qwen2AudioForConditionalGeneration",
         .tokenizer = HF_TOKENIZER_SPM_OR_BPE,
         .keys = dense_keys,
         .names = {hf_names_ends, hf_names_attention, hf_names_norms, hf_names_mlp, kormo_names},

@@ -249,6 +249,12 @@ static const struct defaults table[] = {
      "num_experts_per_tok=8 n_group=1 topk_group=1 moe_intermediate_size=1408 "
      "n_shared_experts=1 first_k_dense_replace=1 routed_scaling_factor=1.0 "
      "norm_topk_prob=true"},
+    {"glm_ocr_text", 131072, 1024, 4096, 16, 8, 16, 59392, 0, 10000, "",
+     "rms_norm_eps=1e-05"},
+    {"paddleocr_vl_text", 131072, 1024, 3072, 16, 2, 18, 103424, 128, 500000, "",
+     "rms_norm_eps=1e-05"},
+    {"gpt_bigcode", 0, 0, 0, 0, 0, 0, 50257, 0, 0, "",
+     "n_positions=1024 n_embd=768 n_head=12 layer_norm_epsilon=1e-05 n_layer=12"},
     {"glm4_moe_lite", 202752, 2048, 10240, 20, 20, 47, 154880, 0, 10000, "",
      "rms_norm_eps=1e-05 n_routed_experts=64 num_experts_per_tok=4 n_group=1 topk_group=1 "
      "moe_intermediate_size=1536 n_shared_experts=1 norm_topk_prob=true "
@@ -306,8 +312,8 @@ static const struct defaults table[] = {
 /* clang-format on */
 
 /* Composite models whose text part has a class of another name. */
-static const char *const composites[] = {"glm4v", "glm4v_moe", "idefics3", "lfm2_vl",
-                                         "llava", "qwen2_vl",  "smolvlm"};
+static const char *const composites[] = {"glm4v", "glm4v_moe",   "idefics3", "lfm2_vl",
+                                         "llava", "qwen2_audio", "qwen2_vl", "smolvlm"};
 
 static const struct defaults *find(const char *model_type)
 {
