@@ -161,6 +161,7 @@ static int make_session(struct mount *mount, int device)
     mount->session = fuse_session_new(&args, &table, sizeof(table), mount->ops);
     fuse_opt_free_args(&args);
     (void)snprintf(path, sizeof(path), "/dev/fd/%d", device);
+    mount->ending.session = mount->session;
     if (mount->session && fuse_session_mount(mount->session, path) == 0)
         return 0;
     (void)close(device);
@@ -213,7 +214,6 @@ static int run_loop(struct mount *mount, unsigned cores)
     if (!config)
         return -ENOMEM;
     mount->ending.ops = mount->ops;
-    mount->ending.session = mount->session;
     r = ending_watch(&mount->ending);
     if (r < 0)
         goto out;
@@ -243,6 +243,7 @@ static void take_down(struct mount *mount)
         ops_finish(mount->ops);
     if (mount->session)
         fuse_session_destroy(mount->session);
+    mount->ending.session = NULL;
     if (mount->attached)
         (void)ending_detach(&mount->ending);
     ops_free(mount->ops);

@@ -1,6 +1,9 @@
 #include "fs/mount_ending.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <time.h>
 
 #include "fs/attach.h"
@@ -33,8 +36,26 @@ void ending_block_signals(struct ending *ending, bool foreground)
     (void)sigaction(SIGUSR2, &action, NULL);
 }
 
-/* Finds this mount, wherever it and the directories above it were moved to. False: it is gone, or
- * something else lies on it. */
+/* The kernel has not let go of it, and of its device's number with it. */
+static bool is_connected(const struct ending *ending)
+{
+    struct pollfd device = {.fd = ending->session ? fuse_session_fd(ending->session) : -1};
+
+    return device.fd >= 0 && poll(&device, 1, 0) >= 0 && (device.revents & POLLERR) == 0;
+}
+
+static bool is_dead(const char *path)
+{
+    struct statfs st;
+
+    return statfs(path, &st) < 0 && errno == ENOTCONN;
+}
+
+/*
+ * Finds this mount, wherever it and the directories above it were moved to. False: it is gone, or
+ * something else lies on it. The numbers of a mount that is gone may be those of a new one,
+ * anybody's: once the connection is lost, only what is dead and at our own place is ours.
+ */
 static bool find_attached(const struct ending *ending, struct mountinfo *found)
 {
     struct mountinfo top = {0};
@@ -43,6 +64,8 @@ static bool find_attached(const struct ending *ending, struct mountinfo *found)
                 mountinfo_find(MOUNTINFO_TABLE, found->path, &top) == 1 && top.id == ending->id;
 
     mountinfo_clear(&top);
+    if (same && !is_connected(ending))
+        same = strcmp(found->path, ending->path) == 0 && is_dead(found->path);
     return same;
 }
 

@@ -19,10 +19,10 @@ struct ending {
     /* set by the owner, before ending_watch() */
     struct ops *ops;
     struct log *log;
-    const char *path; /* the mountpoint, for the log */
-    dev_t device;     /* of the mount */
-    int id;           /* its number in the table of mounts */
-    struct fuse_session *session;
+    const char *path;             /* the mountpoint, for the log */
+    dev_t device;                 /* of the mount */
+    int id;                       /* its number in the table of mounts */
+    struct fuse_session *session; /* NULL: it is not there yet, or no more */
     /* private */
     sigset_t signals;
     pthread_t loop; /* the thread that waits for the loop's threads */
