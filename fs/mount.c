@@ -295,9 +295,8 @@ out:
 static void clear_after_child(const struct mount *mount)
 {
     struct mountinfo found;
-    struct statfs st;
 
-    if (statfs(mount->place.path, &st) == 0 || errno != ENOTCONN)
+    if (!mountpoint_is_dead(mount->place.path))
         return;
     if (mountinfo_find(MOUNTINFO_TABLE, mount->place.path, &found) == 1 &&
         mountinfo_is_ours(&found))

@@ -1,13 +1,12 @@
 #include "fs/mount_ending.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/statfs.h>
 #include <time.h>
 
 #include "fs/attach.h"
 #include "fs/mountinfo.h"
+#include "fs/mountpoint.h"
 
 #define WAIT_SECONDS 10.0 /* for what is open, after the first signal */
 #define IDLE_SECONDS 1.0
@@ -44,13 +43,6 @@ static bool is_connected(const struct ending *ending)
     return device.fd >= 0 && poll(&device, 1, 0) >= 0 && (device.revents & POLLERR) == 0;
 }
 
-static bool is_dead(const char *path)
-{
-    struct statfs st;
-
-    return statfs(path, &st) < 0 && errno == ENOTCONN;
-}
-
 /*
  * Finds this mount, wherever it and the directories above it were moved to. False: it is gone, or
  * something else lies on it. The numbers of a mount that is gone may be those of a new one,
@@ -65,7 +57,7 @@ static bool find_attached(const struct ending *ending, struct mountinfo *found)
 
     mountinfo_clear(&top);
     if (same && !is_connected(ending))
-        same = strcmp(found->path, ending->path) == 0 && is_dead(found->path);
+        same = strcmp(found->path, ending->path) == 0 && mountpoint_is_dead(found->path);
     return same;
 }
 

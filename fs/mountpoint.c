@@ -124,9 +124,9 @@ static int check_live(const char *word, const char *path, const struct stat *st,
     return r;
 }
 
-/* With errno. The kernel answers a stat of a dead mount for a while, as long as it may keep the
- * attributes; it never keeps these. */
-static bool is_dead(const char *path)
+/* The kernel answers a stat of a dead mount for a while, as long as it may keep the attributes; it
+ * never keeps these. */
+bool mountpoint_is_dead(const char *path)
 {
     struct statfs st;
 
@@ -150,7 +150,7 @@ static int look_at(const char *path, struct log *terminal, struct mountpoint *mo
         return r;
     }
     for (int i = 0; i < DEAD_MAX; i++) {
-        if (stat(mountpoint->path, st) == 0 && !is_dead(mountpoint->path)) {
+        if (stat(mountpoint->path, st) == 0 && !mountpoint_is_dead(mountpoint->path)) {
             if (S_ISDIR(st->st_mode))
                 return check_live(path, mountpoint->path, st, terminal);
             log_line(terminal, LOG_LEVEL_ERROR, "%s: %s", path, strerror(ENOTDIR));

@@ -1,6 +1,8 @@
 #ifndef FS_MOUNTPOINT_H
 #define FS_MOUNTPOINT_H
 
+#include <stdbool.h>
+
 #include "config.h"
 #include "fs/log.h"
 
@@ -33,6 +35,9 @@ MUST_USE int mountpoint_check_cache(const struct mountpoint *mountpoint, const c
  * it. -EINVAL with *reason, which begins with `what`. */
 MUST_USE int mountpoint_check_beside(const struct mountpoint *mountpoint, const char *what, int fd,
                                      const char *path, char reason[MOUNTPOINT_REASON_SIZE]);
+
+/* Is a mount at `path` whose process is gone? errno is ENOTCONN then. Asks a living one. */
+bool mountpoint_is_dead(const char *path);
 
 void mountpoint_close(struct mountpoint *mountpoint);
 
